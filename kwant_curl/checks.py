@@ -1,0 +1,39 @@
+"""Checks of numbers that users pass: what was given, what was expected."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["positive_array", "positive_number", "real_number"]
+
+
+def real_number(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise if it is not one finite real number."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; expected a real number.")
+    if not np.isfinite(float(value)):
+        raise ValueError(f"{name} is {value!r}; expected a finite number.")
+    return float(value)
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise if it is not one positive number."""
+    number = real_number(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} is {value!r}; expected a positive number.")
+    return number
+
+
+def positive_array(name: str, value: Any, size: int) -> NDArray[np.float64]:
+    """Return `value`, one number or one per entry, as an array (size,) of positive numbers."""
+    try:
+        array = np.broadcast_to(np.asarray(value, dtype=float), (size,))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} has shape {np.shape(value)}; expected one real number, or {size} of them."
+        ) from None
+    if not np.all(np.isfinite(array) & (array > 0)):
+        raise ValueError(f"{name} is {value!r}; expected positive, finite numbers.")
+    return array

@@ -1,0 +1,144 @@
+"""Cartesian displacements of sites, and the ways in which the Hamiltonian may follow them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+from kwant.builder import SiteFamily
+from numpy.typing import NDArray
+
+from kwant_curl.coordinates.gradients import hopping_gradients, onsite_gradients
+from kwant_curl.coordinates.laws import ScalingLaw
+from kwant_curl.coordinates.moved import moved_sites_derivatives
+from kwant_curl.coordinates.scaled import scaled_bonds
+from kwant_curl.coordinates.where import moving_sites
+from kwant_curl.derivatives import Derivatives, Entries
+from kwant_curl.system import check_finite_system, number_of_orbitals, site_positions
+
+__all__ = ["Displacements"]
+
+
+@dataclass(frozen=True)
+class Displacements:
+    """Cartesian displacements of sites.
+
+    Parameters
+    ----------
+    where : sequence of sites or of indices, callable, or None
+        The sites that move: `kwant.builder.Site` objects, indices, or a function that takes a
+        site and returns whether it moves.  None: all sites but those on a lead's interface.
+    scaling : scaling law or mapping, optional
+        Each hopping matrix of the system is scaled with the length of its bond: `PowerLaw`,
+        `Exponential`, or any object with the method of `ScalingLaw`; or
+        ``{(family_a, family_b): law}``, in either order, with a law for every pair that occurs.
+        Onsite terms don't follow.
+    hopping_gradient : callable, optional
+        ``hopping_gradient(site1, site2, **params)`` returns dH_12/dr_1, an array
+        (dim, norb1, norb2), or (dim,) for one orbital; dH_12/dr_2 is minus that.  It is called
+        once per bond, in the direction in which the Builder holds the hopping, with those of
+        `params` that it takes.
+    onsite_gradient : callable, optional
+        ``onsite_gradient(site, other, **params)`` returns dH_ii/dr_other, the change of the
+        onsite block of `site` as `other` moves, an array (dim, norb, norb), or (dim,) for one
+        orbital.  Called for every neighbour of what moves, and for itself.  Goes with `scaling`
+        or `hopping_gradient`.
+
+    Notes
+    -----
+    With none of the three, the system's own value functions are called with displaced sites
+    (they see them in ``site.pos``) and differentiated numerically, to a relative error below
+    1e-9 where they are smooth.  If none of them depends on the position, that is an error.
+
+    Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
+    or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
+
+    Sites on a lead's interface can't move: hoppings into the lead would change, which are no
+    part of the model.
+    """
+
+    where: Sequence[Any] | Callable[[Any], bool] | None = None
+    _: KW_ONLY
+    scaling: ScalingLaw | Mapping[tuple[SiteFamily, SiteFamily], ScalingLaw] | None = None
+    hopping_gradient: Callable[..., Any] | None = None
+    onsite_gradient: Callable[..., Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.where is not None and not callable(self.where):
+            if isinstance(self.where, str) or not np.iterable(self.where):
+                raise TypeError(
+                    f"where is {self.where!r}; expected a sequence of sites or indices, a "
+                    "function of a site, or None."
+                )
+            if hasattr(self.where, "family"):
+                raise TypeError("where is a single site; expected a sequence, e.g. [site].")
+            object.__setattr__(self, "where", tuple(self.where))
+        _check_scaling(self.scaling)
+        for name in ("hopping_gradient", "onsite_gradient"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is {function!r}; expected a function.")
+        if self.scaling is not None and self.hopping_gradient is not None:
+            raise ValueError("Both scaling and hopping_gradient are given; expected one of them.")
+        follows = self.scaling is not None or self.hopping_gradient is not None
+        if self.onsite_gradient is not None and not follows:
+            raise ValueError(
+                "onsite_gradient is given alone; give scaling or hopping_gradient with it, which "
+                "say how the hoppings follow."
+            )
+
+    def hamiltonian_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system, at these `params`."""
+        check_finite_system(syst)
+        moving = moving_sites(syst, self.where)
+        positions = site_positions(syst)
+        entries = self._entries(syst, moving, positions, params)
+        return Derivatives.from_entries(
+            entries,
+            n_coordinates=moving.size * positions.shape[1],
+            n_orbitals=number_of_orbitals(syst),
+            positions=positions[moving],
+            sites=moving,
+        )
+
+    def _entries(
+        self,
+        syst: Any,
+        moving: NDArray[np.int64],
+        positions: NDArray[np.float64],
+        params: Mapping[str, Any] | None,
+    ) -> Entries:
+        dim = positions.shape[1]
+        if self.scaling is not None:
+            hoppings = scaled_bonds(syst, moving, positions, self.scaling, params)
+        elif self.hopping_gradient is not None:
+            hoppings = hopping_gradients(syst, moving, dim, self.hopping_gradient, params)
+        else:
+            return moved_sites_derivatives(syst, moving, positions, params)
+        if self.onsite_gradient is None:
+            return hoppings
+        onsites = onsite_gradients(syst, moving, dim, self.onsite_gradient, params)
+        return hoppings.joined(onsites)
+
+
+def _check_scaling(scaling: Any) -> None:
+    laws = scaling.values() if isinstance(scaling, Mapping) else [scaling]
+    for law in laws:
+        if scaling is not None and not isinstance(law, ScalingLaw):
+            raise TypeError(
+                f"scaling holds {law!r}; expected PowerLaw(exponent), Exponential(length) or an "
+                "object with a method log_derivative(distance)."
+            )
+    if isinstance(scaling, Mapping):
+        for pair in scaling:
+            if not (
+                isinstance(pair, tuple)
+                and len(pair) == 2
+                and all(isinstance(family, SiteFamily) for family in pair)
+            ):
+                raise TypeError(
+                    f"scaling has the key {pair!r}; expected a pair of site families "
+                    "(of a lattice with several sublattices, name the sublattices)."
+                )

@@ -1,0 +1,79 @@
+"""The matrix elements of a finalized Builder: which sites, which value function, which orbitals."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from kwant.builder import Other
+from numpy.typing import NDArray
+
+__all__ = ["Element", "arguments", "block_orbitals", "hoppings", "neighbours", "onsites"]
+
+IntArray = NDArray[np.int64]
+
+
+class Element(NamedTuple):
+    """The Hamiltonian block from site `j` to site `i`, as the Builder was given it.
+
+    value: the constant or the value function; names: the parameters that the function takes
+    after its sites, None for a constant.
+    """
+
+    i: int
+    j: int
+    value: Any
+    names: Sequence[str] | None
+
+
+def onsites(syst: Any, sites: Iterable[int]) -> list[Element]:
+    """Return the onsite elements of these sites."""
+    return [Element(int(i), int(i), *_value_and_names(syst.onsites[i])) for i in sites]
+
+
+def hoppings(syst: Any, moving: NDArray[np.bool_] | None = None) -> list[Element]:
+    """Return each hopping once, in the Builder's direction; those of `moving` sites if given."""
+    return [
+        Element(i, j, *_value_and_names(pair))
+        for (i, j), pair in zip(syst.graph, syst.hoppings, strict=True)
+        if pair[0] is not Other and (moving is None or moving[i] or moving[j])
+    ]
+
+
+def _value_and_names(pair: tuple[Any, Any]) -> tuple[Any, Sequence[str] | None]:
+    value, names = pair
+    if isinstance(names, Exception):  # Kwant keeps what was wrong with the signature.
+        raise names
+    return value, names
+
+
+def neighbours(syst: Any, site: int) -> list[int]:
+    """Return the sites that share a bond with `site`."""
+    return [int(other) for other in syst.graph.out_neighbors(site)]
+
+
+def block_orbitals(offsets: IntArray, i: IntArray, j: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the blocks (i, j), row-major within a block, one block after another."""
+    n_rows, n_cols = (offsets[site + 1] - offsets[site] for site in (i, j))
+    size = n_rows * n_cols
+    first = np.concatenate([[0], np.cumsum(size)])[:-1]
+    within = np.arange(size.sum()) - np.repeat(first, size)
+    row, col = np.divmod(within, np.repeat(n_cols, size))
+    return row + np.repeat(offsets[i], size), col + np.repeat(offsets[j], size)
+
+
+def arguments(
+    function: Callable[..., Any], n_sites: int, params: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what of `params` a function takes by keyword after its first `n_sites` arguments."""
+    given = dict(params or {})
+    signature = list(inspect.signature(function).parameters.values())[n_sites:]
+    if any(p.kind is p.VAR_KEYWORD for p in signature):
+        return given
+    missing = [p.name for p in signature if p.default is p.empty and p.name not in given]
+    if missing:
+        raise TypeError(
+            f"{getattr(function, '__name__', function)} takes {', '.join(map(repr, missing))}, "
+            f"which params does not hold (it holds {sorted(given)})."
+        )
+    return {p.name: given[p.name] for p in signature if p.name in given}

@@ -1,0 +1,116 @@
+"""Derivatives of the Hamiltonian that the user's own gradient functions return."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.coordinates.elements import arguments, block_orbitals, hoppings, neighbours
+from kwant_curl.derivatives import Entries
+from kwant_curl.system import orbital_offsets
+
+__all__ = ["block_entries", "hopping_gradients", "onsite_gradients"]
+
+IntArray = NDArray[np.int64]
+
+
+def hopping_gradients(
+    syst: Any,
+    moving: IntArray,
+    dim: int,
+    gradient: Callable[..., Any],
+    params: Mapping[str, Any] | None,
+) -> Entries:
+    """Return dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient."""
+    index = np.full(len(syst.sites), -1)
+    index[moving] = np.arange(moving.size)
+    bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)]).reshape(-1, 2)
+    keywords = arguments(gradient, 2, params)
+    offsets = orbital_offsets(syst)
+    blocks = [
+        _gradient(gradient, syst.sites[i], syst.sites[j], keywords, dim, _norbs(offsets, i, j))
+        for i, j in bonds
+    ]
+    ends = [
+        block_entries(offsets, bonds[:, 0], bonds[:, 1], index[bonds[:, end]], sign, blocks)
+        for end, sign in ((0, 1), (1, -1))
+    ]
+    return ends[0].joined(ends[1]).with_conjugates()
+
+
+def onsite_gradients(
+    syst: Any,
+    moving: IntArray,
+    dim: int,
+    gradient: Callable[..., Any],
+    params: Mapping[str, Any] | None,
+) -> Entries:
+    """Return dH_ii/dr_other = gradient(site i, other) for all that moves and its neighbours."""
+    pairs = [(site, other) for other in moving for site in [int(other), *neighbours(syst, other)]]
+    site, other = np.array(pairs).T
+    index = np.full(len(syst.sites), -1)
+    index[moving] = np.arange(moving.size)
+    keywords = arguments(gradient, 2, params)
+    offsets = orbital_offsets(syst)
+    blocks = [
+        _gradient(gradient, syst.sites[i], syst.sites[j], keywords, dim, _norbs(offsets, i, i))
+        for i, j in pairs
+    ]
+    for (i, _), block in zip(pairs, blocks, strict=True):
+        if not np.allclose(block, block.conj().swapaxes(1, 2), rtol=1e-10, atol=0):
+            raise ValueError(
+                f"onsite_gradient of {syst.sites[i]} is not Hermitian; expected Hermitian "
+                "matrices, as the derivatives of an onsite Hamiltonian are."
+            )
+    return block_entries(offsets, site, site, index[other], 1, blocks)
+
+
+def _norbs(offsets: IntArray, i: int, j: int) -> tuple[int, int]:
+    return int(offsets[i + 1] - offsets[i]), int(offsets[j + 1] - offsets[j])
+
+
+def _gradient(
+    function: Callable[..., Any],
+    site1: Any,
+    site2: Any,
+    keywords: dict[str, Any],
+    dim: int,
+    norbs: tuple[int, int],
+) -> NDArray[np.complex128]:
+    block = np.asarray(function(site1, site2, **keywords), dtype=complex)
+    if block.shape == (dim,) and norbs == (1, 1):
+        block = block.reshape(dim, 1, 1)
+    name = getattr(function, "__name__", repr(function))
+    if block.shape != (dim, *norbs):
+        raise ValueError(
+            f"{name}({site1}, {site2}) returned an array of shape {block.shape}; expected "
+            f"{(dim, *norbs)}: one matrix per direction."
+        )
+    if not np.isfinite(block).all():
+        raise ValueError(f"{name}({site1}, {site2}) returned numbers that are not finite.")
+    return block
+
+
+def block_entries(
+    offsets: IntArray,
+    i: IntArray,
+    j: IntArray,
+    centre: IntArray,
+    sign: int,
+    blocks: Sequence[NDArray[np.complex128]],
+) -> Entries:
+    """Return entries of the blocks (dim, norb_i, norb_j) at sites (i, j), by centre.
+
+    Blocks of a negative `centre` are left out.
+    """
+    kept = np.flatnonzero(centre >= 0)
+    i, j, centre = i[kept], j[kept], centre[kept]
+    row, col = block_orbitals(offsets, i, j)
+    size = (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j])
+    if not kept.size:
+        return Entries(row, row, col, np.empty(0, complex))
+    values = np.concatenate([blocks[k].reshape(len(blocks[k]), -1) for k in kept.tolist()], axis=1)
+    dim = len(values)
+    coordinate = dim * np.repeat(centre, size) + np.arange(dim)[:, None]
+    return Entries(coordinate.ravel(), np.tile(row, dim), np.tile(col, dim), sign * values.ravel())

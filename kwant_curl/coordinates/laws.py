@@ -1,0 +1,74 @@
+"""How a hopping follows the length of its bond."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.checks import positive_number, real_number
+
+__all__ = ["Exponential", "PowerLaw", "ScalingLaw"]
+
+
+@runtime_checkable
+class ScalingLaw(Protocol):
+    """What `Displacements` asks of a scaling law: its logarithmic derivative.
+
+    A law of one's own is any object with this method.
+    """
+
+    def log_derivative(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logarithmic derivative d ln t / dd of the hopping t at bond lengths `distance`.
+
+        Parameters
+        ----------
+        distance : array of float, shape (n_bonds,)
+            Bond lengths, all positive.
+
+        Returns
+        -------
+        array of float, shape (n_bonds,), in inverse lengths.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """Hoppings that scale with the bond length as t ~ d^-exponent.
+
+    Parameters
+    ----------
+    exponent : float
+        Dimensionless; positive for a hopping that weakens as the bond is stretched.
+    """
+
+    exponent: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exponent", real_number("exponent", self.exponent))
+
+    def log_derivative(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return -exponent / d, in inverse lengths, for all bond lengths at once."""
+        return -self.exponent / distance
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Hoppings that scale with the bond length as t ~ exp(-d / length).
+
+    Parameters
+    ----------
+    length : float
+        Decay length, positive, in the unit of the sites' positions.  A law written as
+        exp(-b (d/d0 - 1)) has length d0/b.
+    """
+
+    length: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", positive_number("length", self.length))
+
+    def log_derivative(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return -1 / length, in inverse lengths, for all bond lengths at once."""
+        return np.full_like(distance, -1 / self.length)

@@ -1,0 +1,94 @@
+"""Coordinates given by their dH/dQ as matrices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from kwant_curl.derivatives import Derivatives, Entries
+from kwant_curl.system import check_finite_system, number_of_orbitals
+
+__all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
+
+HERMITICITY = 1e-10
+"""How far from Hermitian a matrix may be, relative to its largest element."""
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Generalised coordinates whose dH/dQ_I are given as matrices.
+
+    As they come from a density functional code, say, or from a model of one's own.
+
+    Parameters
+    ----------
+    matrices : sequence of sparse or dense Hermitian matrices
+        dH/dQ_I of each coordinate, each (n_orbitals, n_orbitals), in energy per unit of Q_I.
+        Note the sign: the derivative of the Hamiltonian, not the force operator, which is
+        minus it.
+
+    Notes
+    -----
+    Coordinates are ordered as `matrices`.  Shapes and Hermiticity are checked when a system
+    is at hand: a matrix of the wrong shape, or one that is not Hermitian, raises ValueError.
+    """
+
+    matrices: Sequence[Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.matrices, np.ndarray) and self.matrices.ndim == 2:
+            raise ValueError(
+                "matrices is a single matrix; expected a sequence of them, e.g. [matrix]."
+            )
+        if sparse.issparse(self.matrices):
+            raise ValueError(
+                "matrices is a single sparse matrix; expected a sequence of them, e.g. [matrix]."
+            )
+        object.__setattr__(self, "matrices", tuple(self.matrices))
+        if not self.matrices:
+            raise ValueError("matrices is empty; expected at least one matrix dH/dQ.")
+
+    def hamiltonian_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system."""
+        check_finite_system(syst)
+        n = number_of_orbitals(syst)
+        return stack_matrices(
+            [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
+        )
+
+
+def hermitian_matrix(matrix: Any, size: int, name: str) -> Any:
+    """Return `matrix` as a sparse COO array, or raise if it has the wrong shape or symmetry."""
+    if np.shape(matrix) != (size, size):
+        raise ValueError(
+            f"{name} has shape {np.shape(matrix)}; expected {(size, size)}, the number of "
+            "orbitals of the system."
+        )
+    result = sparse.csr_array(matrix, dtype=complex)
+    result.sum_duplicates()
+    if not np.isfinite(result.data).all():
+        raise ValueError(f"{name} has elements that are not finite.")
+    asymmetry = abs(result - result.conj().T)
+    if asymmetry.nnz and asymmetry.max() > HERMITICITY * abs(result).max():
+        raise ValueError(
+            f"{name} is not Hermitian: it differs from its conjugate transpose by up to "
+            f"{asymmetry.max():.3g}. A force operator is Hermitian; pass the Hermitian dH/dQ."
+        )
+    return result.tocoo()
+
+
+def stack_matrices(matrices: Sequence[Any]) -> Derivatives:
+    """Return the derivatives whose dH/dQ_I are these sparse COO arrays."""
+    entries = Entries(
+        np.concatenate([np.full(m.nnz, i) for i, m in enumerate(matrices)]),
+        np.concatenate([m.row for m in matrices]),
+        np.concatenate([m.col for m in matrices]),
+        np.concatenate([m.data for m in matrices]),
+    )
+    return Derivatives.from_entries(
+        entries, n_coordinates=len(matrices), n_orbitals=matrices[0].shape[0]
+    )

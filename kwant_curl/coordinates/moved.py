@@ -1,0 +1,129 @@
+"""Derivatives of the Hamiltonian by moving sites and calling the system's value functions again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tinyarray
+from kwant.builder import Site
+from numpy.typing import NDArray
+
+from kwant_curl.coordinates.differentiate import differentiate
+from kwant_curl.coordinates.elements import Element, hoppings, onsites
+from kwant_curl.coordinates.gradients import block_entries
+from kwant_curl.derivatives import Entries
+from kwant_curl.system import orbital_offsets
+
+__all__ = ["moved_sites_derivatives"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+class MovedSite(Site):
+    """A site of the same family and tag, so equal to the original, at another position."""
+
+    def __new__(cls, site: Site, shift: FloatArray) -> "MovedSite":
+        self = tuple.__new__(cls, site)
+        self.moved_to = tinyarray.array(np.asarray(site.pos, float) + shift)
+        return self
+
+    @property
+    def pos(self) -> Any:
+        """Where the site is now."""
+        return self.moved_to
+
+
+def moved_sites_derivatives(
+    syst: Any, moving: IntArray, positions: FloatArray, params: Mapping[str, Any] | None
+) -> Entries:
+    """Return dH/dr of onsite terms and hoppings whose value functions see `site.pos`."""
+    index = np.full(len(positions), -1)
+    index[moving] = np.arange(moving.size)
+    on_sites = [e for e in onsites(syst, moving) if e.names is not None]
+    bonds = [e for e in hoppings(syst, index >= 0) if e.names is not None]
+    scale = _length_scale(syst, moving, positions)
+    ends = [
+        _one_end_moved(syst, elements, end, index, scale, positions.shape[1], params)
+        for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
+    ]
+    hopping_entries = ends[1].joined(ends[2]).with_conjugates()
+    entries = ends[0].joined(hopping_entries)
+    if not np.any(entries.value):
+        raise ValueError(
+            "No value function of the sites that move depends on their position, so every force "
+            "would be zero. Say how the hoppings follow, with scaling=PowerLaw(...), "
+            "scaling=Exponential(...) or hopping_gradient=..., or write value functions that use "
+            "site.pos."
+        )
+    return entries
+
+
+def _length_scale(syst: Any, moving: IntArray, positions: FloatArray) -> float:
+    """Return the mean length of the bonds of the first site that moves and has any, or 1."""
+    for site in moving:
+        others = list(syst.graph.out_neighbors(site))
+        lengths = np.linalg.norm(positions[others] - positions[site], axis=1)
+        if lengths.any():
+            return float(lengths.mean())
+    return 1.0
+
+
+def _one_end_moved(
+    syst: Any,
+    elements: Sequence[Element],
+    end: int,
+    index: IntArray,
+    scale: float,
+    dim: int,
+    params: Mapping[str, Any] | None,
+) -> Entries:
+    """Return derivatives of these elements with respect to the position of one of their sites."""
+    moved = [e for e in elements if index[(e.i, e.j)[end]] >= 0]
+    offsets = orbital_offsets(syst)
+    i, j = np.array([(e.i, e.j) for e in moved], dtype=np.int64).reshape(-1, 2).T
+    columns = []
+    for direction in np.eye(dim):
+
+        def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
+            return _values(syst, moved, end, x * direction, params)
+
+        derivative = differentiate(values, 0.0, (scale,))
+        if derivative is None:
+            raise ValueError(
+                "The value functions can't be differentiated numerically with respect to the "
+                "positions of the sites: finite differences don't converge. Are they smooth? "
+                "If so, pass hopping_gradient=... instead."
+            )
+        columns.append(derivative)
+    size = (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j])
+    blocks = np.split(np.stack(columns), np.cumsum(size)[:-1], axis=1) if moved else []
+    return block_entries(offsets, i, j, index[(i, j)[end]], 1, blocks)
+
+
+def _values(
+    syst: Any,
+    elements: Sequence[Element],
+    end: int,
+    shift: FloatArray,
+    params: Mapping[str, Any] | None,
+) -> NDArray[np.complex128]:
+    """Call the value functions of `elements` with one of their sites shifted."""
+    blocks = []
+    for element in elements:
+        sites = [syst.sites[element.i]]
+        if element.i != element.j:
+            sites.append(syst.sites[element.j])
+        sites[end] = MovedSite(sites[end], shift)
+        value = element.value(*sites, *_params_of(element, params))
+        blocks.append(np.ravel(np.asarray(value, dtype=complex)))
+    return np.concatenate(blocks) if blocks else np.empty(0, complex)
+
+
+def _params_of(element: Element, params: Mapping[str, Any] | None) -> list[Any]:
+    missing = [name for name in element.names or () if name not in (params or {})]
+    if missing:
+        raise TypeError(
+            f"The value function {element.value!r} takes {missing}, which params does not hold."
+        )
+    return [(params or {})[name] for name in element.names or ()]

@@ -1,0 +1,147 @@
+"""Coordinates that are parameters of the system's value functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kwant_curl.checks import real_number
+from kwant_curl.coordinates.differentiate import differentiate
+from kwant_curl.coordinates.elements import Element, block_orbitals, hoppings, onsites
+from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
+from kwant_curl.derivatives import Derivatives
+from kwant_curl.system import (
+    check_finite_system,
+    check_sites,
+    number_of_orbitals,
+    orbital_offsets,
+)
+
+__all__ = ["Parameters"]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Generalised coordinates Q_I that are entries of `params`.
+
+    Parameters
+    ----------
+    names : str or sequence of str
+        Names of parameters of the system's value functions; coordinates are ordered likewise.
+        Their values in `params` are real numbers.
+    derivatives : mapping, optional
+        ``{name: dH/dQ}``, a Hermitian sparse matrix (n_orbitals, n_orbitals) or a function
+        ``function(params)`` that returns one.  Names that are not in it are differentiated
+        numerically, to a relative error below 1e-9 where the model is smooth.
+
+    Notes
+    -----
+    The force operator is F_I = -dH/dQ_I, in energy per unit of the parameter.  dH/dQ is that of
+    the scattering region.  A parameter that a lead takes too is an error: the lead would change
+    with it, and the formulas are for leads that stay as they are.  Give the lead's parameter
+    another name, ``lead.substituted(name='name_lead')``.
+    """
+
+    names: Sequence[str]
+    _: KW_ONLY
+    derivatives: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        names = (self.names,) if isinstance(self.names, str) else tuple(self.names or ())
+        if not names or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"names is {self.names!r}; expected one or more names of parameters.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"names is {names}; expected each name once.")
+        unknown = sorted(set(self.derivatives or ()) - set(names))
+        if unknown:
+            raise ValueError(
+                f"derivatives are given for {unknown}, which are not among names {list(names)}."
+            )
+        object.__setattr__(self, "names", names)
+
+    def hamiltonian_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system, at these `params`."""
+        check_finite_system(syst)
+        given = dict(params or {})
+        for name in self.names:
+            _check_parameter(syst, name, given)
+        return stack_matrices([self._derivative(syst, name, given) for name in self.names])
+
+    def _derivative(self, syst: Any, name: str, params: dict[str, Any]) -> Any:
+        supplied = (self.derivatives or {}).get(name)
+        if supplied is None:
+            return numerical_derivative(syst, name, params)
+        matrix = supplied(params) if callable(supplied) else supplied
+        return hermitian_matrix(matrix, number_of_orbitals(syst), f"The derivative to {name!r}")
+
+
+def _check_parameter(syst: Any, name: str, params: dict[str, Any]) -> None:
+    if name not in params:
+        raise ValueError(
+            f"The parameter {name!r} is not in params, which holds {sorted(params)}; "
+            "pass params={...} with its value."
+        )
+    real_number(f"params[{name!r}]", params[name])
+    if syst.parameters is not None and name not in syst.parameters:
+        raise ValueError(
+            f"No value function of the system takes a parameter {name!r}; they take "
+            f"{sorted(syst.parameters)}."
+        )
+    for number, lead in enumerate(syst.leads):
+        if name in (lead.parameters or ()):
+            raise ValueError(
+                f"Lead {number} takes the parameter {name!r} too and would change with it; the "
+                f"leads must stay as they are. Give the lead's parameter another name, "
+                f"lead.substituted({name}={name + '_lead'!r}), before it is attached."
+            )
+
+
+def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
+    """Return dH/d(name) as a sparse COO array, from the value functions that take `name`."""
+    check_sites(syst)
+    elements = [
+        element
+        for element in onsites(syst, range(len(syst.sites))) + hoppings(syst)
+        if element.names is not None and name in element.names
+    ]
+
+    def values(x: float) -> NDArray[np.complex128]:
+        return block_values(syst, elements, {**params, name: x})
+
+    point = float(params[name])
+    derivative = differentiate(values, point, (abs(point), 1.0) if point else (1.0,))
+    if derivative is None:
+        raise ValueError(
+            f"The Hamiltonian can't be differentiated numerically at {name} = {point}: finite "
+            "differences don't converge. Is it smooth there? If so, pass "
+            f"derivatives={{{name!r}: ...}}."
+        )
+    return _hermitian_coo(syst, elements, derivative)
+
+
+def block_values(
+    syst: Any, elements: Sequence[Element], params: dict[str, Any]
+) -> NDArray[np.complex128]:
+    """Evaluate the Hamiltonian blocks of `elements`, flattened one after another."""
+    blocks = [syst.hamiltonian(e.i, e.j, params=params) for e in elements]
+    return np.concatenate([np.ravel(np.asarray(block, complex)) for block in blocks])
+
+
+def _hermitian_coo(syst: Any, elements: Sequence[Element], values: NDArray[np.complex128]) -> Any:
+    """Return the Hermitian matrix with these blocks, each hopping given in one direction."""
+    i, j = np.array([(e.i, e.j) for e in elements]).T
+    offsets = orbital_offsets(syst)
+    row, col = block_orbitals(offsets, i, j)
+    is_hopping = np.repeat(i != j, (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j]))
+    row, col, values = (
+        np.concatenate([row, col[is_hopping]]),
+        np.concatenate([col, row[is_hopping]]),
+        np.concatenate([values, values[is_hopping].conj()]),
+    )
+    n = number_of_orbitals(syst)
+    return sparse.coo_array((values, (row, col)), shape=(n, n))

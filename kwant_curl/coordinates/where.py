@@ -1,0 +1,62 @@
+"""Which sites move: from what the user names to indices, in Kwant's manner."""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.system import check_sites, interface_sites
+
+__all__ = ["moving_sites"]
+
+
+def moving_sites(
+    syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None
+) -> NDArray[np.int64]:
+    """Return the indices of the sites in `where`, in its order; by index for None or a function.
+
+    None stands for all sites but those on a lead's interface.
+    """
+    check_sites(syst)
+    fixed = interface_sites(syst)
+    if where is None:
+        moving = np.setdiff1d(np.arange(len(syst.sites)), fixed)
+        if not moving.size:
+            raise ValueError("Every site of the system is on a lead's interface; none may move.")
+        return moving
+    if callable(where):
+        moving = np.array([i for i, site in enumerate(syst.sites) if where(site)], dtype=np.int64)
+    else:
+        moving = np.array([_index(syst, site) for site in where], dtype=np.int64)
+    if not moving.size:
+        raise ValueError("`where` names no site; expected at least one, or None for all.")
+    if len(np.unique(moving)) < len(moving):
+        sites, times = np.unique(moving, return_counts=True)
+        raise ValueError(f"`where` names {syst.sites[sites[times > 1][0]]} more than once.")
+    on_interface = moving[np.isin(moving, fixed)]
+    if on_interface.size:
+        raise ValueError(
+            f"{syst.sites[on_interface[0]]} is on the interface of a lead: moving it would change "
+            "hoppings into the lead, which are no part of the model. Leave it out of `where`, or "
+            f"attach the lead further away. ({on_interface.size} of the {moving.size} sites named "
+            "are on an interface; where=None leaves them out.)"
+        )
+    return moving
+
+
+def _index(syst: Any, site: Any) -> int:
+    if isinstance(site, Integral) and not isinstance(site, bool):
+        if 0 <= int(site) < len(syst.sites):
+            return int(site)
+        raise ValueError(
+            f"`where` names site {site}, but the system's sites are 0 to {len(syst.sites) - 1}."
+        )
+    try:
+        return int(syst.id_by_site[site])
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"`where` names {site}, which is no site of the system; expected Site objects or "
+            "indices of its sites."
+        ) from None

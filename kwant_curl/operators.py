@@ -1,0 +1,322 @@
+"""Operators with the habits of `kwant.operator`, for one wave function or whole stacks of them."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+import kwant
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from kwant_curl import kernels
+from kwant_curl.checks import positive_number, real_number
+from kwant_curl.derivatives import Derivatives
+from kwant_curl.frozen import read_only
+from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.states import scattering_states
+from kwant_curl.system import check_finite_system, number_of_orbitals
+
+__all__ = ["Coordinates", "Force", "NonequilibriumDensity"]
+
+
+class Coordinates(Protocol):
+    """What a specification of coordinates offers; one of your own needs this method alone."""
+
+    def hamiltonian_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system, at these `params`."""
+        ...
+
+
+def check_coordinates(coordinates: Any) -> None:
+    """Raise unless `coordinates` is a specification, not a class or something else."""
+    if isinstance(coordinates, type) or not hasattr(coordinates, "hamiltonian_derivatives"):
+        raise TypeError(
+            f"coordinates is {coordinates!r}; expected an instance of Displacements, Parameters "
+            "or Matrices."
+        )
+
+
+def as_states(name: str, states: ArrayLike, n_orbitals: int) -> tuple[NDArray[Any], bool]:
+    """Return `states` as a stack (n_states, n_orbitals), and whether it was a single one."""
+    array = np.asarray(states)
+    if array.ndim not in (1, 2) or array.shape[-1] != n_orbitals:
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected ({n_orbitals},), or (n_states, "
+            f"{n_orbitals}) for a stack: the system has {n_orbitals} orbitals."
+        )
+    return np.atleast_2d(array.astype(complex, copy=False)), array.ndim == 1
+
+
+def as_pair(
+    bra: ArrayLike, ket: ArrayLike | None, n_orbitals: int
+) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    """Return bra and ket as stacks of one length, and whether both were single."""
+    bras, one_bra = as_states("bra", bra, n_orbitals)
+    if ket is None:
+        return bras, bras, one_bra
+    kets, one_ket = as_states("ket", ket, n_orbitals)
+    if len(bras) != len(kets) and not (one_bra or one_ket):
+        raise ValueError(
+            f"bra is a stack of {len(bras)} states and ket of {len(kets)}; expected as many of "
+            "both (matrix() takes every bra with every ket)."
+        )
+    n = len(kets) if one_bra else len(bras)
+    bras, kets = (np.broadcast_to(stack, (n, n_orbitals)) for stack in (bras, kets))
+    return bras, kets, one_bra and one_ket
+
+
+class Force:
+    """The force operators F_I = -dH/dQ_I of a set of coordinates.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized system; its site families declare `norbs`.
+    coordinates : Displacements, Parameters or Matrices
+        What moves, and how the Hamiltonian follows.
+
+    Notes
+    -----
+    Called with ``force(psi)`` it gives <psi|F_I|psi>, with ``force(phi, psi)`` the matrix element
+    <phi|F_I|psi>, for every coordinate I, in the order of `coordinates`.  A force is in energy
+    per unit of Q; positive pushes towards larger Q.
+
+    As with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`,
+    or once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what
+    is called more than once.
+
+    Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+    """
+
+    def __init__(self, syst: Any, coordinates: Coordinates) -> None:
+        check_finite_system(syst)
+        check_coordinates(coordinates)
+        self.syst = syst
+        self.coordinates = coordinates
+        self._bound: Derivatives | None = None
+
+    def __call__(
+        self,
+        bra: ArrayLike,
+        ket: ArrayLike | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+    ) -> NDArray[Any]:
+        """Return the matrix elements <bra|F_I|ket>.
+
+        Parameters
+        ----------
+        bra, ket : array, shape (n_orbitals,) or (n_states, n_orbitals)
+            One wave function or a stack, as `kwant.wave_function` returns it; bra and ket are
+            taken pairwise, and a single one goes with each of a stack.  ket: default bra.
+        params : mapping, optional
+            Parameters of the system's value functions; not for a bound operator.
+
+        Returns
+        -------
+        array, shape (n_c,) or (n_states, n_c)
+            Real if `ket` is None, else complex.
+
+        Raises
+        ------
+        ValueError
+            For arrays of another shape, or `params` for a bound operator.
+        """
+        bras, kets, single = as_pair(bra, ket, number_of_orbitals(self.syst))
+        elements = kernels.force_elements(self._derivatives(params), bras, kets)
+        values: NDArray[Any] = elements.real if ket is None else elements
+        return values[0] if single else values
+
+    def act(self, ket: ArrayLike, *, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
+        """Return sum_I F_I |ket>, shaped like `ket`: (n_orbitals,) or (n_states, n_orbitals).
+
+        The sum over coordinates is Kwant's habit, <phi|act(psi)> = force(phi, psi).sum(); for
+        single operators, `matrices`.
+        """
+        kets, single = as_states("ket", ket, number_of_orbitals(self.syst))
+        result = kernels.act(self._derivatives(params), kets)
+        return result[0] if single else result
+
+    def bind(self, *, params: Mapping[str, Any] | None = None) -> Self:
+        """Return a copy with dH/dQ evaluated at `params`, that takes no `params` any more."""
+        bound = type(self)(self.syst, self.coordinates)
+        bound._bound = self._derivatives(params)
+        return bound
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether dH/dQ has been evaluated by `bind`."""
+        return self._bound is not None
+
+    def matrices(self, *, params: Mapping[str, Any] | None = None) -> list[Any]:
+        """Return F_I = -dH/dQ_I as sparse arrays (n_orbitals, n_orbitals), one per coordinate."""
+        return [-matrix for matrix in self._derivatives(params).matrices()]
+
+    def matrix(
+        self, bras: ArrayLike, kets: ArrayLike, *, params: Mapping[str, Any] | None = None
+    ) -> NDArray[np.complex128]:
+        """Return <bra_m|F_I|ket_n> for every bra with every ket, (n_c, n_bras, n_kets).
+
+        Parameters
+        ----------
+        bras, kets : array, shape (n_bras, n_orbitals), (n_kets, n_orbitals)
+            Stacks of wave functions, as `kwant.wave_function` returns them.
+        params : mapping, optional
+            Parameters of the system's value functions; not for a bound operator.
+        """
+        n = number_of_orbitals(self.syst)
+        left, _ = as_states("bras", bras, n)
+        right, _ = as_states("kets", kets, n)
+        return kernels.force_matrix(self._derivatives(params).nonzero_rows(), left, right)
+
+    def _derivatives(self, params: Mapping[str, Any] | None) -> Derivatives:
+        if self._bound is None:
+            return self.coordinates.hamiltonian_derivatives(self.syst, params=params)
+        if params is not None:
+            raise ValueError(
+                "Parameters are already bound to this operator; call it without params, or bind "
+                "the original one again."
+            )
+        return self._bound
+
+
+class NonequilibriumDensity:
+    """Nonequilibrium part of the one-electron density matrix, in linear response at T = 0.
+
+    Delta rho = degeneracy sum_alpha dmu_alpha D_alpha(energy), with
+    D_alpha = (1/2 pi) sum_n |psi_{alpha n}><psi_{alpha n}|, kept as the scattering states and a
+    weight for each.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized system with leads that are known by their modes.
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : float or mapping, default 1.0
+        A number V (an energy): lead 0 at +V/2, lead 1 at -V/2, two leads only, so that positive
+        V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``.
+    degeneracy : float, default 1
+        Degeneracy of every level: 2 if a spinless Hamiltonian stands for both spins.
+    params : mapping, optional
+        Parameters of the system's value functions.
+
+    Attributes
+    ----------
+    states : array of complex, shape (n_states, n_orbitals)
+        Scattering states, lead by lead.
+    weights : array of float, shape (n_states,)
+        Delta rho = sum_n weights[n] |states[n]><states[n]|.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a system that is not finalized, without leads or with leads known by self-energy
+        alone, an energy or bias that is not finite, a bias for a lead that is not there, a
+        scalar bias with other than two leads, or a degeneracy that is not positive.
+
+    Notes
+    -----
+    Equations 25 to 27 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  hbar = 1.
+    """
+
+    def __init__(
+        self,
+        syst: Any,
+        energy: float,
+        *,
+        bias: float | Mapping[int, float] = 1.0,
+        degeneracy: float = 1,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        check_finite_system(syst)
+        self.syst = syst
+        self.energy = real_number("energy", energy)
+        self.degeneracy = positive_number("degeneracy", degeneracy)
+        self.params = None if params is None else dict(params)
+        shifts = chemical_potential_shifts(bias, len(syst.leads)) if syst.leads else np.empty(0)
+        by_lead = list(scattering_states(syst, self.energy, params=params))
+        self.bias = read_only(shifts)
+        self.states = np.concatenate(by_lead)
+        self.states.flags.writeable = False
+        n_modes = [len(states) for states in by_lead]
+        self.weights = read_only(np.repeat(shifts, n_modes) * self.degeneracy / (2 * np.pi))
+
+    def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
+        """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).
+
+        Real if `ket` is None.  bra, ket: (n_orbitals,) or (n_states, n_orbitals).
+        """
+        bras, kets, single = as_pair(bra, ket, self.states.shape[1])
+        left = bras.conj() @ self.states.T
+        if ket is None:
+            values: NDArray[Any] = np.abs(left) ** 2 @ self.weights
+        else:
+            values = np.einsum("mn,mn,n->m", left, kets @ self.states.conj().T, self.weights)
+        return values[0] if single else values
+
+    def act(self, ket: ArrayLike) -> NDArray[np.complex128]:
+        """Return Delta rho |ket>, shaped like `ket`: (n_orbitals,) or (n_states, n_orbitals)."""
+        kets, single = as_states("ket", ket, self.states.shape[1])
+        result = (kets @ self.states.conj().T * self.weights) @ self.states
+        return result[0] if single else result
+
+    def expectation(self, operator: Any) -> Any:
+        """Return Tr[operator Delta rho].
+
+        Parameters
+        ----------
+        operator : Force; kwant.operator.Density, Current or Source; or a matrix
+            An operator is bound, or takes the same `params` as Delta rho.  A matrix is sparse
+            or dense, (n_orbitals, n_orbitals).
+
+        Returns
+        -------
+        array or number
+            What the operator gives for a wave function: (n_c,) for `Force`, one entry per site
+            or hopping for Kwant's; complex where that is complex, and for matrices.
+        """
+        if isinstance(operator, Force):
+            params = None if operator.is_bound else self.params
+            bound = operator if operator.is_bound else operator.bind(params=params)
+            return self.weights @ bound(self.states)
+        if isinstance(
+            operator, kwant.operator.Density | kwant.operator.Current | kwant.operator.Source
+        ):
+            return self._kwant_expectation(operator)
+        if sparse.issparse(operator) or isinstance(operator, np.ndarray):
+            n = self.states.shape[1]
+            if operator.shape != (n, n):
+                raise ValueError(f"The matrix has shape {operator.shape}; expected {(n, n)}.")
+            acted = (operator @ self.states.T).T
+            return np.einsum("n,np,np->", self.weights, self.states.conj(), acted)
+        raise TypeError(
+            f"operator is a {type(operator).__name__}; expected Force, a kwant.operator (Density, "
+            "Current, Source), or a matrix."
+        )
+
+    def _kwant_expectation(self, operator: Any) -> Any:
+        is_bound = operator._bound_onsite is not None or operator._bound_hamiltonian is not None
+        bound = operator if is_bound else operator.bind(params=self.params)
+        zero = np.zeros(() if operator.sum else len(operator.where))
+        terms = zip(self.weights, self.states, strict=True)
+        # Kwant's operators take no read-only arrays, hence the copy.
+        return sum((weight * bound(state.copy()) for weight, state in terms), zero)
+
+    def density(self) -> NDArray[np.float64]:
+        """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals."""
+        per_orbital = self.weights @ np.abs(self.states) ** 2
+        first, norbs, start = np.array(self.syst.site_ranges).T
+        offsets = np.concatenate(
+            [
+                start[k] + norbs[k] * np.arange(first[k + 1] - first[k])
+                for k in range(len(first) - 1)
+            ]
+        )
+        return np.add.reduceat(per_orbital, offsets)
+
+    def toarray(self) -> NDArray[np.complex128]:
+        """Return Delta rho as a dense matrix (n_orbitals, n_orbitals): for small systems."""
+        return np.ascontiguousarray(self.states.T * self.weights @ self.states.conj())

@@ -1,0 +1,131 @@
+"""Directional phonons: how fast the current pumps a pair of vibrations into a rotation."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.frozen import freeze, read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["PumpingRates", "pair_responses", "plane_responses", "pumping_rates"]
+
+FloatArray = NDArray[np.float64]
+
+ROUNDING = 1e3 * np.finfo(float).eps
+"""Relative rounding error of a sum of many terms, generously."""
+
+
+@dataclass(frozen=True, eq=False)
+class PumpingRates:
+    """Rates at which directional phonons multiply: dN/dt = growth * N.
+
+    A pair of coordinates X, Y of equal mass M and angular frequency omega makes two directional
+    modes.  The (+) mode turns from X to Y, anticlockwise, with angular momentum +hbar; the (-)
+    mode turns the other way.
+
+    Attributes
+    ----------
+    driving : array of float, shape (n,)
+        kappa_XY / (2 M omega), what the current adds to the growth of (+) and takes from (-);
+        negative where it drives (-).
+    damping : array of float, shape (n,)
+        (eta_XX + eta_YY) / (2 M), the electronic friction of either mode, there without current.
+
+    Notes
+    -----
+    Rates are in units of energy (hbar = 1): one oscillator, or pair of modes, per entry, in the
+    order of the result or of the modes that they were asked of.  Todorov et al. (2011),
+    Eq. 30 to 32, with N + 1 ~ N.
+    """
+
+    driving: FloatArray
+    damping: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, "driving", "damping")
+
+    @property
+    def growth(self) -> FloatArray:
+        """Growth rates of (+) and (-), shape (n, 2): -damping + driving, -damping - driving."""
+        return read_only(
+            np.stack([self.driving - self.damping, -self.driving - self.damping], axis=-1)
+        )
+
+    @property
+    def threshold(self) -> FloatArray:
+        """The factor on the present bias at which the driven mode starts to grow, shape (n,).
+
+        Infinite where the current drives neither mode.
+        """
+        driving = np.abs(self.driving)
+        result = np.full_like(driving, np.inf)
+        np.divide(self.damping, driving, out=result, where=driving > 0)
+        return read_only(result)
+
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        x: ArrayLike | None = None,
+        xlabel: str = "mode",
+        energy_unit: str = "",
+    ) -> "Axes":
+        """Draw driving and damping; see `kwant_curl.plot`."""
+        from kwant_curl.plotting import plot_pumping_rates
+
+        return plot_pumping_rates(self, ax=ax, x=x, xlabel=xlabel, energy_unit=energy_unit)
+
+
+def pumping_rates(
+    kappa: FloatArray, friction_trace: FloatArray, frequency: FloatArray, mass: FloatArray
+) -> PumpingRates:
+    """Return the rates of pairs with these kappa_XY and eta_XX + eta_YY (Eq. 30)."""
+    return PumpingRates(kappa / (2 * mass * frequency), friction_trace / (2 * mass))
+
+
+def pair_responses(
+    curl: FloatArray, friction: FloatArray, modes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return kappa_XY and eta_XX + eta_YY of each pair of modes (n_pairs, 2, n_c)."""
+    x, y = modes[:, 0], modes[:, 1]
+    kappa = _without_rounding(x, curl, y)
+    return kappa, _without_rounding(x, friction, x) + _without_rounding(y, friction, y)
+
+
+def _without_rounding(left: FloatArray, matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left_p . matrix . right_p of each pair p, zero where it is below its rounding error.
+
+    Otherwise modes that don't couple to the electrons would have thresholds made of noise.
+    """
+    value = np.einsum("pi,pi->p", left @ matrix, right)
+    size = np.einsum("pi,pi->p", np.abs(left) @ np.abs(matrix), np.abs(right))
+    return np.where(np.abs(value) > ROUNDING * size, value, 0.0)
+
+
+def plane_responses(
+    curl: FloatArray, friction: FloatArray, axis: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return kappa and the trace of the friction in the plane of rotation of each centre.
+
+    Parameters
+    ----------
+    curl : array (n,) in 2D or (n, 3) in 3D
+        Curl of the force on each centre.
+    friction : array (n, dim, dim)
+        Friction tensor of each centre.
+    axis : array (3,) or (n, 3), or None
+        Axis of rotation in 3D, of any length; None for each centre's own curl (and z where the
+        curl vanishes).
+    """
+    trace = np.trace(friction, axis1=1, axis2=2)
+    if curl.ndim == 1:
+        return curl, trace
+    axes = np.broadcast_to(curl if axis is None else axis, curl.shape)
+    length = np.linalg.norm(axes, axis=1, keepdims=True)
+    unit = np.divide(axes, length, out=np.tile([0.0, 0.0, 1.0], (len(axes), 1)), where=length > 0)
+    along = np.einsum("ni,nij,nj->n", unit, friction, unit)
+    return np.einsum("ni,ni->n", unit, curl), trace - along

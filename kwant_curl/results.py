@@ -1,0 +1,267 @@
+"""What the routines return: frozen, with read-only arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.checks import positive_array
+from kwant_curl.frozen import freeze, read_only
+from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.phonons import PumpingRates, pair_responses, plane_responses, pumping_rates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CurlMap", "ForceResponse"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CurlMap:
+    """Nonequilibrium force, its curl and the electronic friction, centre by centre.
+
+    Made by `curl_map`.  hbar = 1: with energies in E and lengths in L, forces are in E/L, curls
+    in E/L^2 and frictions in hbar/L^2.  All of them hold `degeneracy`.
+
+    Attributes
+    ----------
+    positions : array of float, shape (n, dim)
+        Where the centres are, in the order of the coordinates.
+    sites : array of int, shape (n,), or None
+        The sites that they are, if they are sites.
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : array of float, shape (n_leads,)
+        dmu_alpha, the shift of each lead's chemical potential.
+    degeneracy : float
+        Degeneracy of every level.
+    lead_force : array of float, shape (n_leads, n, dim)
+        Force per unit shift of the chemical potential of each lead.
+    lead_curl : array of float, shape (n_leads, n) in 2D, (n_leads, n, 3) in 3D
+        Curl per unit shift of each lead; the sum over the leads is zero.
+    friction : array of float, shape (n, dim, dim)
+        Equilibrium electronic friction eta_ij, positive semidefinite: a force
+        -sum_j eta_ij v_j.  It doesn't depend on the bias.
+    """
+
+    positions: FloatArray
+    sites: NDArray[np.int64] | None
+    energy: float
+    bias: FloatArray
+    degeneracy: float
+    lead_force: FloatArray
+    lead_curl: FloatArray
+    friction: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, "positions", "bias", "lead_force", "lead_curl", "friction")
+        if self.sites is not None:
+            freeze(self, "sites")
+
+    @property
+    def force(self) -> FloatArray:
+        """Nonequilibrium force Delta F, shape (n, dim): the sum of dmu_alpha lead_force."""
+        return read_only(np.tensordot(self.bias, self.lead_force, axes=1))
+
+    @property
+    def curl(self) -> FloatArray:
+        """Curl of the force: dF_y/dx - dF_x/dy, shape (n,), in 2D; a vector, (n, 3), in 3D."""
+        return read_only(np.tensordot(self.bias, self.lead_curl, axes=1))
+
+    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
+        """Return the result at another bias; exact in linear response, without a new solve."""
+        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+
+    def pumping_rates(
+        self, frequency: ArrayLike, mass: ArrayLike = 1.0, axis: ArrayLike | None = None
+    ) -> PumpingRates:
+        """Return the rates of one isotropic local oscillator per centre.
+
+        Parameters
+        ----------
+        frequency : float or array (n,)
+            Angular frequency omega; hbar omega is an energy, and hbar = 1.
+        mass : float or array (n,)
+            Mass M, in hbar^2 / (energy length^2).
+        axis : array (3,) or (n, 3), optional
+            3D: the axis about which (+) turns anticlockwise.  Default: each centre's own curl.
+            In 2D the axis is z, and giving one is an error.
+
+        Returns
+        -------
+        PumpingRates
+            One entry per centre; X and Y of Todorov et al. (2011), Eq. 30, span the plane of
+            rotation.
+
+        Raises
+        ------
+        ValueError
+            For frequencies, masses or axes that are not positive or of the wrong shape.
+        """
+        kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
+        n = len(self.positions)
+        omega = positive_array("frequency", frequency, n)
+        return pumping_rates(kappa, trace, omega, positive_array("mass", mass, n))
+
+    def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
+        if axis is None:
+            return None
+        n, dim = self.positions.shape
+        if dim == 2:
+            raise ValueError("axis is given for a 2D system, whose rotations are about z.")
+        vector = np.asarray(axis, dtype=float)
+        if vector.shape not in [(3,), (n, 3)]:
+            raise ValueError(f"axis has shape {vector.shape}; expected (3,) or {(n, 3)}.")
+        if not np.isfinite(vector).all() or not np.linalg.norm(vector, axis=-1).all():
+            raise ValueError("axis has a vector that is zero or not finite.")
+        return vector
+
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        syst: Any = None,
+        current: ArrayLike | None = None,
+        length_unit: str = "",
+        energy_unit: str = "",
+    ) -> "Axes":
+        """Draw the map; see `kwant_curl.plot`."""
+        from kwant_curl.plotting import plot_curl_map
+
+        return plot_curl_map(
+            self,
+            ax=ax,
+            syst=syst,
+            current=current,
+            length_unit=length_unit,
+            energy_unit=energy_unit,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ForceResponse:
+    """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
+
+    Made by `force_response`.  Coordinates I, J are in the order of the specification.  hbar = 1:
+    forces are in energy per unit of Q, curls in energy per Q_I Q_J, frictions in hbar per
+    Q_I Q_J.  All of them hold `degeneracy`.
+
+    Attributes
+    ----------
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : array of float, shape (n_leads,)
+        dmu_alpha, the shift of each lead's chemical potential.
+    degeneracy : float
+        Degeneracy of every level.
+    lead_force : array of float, shape (n_leads, n_c)
+        Force per unit shift of the chemical potential of each lead.
+    lead_curl : array of float, shape (n_leads, n_c, n_c)
+        Curl per unit shift of each lead; the sum over the leads is zero.
+    friction : array of float, shape (n_c, n_c)
+        Equilibrium electronic friction eta_IJ, symmetric, positive semidefinite.  It doesn't
+        depend on the bias.
+    """
+
+    energy: float
+    bias: FloatArray
+    degeneracy: float
+    lead_force: FloatArray
+    lead_curl: FloatArray
+    friction: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, "bias", "lead_force", "lead_curl", "friction")
+
+    @property
+    def force(self) -> FloatArray:
+        """Nonequilibrium force Delta F_I, shape (n_c,): the sum of dmu_alpha lead_force."""
+        return read_only(np.tensordot(self.bias, self.lead_force, axes=1))
+
+    @property
+    def curl(self) -> FloatArray:
+        """Generalised curl kappa_IJ = dF_J/dQ_I - dF_I/dQ_J, shape (n_c, n_c)."""
+        return read_only(np.tensordot(self.bias, self.lead_curl, axes=1))
+
+    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
+        """Return the result at another bias; exact in linear response, without a new solve."""
+        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+
+    def project(self, modes: ArrayLike) -> Self:
+        """Return the response in other coordinates, Q_I = sum_k modes[k, I] q_k.
+
+        Parameters
+        ----------
+        modes : array of float, shape (n_modes, n_c)
+            One displacement pattern per row, of any length; F_k = sum_I modes[k, I] F_I.
+
+        Returns
+        -------
+        ForceResponse of n_modes coordinates.
+
+        Raises
+        ------
+        ValueError
+            For modes of another shape, or that are not real and finite.
+        """
+        patterns = self._modes(modes, ndim=2, shape="(n_modes, n_c)")
+        return replace(
+            self,
+            lead_force=self.lead_force @ patterns.T,
+            lead_curl=patterns @ self.lead_curl @ patterns.T,
+            friction=patterns @ self.friction @ patterns.T,
+        )
+
+    def pumping_rates(
+        self, modes: ArrayLike, frequency: ArrayLike, mass: ArrayLike = 1.0
+    ) -> PumpingRates:
+        """Return the rates of pairs of modes X, Y of equal mass and frequency.
+
+        Parameters
+        ----------
+        modes : array of float, shape (2, n_c) or (n_pairs, 2, n_c)
+            The patterns of X and Y.  The (+) mode goes from X to Y: for X = cos(q x_i) and
+            Y = sin(q x_i) it is the wave that travels towards positive x.
+        frequency : float or array (n_pairs,)
+            Angular frequency omega; hbar omega is an energy, and hbar = 1.
+        mass : float or array (n_pairs,)
+            Mass M of the coordinates X and Y (for mass-weighted patterns: 1).
+
+        Returns
+        -------
+        PumpingRates
+            One entry per pair (Todorov et al. (2011), Eq. 30).
+
+        Raises
+        ------
+        ValueError
+            For modes of another shape, and frequencies or masses that are not positive.
+        """
+        array = np.asarray(modes)
+        shape = "(2, n_c) or (n_pairs, 2, n_c)"
+        pairs = self._modes(array[None] if array.ndim == 2 else array, ndim=3, shape=shape)
+        if pairs.shape[1] != 2:
+            raise ValueError(f"modes has shape {array.shape}; expected {shape}: pairs of X and Y.")
+        kappa, trace = pair_responses(self.curl, self.friction, pairs)
+        omega = positive_array("frequency", frequency, len(pairs))
+        return pumping_rates(kappa, trace, omega, positive_array("mass", mass, len(pairs)))
+
+    def _modes(self, modes: ArrayLike, *, ndim: int, shape: str) -> FloatArray:
+        array = np.asarray(modes)
+        n_c = len(self.friction)
+        if array.ndim != ndim or array.shape[-1] != n_c or not array.size:
+            raise ValueError(
+                f"modes has shape {np.shape(modes)}; expected {shape} with n_c = {n_c}."
+            )
+        if np.iscomplexobj(array) or array.dtype.kind not in "fiu":
+            raise ValueError(
+                f"modes has entries of type {array.dtype}; expected real numbers. The real and "
+                "imaginary parts of a complex mode are its X and Y."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError("modes has entries that are not finite.")
+        return array.astype(float)

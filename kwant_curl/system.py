@@ -1,0 +1,115 @@
+"""What the package reads from a finalized Kwant system: orbitals, positions, interfaces."""
+
+from itertools import chain, pairwise
+from typing import Any
+
+import kwant
+import numpy as np
+from kwant.lattice import Monatomic
+from numpy.typing import NDArray
+
+__all__ = [
+    "check_finite_system",
+    "check_leads",
+    "check_sites",
+    "interface_sites",
+    "number_of_orbitals",
+    "orbital_offsets",
+    "site_positions",
+]
+
+
+def check_finite_system(syst: Any) -> None:
+    """Raise unless `syst` is a finalized, finite Kwant system with known orbitals."""
+    if isinstance(syst, kwant.Builder):
+        raise TypeError(
+            "syst is a kwant.Builder that is not finalized; pass syst.finalized() instead."
+        )
+    if isinstance(syst, kwant.system.InfiniteSystem):
+        raise TypeError(
+            "syst is an infinite system (a lead); expected a finite scattering region. "
+            "Finalize a Builder without symmetry, with leads attached."
+        )
+    if not isinstance(syst, kwant.system.FiniteSystem):
+        raise TypeError(
+            f"syst is a {type(syst).__name__}; expected a finalized Kwant system "
+            "(kwant.system.FiniteSystem)."
+        )
+    if syst.site_ranges is None:
+        raise ValueError(_norbs_message(syst))
+
+
+def _norbs_message(syst: Any) -> str:
+    families = {site.family for site in getattr(syst, "sites", ())}
+    without = sorted(str(family) for family in families if family.norbs is None)
+    which = f" of {', '.join(without)}" if without else ""
+    return (
+        f"The number of orbitals{which} is not known; declare it with the `norbs` keyword "
+        "when the site family is made, e.g. kwant.lattice.square(norbs=1)."
+    )
+
+
+def check_leads(syst: Any) -> None:
+    """Raise unless `syst` has leads, all of them known by their modes."""
+    if not syst.leads:
+        raise ValueError(
+            "The system has no leads, so no current can flow; attach leads to the Builder "
+            "with attach_lead() before finalizing it."
+        )
+    for number, lead in enumerate(syst.leads):
+        if kwant.system.is_selfenergy_lead(lead):
+            raise ValueError(
+                f"Lead {number} is known by its self-energy alone; scattering states need its "
+                "modes. Attach the lead as a Builder, or precalculate(what='modes')."
+            )
+
+
+def check_sites(syst: Any) -> None:
+    """Raise unless `syst` has `sites` with positions (it is a finalized Builder)."""
+    if not hasattr(syst, "sites"):
+        raise TypeError(
+            f"syst is a {type(syst).__name__} without sites; expected a finalized kwant.Builder. "
+            "For other systems give dH/dQ itself, with Matrices."
+        )
+
+
+def orbital_offsets(syst: Any) -> NDArray[np.int64]:
+    """Return the first orbital of each site, and last the number of orbitals, (n_sites + 1,)."""
+    first_site, norbs, _ = np.array(syst.site_ranges, dtype=np.int64).T
+    per_site = np.repeat(norbs[:-1], np.diff(first_site))
+    return np.concatenate([[0], np.cumsum(per_site)])
+
+
+def number_of_orbitals(syst: Any) -> int:
+    """Dimension of the Hamiltonian of the scattering region."""
+    return int(syst.site_ranges[-1][2])
+
+
+def interface_sites(syst: Any) -> NDArray[np.int64]:
+    """Return the indices of the sites to which a lead is attached, sorted, each once."""
+    interfaces = [np.asarray(interface, dtype=np.int64) for interface in syst.lead_interfaces]
+    return np.unique(np.concatenate(interfaces)) if interfaces else np.empty(0, np.int64)
+
+
+def site_positions(syst: Any) -> NDArray[np.float64]:
+    """Return the positions of all sites, (n_sites, dim), in the order of ``syst.sites``."""
+    check_sites(syst)
+    first_site = [start for start, _, _ in syst.site_ranges]
+    parts = [_family_positions(syst.sites[start:stop]) for start, stop in pairwise(first_site)]
+    dims = {part.shape[1] for part in parts}
+    if len(dims) > 1:
+        raise ValueError(
+            f"Sites have positions of different dimensions {sorted(dims)}; expected one "
+            "dimension for all site families."
+        )
+    return np.concatenate(parts)
+
+
+def _family_positions(sites: Any) -> NDArray[np.float64]:
+    family = sites[0].family
+    if type(family) is not Monatomic:
+        return np.array([site.pos for site in sites], dtype=float)
+    # A lattice's positions follow from all tags at once.
+    n_tag = len(sites[0].tag)
+    tags = np.fromiter(chain.from_iterable(site.tag for site in sites), dtype=float)
+    return tags.reshape(-1, n_tag) @ np.asarray(family.prim_vecs) + np.asarray(family.offset)
