@@ -1,0 +1,17 @@
+"""Ready-made devices, for tutorials, benchmarks and tests; parameters from the literature."""
+
+from kwant_curl.devices.atoms import Atoms
+from kwant_curl.devices.contact import point_contact
+from kwant_curl.devices.device import Device
+from kwant_curl.devices.gold import bent_molecule, gold_chain, nanowire
+from kwant_curl.devices.graphene import graphene_constriction
+
+__all__ = [
+    "Atoms",
+    "Device",
+    "bent_molecule",
+    "gold_chain",
+    "graphene_constriction",
+    "nanowire",
+    "point_contact",
+]
