@@ -1,0 +1,133 @@
+"""Each kind of figure is drawn, and what is on it is checked."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from systems import MODELS, square_wire
+
+from kwant_curl import Displacements, PowerLaw, curl_map, force_response, plot
+
+ENERGY = 1.7
+
+
+@pytest.fixture(scope="module")
+def syst():
+    return square_wire(disorder=0.6).finalized()
+
+
+@pytest.fixture(scope="module")
+def local(syst):
+    return curl_map(syst, Displacements(scaling=PowerLaw(2)), ENERGY)
+
+
+@pytest.fixture(scope="module")
+def spatial():
+    model = MODELS["3D wire"]
+    syst = model.syst(model.positions())
+    return curl_map(syst, Displacements(scaling=PowerLaw(3)), model.energy)
+
+
+def collections(ax, kind):
+    return [c for c in ax.collections if type(c).__name__ == kind]
+
+
+def test_curl_map(local, syst):
+    ax = local.plot(syst=syst, length_unit="nm", energy_unit="meV")
+    *_, discs = collections(ax, "EllipseCollection")
+    np.testing.assert_array_equal(discs.get_offsets(), local.positions)
+    np.testing.assert_array_equal(discs.get_array(), local.curl)
+    low, high = discs.get_clim()
+    assert -low == high == np.abs(local.curl).max()
+    assert ax.get_xlabel() == "x (nm)"
+    assert ax.get_ylabel() == "y (nm)"
+    assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
+    (bonds,) = collections(ax, "LineCollection")
+    assert len(bonds.get_segments()) == sum(1 for i, j in syst.graph if i < j)
+    sites, _ = collections(ax, "EllipseCollection")
+    assert len(sites.get_offsets()) == len(syst.sites)
+    assert ax.get_xlim()[0] < 0
+    assert ax.get_xlim()[1] > 5
+    ax.figure.canvas.draw()
+
+
+def test_axes_in_axes_out(local):
+    figure, (left, right) = plt.subplots(1, 2)
+    assert plot(local, ax=right) is right
+    assert not left.collections
+    assert plt.get_fignums() == [figure.number]
+    assert right.get_xlabel() == "x"
+
+
+def test_current_as_arrows(local):
+    vectors = np.zeros_like(local.positions)
+    vectors[3] = (2.0, 0.0)
+    vectors[5] = (0.0, 1.0)
+    ax = plot(local, current=vectors)
+    (arrows,) = collections(ax, "Quiver")
+    np.testing.assert_array_equal(arrows.XY, local.positions[[3, 5]])
+    np.testing.assert_allclose(np.hypot(arrows.U, arrows.V), [1.0, 0.5])
+    assert not collections(plot(local, current=0 * vectors), "Quiver")
+    with pytest.raises(ValueError, match=r"current has shape \(2, 2\); expected \(16, 2\)"):
+        plot(local, current=np.zeros((2, 2)))
+
+
+def test_arrows_of_a_large_map_are_means():
+    syst = square_wire(length=42, width=12).finalized()
+    local = curl_map(syst, Displacements(scaling=PowerLaw(2)), ENERGY)
+    vectors = np.tile([0.0, 3.0], (len(local.positions), 1))
+    (arrows,) = collections(plot(local, current=vectors), "Quiver")
+    assert len(arrows.U) < len(vectors) / 2
+    np.testing.assert_allclose(arrows.V, 1.0)
+    np.testing.assert_allclose(arrows.U, 0.0)
+
+
+def test_curl_map_without_any_curl(local):
+    ax = plot(local.at_bias(0.0))
+    *_, discs = collections(ax, "EllipseCollection")
+    assert discs.get_clim() == (-1.0, 1.0)
+    ax.figure.canvas.draw()
+
+
+def test_single_atom(syst):
+    local = curl_map(syst, Displacements([9], scaling=PowerLaw(2)), ENERGY)
+    plot(local).figure.canvas.draw()
+
+
+def test_curl_vectors_in_3d(spatial):
+    ax = plot(spatial, length_unit="Å", energy_unit="eV")
+    assert ax.name == "3d"
+    assert ax.get_zlabel() == "z (Å)"
+    (arrows,) = collections(ax, "Line3DCollection")
+    strength = np.linalg.norm(spatial.curl, axis=1)
+    shown = strength[strength > 0.05 * strength.max()]
+    np.testing.assert_array_equal(np.unique(arrows.get_array()), np.unique(shown))
+    assert arrows.colorbar.ax.get_ylabel() == "magnitude of the curl of the force (eV/Å²)"
+    ax.figure.canvas.draw()
+    with pytest.raises(ValueError, match="pass axes made with projection='3d'"):
+        plot(spatial, ax=plt.figure().add_subplot())
+    plot(spatial.at_bias(0.0)).figure.canvas.draw()
+
+
+def test_pumping_rates(syst):
+    response = force_response(syst, Displacements(scaling=PowerLaw(2)), ENERGY)
+    modes = np.eye(32).reshape(16, 2, 32)
+    rates = response.pumping_rates(modes, 0.5)
+    ax = rates.plot(x=np.arange(16) / 2, xlabel="q", energy_unit="eV")
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), rates.driving)
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(16) / 2)
+    assert ax.get_xlabel() == "q"
+    assert ax.get_ylabel() == "rate (eV/ħ)"
+    (band,) = ax.collections
+    assert band.get_paths()[0].get_extents().ymax == pytest.approx(rates.damping.max())
+    with pytest.raises(ValueError, match=r"x has shape \(3,\); expected \(16,\)"):
+        plot(rates, x=[1, 2, 3])
+
+
+def test_something_else():
+    with pytest.raises(TypeError, match="Can't draw a str; expected CurlMap or PumpingRates"):
+        plot("curl")
+
+
+def test_misspelt_option(local):
+    with pytest.raises(TypeError, match="lenght_unit"):
+        plot(local, lenght_unit="nm")
