@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.derivatives import Derivatives, NonzeroRows
+from kwant_curl.stack import NonzeroRows, OperatorStack
 
 __all__ = [
     "act",
-    "force_elements",
-    "force_matrix",
+    "all_matrix_elements",
     "lead_responses",
     "local_densities",
     "local_responses",
+    "matrix_elements",
     "rotation_vector",
 ]
 
@@ -36,34 +36,33 @@ def chunks(length: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, length))
 
 
-def force_elements(
-    derivatives: Derivatives, bras: ComplexArray, kets: ComplexArray
+def matrix_elements(
+    operators: OperatorStack, bras: ComplexArray, kets: ComplexArray
 ) -> ComplexArray:
-    """Return <bra_n| F_I |ket_n> for pairs of states, (n_states, n_coordinates); F = -dH/dQ."""
-    result = np.empty((len(bras), derivatives.n_coordinates), complex)
-    for some in chunks(len(bras), len(derivatives.rows)):
-        pairs = bras[some][:, derivatives.rows].conj() * kets[some][:, derivatives.cols]
-        result[some] = -(derivatives.coefficients @ pairs.T).T
+    """Return <bra_n| A_I |ket_n> for pairs of states, (n_states, n_operators)."""
+    result = np.empty((len(bras), len(operators)), complex)
+    for some in chunks(len(bras), len(operators.rows)):
+        pairs = bras[some][:, operators.rows].conj() * kets[some][:, operators.cols]
+        result[some] = (operators.coefficients @ pairs.T).T
     return result
 
 
-def act(derivatives: Derivatives, kets: ComplexArray) -> ComplexArray:
-    """Return sum_I F_I |ket_n>, (n_states, n_orbitals)."""
-    return np.ascontiguousarray(-(derivatives.sum() @ kets.T).T)
+def act(operators: OperatorStack, kets: ComplexArray) -> ComplexArray:
+    """Return sum_I A_I |ket_n>, (n_states, n_orbitals)."""
+    return np.ascontiguousarray((operators.sum() @ kets.T).T)
 
 
-def force_matrix(rows: NonzeroRows, bras: ComplexArray, kets: ComplexArray) -> ComplexArray:
-    """Return F_I^{mn} = <bra_m| F_I |ket_n>, (n_coordinates, n_bras, n_kets); F = -dH/dQ."""
+def all_matrix_elements(rows: NonzeroRows, bras: ComplexArray, kets: ComplexArray) -> ComplexArray:
+    """Return A_I^{mn} = <bra_m| A_I |ket_n>, (n_operators, n_bras, n_kets)."""
     n_rows = np.diff(rows.start)
     result = np.zeros((len(n_rows), len(bras), len(kets)), complex)
     for count in np.unique(n_rows[n_rows > 0]):
         alike = np.flatnonzero(n_rows == count)
         for some in chunks(len(alike), count * (len(bras) + len(kets)) + len(bras) * len(kets)):
-            coordinates = alike[some]
-            which = rows.start[coordinates][:, None] + np.arange(count)
+            which = rows.start[alike[some]][:, None] + np.arange(count)
             acted = rows.matrix[which.ravel()] @ kets.T
             bra = bras.T[rows.orbitals[which]].conj().swapaxes(1, 2)
-            result[coordinates] = -(bra @ acted.reshape(*which.shape, -1))
+            result[alike[some]] = bra @ acted.reshape(*which.shape, -1)
     return result
 
 
@@ -75,7 +74,7 @@ def lead_responses(
     Parameters
     ----------
     rows : NonzeroRows
-        dH/dQ of the coordinates, on the orbitals of `states`.
+        The force operators, on the orbitals of `states`.
     states : sequence of arrays (n_modes, n_orbitals)
         The scattering states of each lead.
 
@@ -101,7 +100,7 @@ def lead_responses(
         for b in range(a, n_leads):
             gram = np.zeros((n_c, n_c), complex)
             for some in chunks(len(states[a]), n_c * len(states[b])):
-                elements = force_matrix(rows, states[a][some], states[b])
+                elements = all_matrix_elements(rows, states[a][some], states[b])
                 if a == b:
                     mode = np.arange(elements.shape[1])
                     diagonal = elements[:, mode, mode + some.start]
@@ -130,14 +129,14 @@ def local_densities(states: ComplexArray, orbitals: IntArray) -> ComplexArray:
 
 
 def local_responses(
-    matrices: ComplexArray, densities: ComplexArray
+    forces: ComplexArray, densities: ComplexArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Force, curl and friction of each centre by lead, for a degeneracy of one.
 
     Parameters
     ----------
-    matrices : array (n, dim, size, size)
-        dH/dQ on the orbitals that the centre touches.
+    forces : array (n, dim, size, size), or (n, dim, size) for diagonals
+        The force operators on the orbitals that the centre touches.
     densities : array (n_leads, n, size, size)
         D_alpha on the same orbitals.
 
@@ -155,21 +154,26 @@ def local_responses(
     Todorov et al. (2011), Eq. 1, 31 and 32.  F touches only the orbitals of the block, so the
     traces need D there and nowhere else.
     """
-    n_leads, (n, dim) = len(densities), matrices.shape[:2]
+    n_leads, (n, dim, size) = len(densities), forces.shape[:3]
     force = np.zeros((n_leads, n, dim))
     curl = np.zeros((n_leads, n, dim, dim))
     friction = np.zeros((n, dim, dim))
-    size = matrices.shape[-1]
     for some in chunks(n, (n_leads + 2) * dim * size**2):
-        f = -matrices[some]
-        total = f @ densities[:, some].sum(axis=0)[:, None]
+        total = _products(forces[some], densities[:, some].sum(axis=0))
         for lead, density in enumerate(densities[:, some]):
-            part = f @ density[:, None]
+            part = _products(forces[some], density)
             force[lead, some] = np.einsum("ndss->nd", part).real
-            product = np.einsum("nirs,njsr->nij", total, part)
-            curl[lead, some] = 4 * np.pi * product.imag
-            friction[some] += np.pi * product.real
+            trace = np.einsum("nirs,njsr->nij", total, part)
+            curl[lead, some] = 4 * np.pi * trace.imag
+            friction[some] += np.pi * trace.real
     return force, curl, friction
+
+
+def _products(forces: ComplexArray, density: ComplexArray) -> ComplexArray:
+    """Return F_i D of each centre, (n, dim, size, size)."""
+    if forces.ndim == 3:
+        return forces[..., None] * density[:, None]
+    return forces @ density[:, None]
 
 
 def rotation_vector(curl: FloatArray) -> FloatArray:

@@ -79,19 +79,19 @@ def curl_map(
     shifts = chemical_potential_shifts(bias, len(syst.leads))
     g = positive_number("degeneracy", degeneracy)
 
-    derivatives = coordinates.hamiltonian_derivatives(syst, params=params)
-    if derivatives.positions is None:
+    forces = -coordinates.hamiltonian_derivatives(syst, params=params)
+    if forces.positions is None:
         raise TypeError(
             f"{type(coordinates).__name__} has no positions to map; curl_map takes Displacements. "
             "For other coordinates use force_response."
         )
-    n, dim = derivatives.positions.shape
+    n, dim = forces.positions.shape
     if dim not in (2, 3):
         raise ValueError(
             f"The sites have positions in {dim} dimension(s); a curl needs 2 or 3. For motion "
             "along a line, use force_response with pairs of modes."
         )
-    blocks = derivatives.centre_blocks()
+    blocks = forces.centre_blocks()
     densities = [
         [kernels.local_densities(states, block.orbitals) for block in blocks]
         for states in scattering_states(syst, energy, params=params)
@@ -102,8 +102,8 @@ def curl_map(
     for block, *by_lead in zip(blocks, *densities, strict=True):
         _fill(block, np.stack(by_lead), force, curl, friction)
     return CurlMap(
-        positions=derivatives.positions,
-        sites=derivatives.sites,
+        positions=forces.positions,
+        sites=forces.sites,
         energy=energy,
         bias=shifts,
         degeneracy=g,

@@ -13,6 +13,7 @@ from kwant_curl.checks import positive_number, real_number
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
 from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.stack import OperatorStack
 from kwant_curl.states import scattering_states
 from kwant_curl.system import check_finite_system, number_of_orbitals
 
@@ -95,7 +96,7 @@ class Force:
         check_coordinates(coordinates)
         self.syst = syst
         self.coordinates = coordinates
-        self._bound: Derivatives | None = None
+        self._bound: OperatorStack | None = None
 
     def __call__(
         self,
@@ -125,7 +126,7 @@ class Force:
             For arrays of another shape, or `params` for a bound operator.
         """
         bras, kets, single = as_pair(bra, ket, number_of_orbitals(self.syst))
-        elements = kernels.force_elements(self._derivatives(params), bras, kets)
+        elements = kernels.matrix_elements(self._forces(params), bras, kets)
         values: NDArray[Any] = elements.real if ket is None else elements
         return values[0] if single else values
 
@@ -136,13 +137,13 @@ class Force:
         single operators, `matrices`.
         """
         kets, single = as_states("ket", ket, number_of_orbitals(self.syst))
-        result = kernels.act(self._derivatives(params), kets)
+        result = kernels.act(self._forces(params), kets)
         return result[0] if single else result
 
     def bind(self, *, params: Mapping[str, Any] | None = None) -> Self:
         """Return a copy with dH/dQ evaluated at `params`, that takes no `params` any more."""
         bound = type(self)(self.syst, self.coordinates)
-        bound._bound = self._derivatives(params)
+        bound._bound = self._forces(params)
         return bound
 
     @property
@@ -152,7 +153,7 @@ class Force:
 
     def matrices(self, *, params: Mapping[str, Any] | None = None) -> list[Any]:
         """Return F_I = -dH/dQ_I as sparse arrays (n_orbitals, n_orbitals), one per coordinate."""
-        return [-matrix for matrix in self._derivatives(params).matrices()]
+        return list(self._forces(params).matrices())
 
     def matrix(
         self, bras: ArrayLike, kets: ArrayLike, *, params: Mapping[str, Any] | None = None
@@ -169,11 +170,11 @@ class Force:
         n = number_of_orbitals(self.syst)
         left, _ = as_states("bras", bras, n)
         right, _ = as_states("kets", kets, n)
-        return kernels.force_matrix(self._derivatives(params).nonzero_rows(), left, right)
+        return kernels.all_matrix_elements(self._forces(params).nonzero_rows(), left, right)
 
-    def _derivatives(self, params: Mapping[str, Any] | None) -> Derivatives:
+    def _forces(self, params: Mapping[str, Any] | None) -> OperatorStack:
         if self._bound is None:
-            return self.coordinates.hamiltonian_derivatives(self.syst, params=params)
+            return -self.coordinates.hamiltonian_derivatives(self.syst, params=params)
         if params is not None:
             raise ValueError(
                 "Parameters are already bound to this operator; call it without params, or bind "

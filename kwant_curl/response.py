@@ -76,10 +76,10 @@ def force_response(
     shifts = chemical_potential_shifts(bias, len(syst.leads))
     g = positive_number("degeneracy", degeneracy)
 
-    derivatives = coordinates.hamiltonian_derivatives(syst, params=params)
-    orbitals = derivatives.orbitals
+    forces = -coordinates.hamiltonian_derivatives(syst, params=params)
+    orbitals = forces.orbitals
     states = list(scattering_states(syst, energy, params=params, orbitals=orbitals))
-    rows = derivatives.on_orbitals(orbitals).nonzero_rows()
+    rows = forces.on_orbitals(orbitals).nonzero_rows()
     force, curl, friction = kernels.lead_responses(rows, states)
     return ForceResponse(
         energy=energy,

@@ -14,6 +14,7 @@ ROOMS = [
     "checks",
     "frozen",
     "system",
+    "stack",
     "derivatives",
     "coordinates",
     "states",
@@ -68,7 +69,16 @@ def test_imports_go_up_only():
 
 
 def test_kernels_and_results_do_not_know_kwant():
-    arrays = {"checks", "frozen", "derivatives", "occupations", "kernels", "phonons", "results"}
+    arrays = {
+        "checks",
+        "frozen",
+        "stack",
+        "derivatives",
+        "occupations",
+        "kernels",
+        "phonons",
+        "results",
+    }
     for room, name in imports():
         if room in arrays:
             assert name.split(".")[0] not in ("kwant", "tinyarray"), f"{room} imports {name}"

@@ -1,7 +1,7 @@
 """Cartesian displacements of sites, and the ways in which the Hamiltonian may follow them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from kwant_curl.coordinates.laws import ScalingLaw
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
 from kwant_curl.coordinates.where import moving_sites
-from kwant_curl.derivatives import Derivatives, Entries
+from kwant_curl.derivatives import Derivatives
+from kwant_curl.stack import Entries
 from kwant_curl.system import check_finite_system, number_of_orbitals, site_positions
 
 __all__ = ["Displacements"]
@@ -94,14 +95,10 @@ class Displacements:
         check_finite_system(syst)
         moving = moving_sites(syst, self.where)
         positions = site_positions(syst)
+        dim = positions.shape[1]
         entries = self._entries(syst, moving, positions, params)
-        return Derivatives.from_entries(
-            entries,
-            n_coordinates=moving.size * positions.shape[1],
-            n_orbitals=number_of_orbitals(syst),
-            positions=positions[moving],
-            sites=moving,
-        )
+        stack = Derivatives.from_entries(entries, moving.size * dim, number_of_orbitals(syst))
+        return replace(stack, positions=positions[moving], sites=moving)
 
     def _entries(
         self,

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from kwant_curl.derivatives import Derivatives, Entries
+from kwant_curl.derivatives import Derivatives
+from kwant_curl.stack import Entries
 from kwant_curl.system import check_finite_system, number_of_orbitals
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
@@ -89,6 +90,4 @@ def stack_matrices(matrices: Sequence[Any]) -> Derivatives:
         np.concatenate([m.col for m in matrices]),
         np.concatenate([m.data for m in matrices]),
     )
-    return Derivatives.from_entries(
-        entries, n_coordinates=len(matrices), n_orbitals=matrices[0].shape[0]
-    )
+    return Derivatives.from_entries(entries, len(matrices), matrices[0].shape[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kwant_curl.coordinates.differentiate import differentiate
 from kwant_curl.coordinates.elements import Element, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries
-from kwant_curl.derivatives import Entries
+from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
 
 __all__ = ["moved_sites_derivatives"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates.elements import neighbours
 from kwant_curl.coordinates.laws import ScalingLaw
-from kwant_curl.derivatives import Entries
+from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
 
 __all__ = ["scaled_bonds"]
