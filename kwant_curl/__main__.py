@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = DEVICES[options.device]()
     energy = device.energy if options.energy is None else options.energy
     bias = device.bias if options.bias is None else options.bias
+    if bias == 0:
+        print("the bias is zero: nothing is driven, and there is no threshold.", file=sys.stderr)
+        return 2
     output = options.output or Path(f"kwant_curl_{options.device}.png")
 
     matplotlib.use("Agg")
@@ -90,7 +93,8 @@ def _local_modes(device: Device, energy: float, bias: float) -> Any:
     )
     rates = result.pumping_rates(device.frequency, device.mass)
     _print_local(device, result, rates, bias)
-    current = _site_currents(device, energy, bias)[result.sites]
+    flat = result.positions.shape[1] == 2
+    current = _site_currents(device, energy, bias)[result.sites] if flat else None
     axes = result.plot(
         syst=device.syst,
         current=current,
@@ -124,7 +128,9 @@ def _print_local(device: Device, result: CurlMap, rates: PumpingRates, bias: flo
         table(f"Local modes that are pumped fastest ({n_growing} grow):", -growth)
     else:
         table("No local mode grows at this bias; the first to grow:", threshold)
-    print(f"\nlowest threshold bias: {threshold.min():.4g} {energy_unit}")
+    first = int(threshold.argmin())
+    position = ", ".join(f"{x:.2f}" for x in result.positions[first])
+    print(f"\nlowest threshold bias: {threshold[first]:.4g} {energy_unit} at {position}")
 
 
 def _site_currents(device: Device, energy: float, bias: float) -> NDArray[np.float64]:
@@ -152,7 +158,8 @@ def _travelling_waves(device: Device, energy: float, bias: float) -> Any:
     n = len(response.force)
     wave_number = np.pi * np.arange(1, n) / n
     phase = wave_number[:, None] * np.arange(n)
-    modes = np.stack([np.cos(phase), np.sin(phase)], axis=1) / np.sqrt(n)
+    # Normalised, so that the mass of a mode is that of an atom.
+    modes = np.stack([np.cos(phase), np.sin(phase)], axis=1) * np.sqrt(2 / n)
     rates = response.pumping_rates(modes, device.frequency, device.mass)
     unit = device.energy_unit
     print(f"{n} atoms move; pairs cos(qx), sin(qx) of vibrations of {device.frequency:g} {unit}\n")
@@ -164,7 +171,10 @@ def _travelling_waves(device: Device, energy: float, bias: float) -> Any:
             f"{wave_number[k] / np.pi:>12.4f} {rates.driving[k]:>12.4g} {rates.damping[k]:>12.4g} "
             f"{abs(bias) * rates.threshold[k]:>12.4g}"
         )
-    print(f"\nlowest threshold bias: {abs(bias) * rates.threshold.min():.4g} {unit}")
+    first = int(rates.threshold.argmin())
+    lowest = abs(bias) * rates.threshold[first]
+    q = wave_number[first] / np.pi
+    print(f"\nlowest threshold bias: {lowest:.4g} {unit} at q a / pi = {q:.4f}")
     axes = rates.plot(x=wave_number / np.pi, xlabel="q a / π", energy_unit=unit)
     axes.set_title(f"{device.name}, bias {bias:g} {unit}: waves along the chain")
     return axes.figure

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 __all__ = ["positive_array", "positive_number", "real_number"]
 
 
-def real_number(name: str, value: Any) -> float:
+def real_number(name: str, value: Any, expected: str = "a real number") -> float:
     """Return `value` as a float, or raise if it is not one finite real number."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}; expected a real number.")
+        raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if not np.isfinite(float(value)):
         raise ValueError(f"{name} is {value!r}; expected a finite number.")
     return float(value)

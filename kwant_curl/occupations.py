@@ -35,7 +35,9 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
         not finite.
     """
     if not isinstance(bias, Mapping):
-        value = real_number("bias", bias)
+        value = real_number(
+            "bias", bias, "a real number, or {lead: shift of its chemical potential}"
+        )
         if n_leads != 2:
             raise ValueError(
                 f"bias is the number {value}, which stands for two leads, but the system has "

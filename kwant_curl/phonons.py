@@ -19,7 +19,7 @@ ROUNDING = 1e3 * np.finfo(float).eps
 """Relative rounding error of a sum of many terms, generously."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PumpingRates:
     """Rates at which directional phonons multiply: dN/dt = growth * N.
 
@@ -44,6 +44,16 @@ class PumpingRates:
 
     driving: FloatArray
     damping: FloatArray
+
+    def __repr__(self) -> str:
+        """Say how many grow, and where the threshold is lowest."""
+        if not self.driving.size:
+            return "<PumpingRates of nothing>"
+        return (
+            f"<PumpingRates of {len(self.driving)} pairs of modes, of which "
+            f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow; threshold from "
+            f"{self.threshold.min():.4g} times the present bias>"
+        )
 
     def __post_init__(self) -> None:
         freeze(self, "driving", "damping")
@@ -74,7 +84,25 @@ class PumpingRates:
         xlabel: str = "mode",
         energy_unit: str = "",
     ) -> "Axes":
-        """Draw driving and damping; see `kwant_curl.plot`."""
+        """Draw the driving of the (+) mode by the current, between the friction of either sign.
+
+        A mode grows where the driving leaves the band: (+) above it, (-) below.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        x : array (n,), optional
+            Abscissa of each entry, which are then joined by a line; default its index.
+        xlabel : str
+            Label of the abscissa.
+        energy_unit : str
+            Unit of the rates (hbar = 1), for the label.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from kwant_curl.plotting import plot_pumping_rates
 
         return plot_pumping_rates(self, ax=ax, x=x, xlabel=xlabel, energy_unit=energy_unit)

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.results import CurlMap
-from kwant_curl.system import site_positions
+from kwant_curl.system import check_finite_system, site_positions
 
 __all__ = ["plot"]
 
@@ -26,13 +26,18 @@ SIGNED = "RdBu_r"
 ARROWS = 24
 """Arrows along the longer side of a large map."""
 
+FLAT = 0.4
+"""Maps lower than this times their width have the colour bar below."""
+
 SMALL, LARGE = 100, 5000
 """Below so many sites each is drawn with its own arrow; above so many, as an image."""
 
 
 @singledispatch
 def plot(result: Any, *, ax: Axes | None = None) -> Axes:
-    """Draw a result; the same as ``result.plot(...)``, whose keywords it takes.
+    """Draw a result: the same as ``result.plot(...)``.
+
+    The other keywords are those of `CurlMap.plot` and `PumpingRates.plot`.
 
     Parameters
     ----------
@@ -58,24 +63,7 @@ def plot_curl_map(
     length_unit: str = "",
     energy_unit: str = "",
 ) -> Axes:
-    """Draw the curl of the force on each centre, and the current as arrows.
-
-    In 2D the centres are coloured by the curl, on a scale that is symmetric about zero; in 3D
-    an arrow at each centre, coloured by its length, shows the vector of the curl.
-
-    Parameters
-    ----------
-    result : CurlMap
-        What to draw.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; 3D axes for a result in 3D.
-    syst : kwant.system.FiniteSystem, optional
-        The system, to draw all of its sites (and in 2D its bonds) behind the map.
-    current : array (n, dim), optional
-        A vector per centre, drawn as arrows in 2D; on large maps averaged over cells.
-    length_unit, energy_unit : str
-        Units for the labels.
-    """
+    """Draw a curl map; the keywords are described in `CurlMap.plot`."""
     dim = result.positions.shape[1]
     vectors = None if current is None else np.asarray(current, dtype=float)
     if vectors is not None and vectors.shape != result.positions.shape:
@@ -83,13 +71,19 @@ def plot_curl_map(
             f"current has shape {vectors.shape}; expected {result.positions.shape}, one vector "
             "per centre."
         )
-    sites = result.positions if syst is None else site_positions(syst)
+    if syst is None:
+        sites = result.positions
+    else:
+        check_finite_system(syst)
+        sites = site_positions(syst)
     ax = _new_axes(sites) if ax is None else ax
     if dim == 3 and ax.name != "3d":
         raise ValueError("The result is in 3D; pass axes made with projection='3d'.")
     unit = f" ({energy_unit}/{length_unit}²)" if energy_unit and length_unit else ""
     label = f"curl of the force{unit}"
     if dim == 3:
+        if vectors is not None:
+            raise ValueError("current is given for a 3D map; it is drawn in 2D only.")
         _draw_curl_3d(ax, sites, result, label)
     else:
         if syst is not None:
@@ -108,8 +102,9 @@ def _new_axes(positions: FloatArray) -> Axes:
     if positions.shape[1] == 3:
         return plt.figure(figsize=(7.5, 4.5), layout="constrained").add_subplot(projection="3d")
     extent = np.ptp(positions, axis=0) + 2 * _spacing(positions)
-    height = np.clip(5.6 * extent[1] / extent[0] + 0.8, 2.2, 8.0)
-    return plt.figure(figsize=(7.5, height), layout="constrained").add_subplot()
+    height = np.clip(5.6 * extent[1] / extent[0] + 0.8, 2.8, 8.0)
+    # This layout makes the colour bar as high as axes of equal aspect are.
+    return plt.figure(figsize=(7.5, height), layout="compressed").add_subplot()
 
 
 def _lines(segments: FloatArray) -> LineCollection:
@@ -138,7 +133,7 @@ def _discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> E
 
 def _draw_curl_2d(ax: Axes, sites: FloatArray, result: CurlMap, label: str) -> None:
     spacing = _spacing(sites)
-    diameter = spacing * (0.6 if len(sites) < SMALL else 1.1)
+    diameter = spacing * (0.6 if len(sites) < SMALL else 1.0)
     _discs(ax, sites, diameter, zorder=1)
     discs = _discs(ax, result.positions, diameter, zorder=2)
     curl = result.curl
@@ -146,20 +141,19 @@ def _draw_curl_2d(ax: Axes, sites: FloatArray, result: CurlMap, label: str) -> N
     ax.set_aspect("equal")
     low, high = sites.min(axis=0) - spacing, sites.max(axis=0) + spacing
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    # As high as the map, which a colour bar beside axes of equal aspect is not by itself.
-    ax.figure.colorbar(discs, cax=ax.inset_axes((1.03, 0.0, 0.03, 1.0)), label=label)
+    location: Any = "right" if high[1] - low[1] > FLAT * (high[0] - low[0]) else "bottom"
+    ax.figure.colorbar(discs, ax=ax, label=label, location=location, aspect=25)
 
 
 def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> None:
-    ax.scatter(*sites.T, color="0.6", s=6, alpha=0.5, linewidths=0)
+    ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
     strength = np.linalg.norm(result.curl, axis=1)
     longest = strength.max() or 1.0
     shown = strength > 0.05 * longest
     arrows = ax.quiver(
         *result.positions[shown].T,
-        *(2 * _spacing(sites) / longest * result.curl[shown]).T,
-        pivot="middle",
-        linewidths=1.0,
+        *(1.3 * _spacing(sites) / longest * result.curl[shown]).T,
+        linewidths=1.2,
         cmap="viridis_r",
         norm=Normalize(0, longest),
     )
@@ -216,33 +210,21 @@ def plot_pumping_rates(
     xlabel: str = "mode",
     energy_unit: str = "",
 ) -> Axes:
-    """Draw the driving of the (+) mode by the current, between the friction of either sign.
-
-    A mode grows where the driving leaves the band: (+) above it, (-) below.
-
-    Parameters
-    ----------
-    rates : PumpingRates
-        What to draw.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if not given.
-    x : array (n,), optional
-        Abscissa of each entry; default its index.
-    xlabel : str
-        Label of the abscissa.
-    energy_unit : str
-        Unit of the rates (hbar = 1), for the label.
-    """
+    """Draw rates; the keywords are described in `PumpingRates.plot`."""
     n = len(rates.driving)
     abscissa = np.arange(n) if x is None else np.asarray(x, dtype=float)
     if abscissa.shape != (n,):
         raise ValueError(f"x has shape {abscissa.shape}; expected {(n,)}, one per pair of modes.")
     if ax is None:
         ax = plt.figure(layout="constrained").add_subplot()
-    ax.fill_between(
-        abscissa, -rates.damping, rates.damping, color="0.85", label="electronic friction"
-    )
-    ax.plot(abscissa, rates.driving, color="C0", label="driving by the current")
+    if x is None:
+        ax.vlines(abscissa, -rates.damping, rates.damping, color="0.8", label="electronic friction")
+    else:
+        ax.fill_between(
+            abscissa, -rates.damping, rates.damping, color="0.85", label="electronic friction"
+        )
+    style = "." if x is None else "-"
+    ax.plot(abscissa, rates.driving, style, color="C0", label="driving by the current")
     ax.axhline(0, color="0.5", linewidth=0.8)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(f"rate ({energy_unit}/ħ)" if energy_unit else "rate")

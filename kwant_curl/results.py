@@ -20,7 +20,7 @@ __all__ = ["CurlMap", "ForceResponse"]
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CurlMap:
     """Nonequilibrium force, its curl and the electronic friction, centre by centre.
 
@@ -56,6 +56,17 @@ class CurlMap:
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
+
+    def __repr__(self) -> str:
+        """Say how large it is, and where the curl is largest."""
+        strength = np.abs(self.curl).reshape(len(self.curl), -1)
+        top = int(np.linalg.norm(strength, axis=1).argmax())
+        place = ", ".join(f"{x:.4g}" for x in self.positions[top])
+        return (
+            f"<CurlMap of {len(self.positions)} centres in {self.positions.shape[1]}D, energy "
+            f"{self.energy:.6g}, bias {dict(enumerate(self.bias.tolist()))}: curl of up to "
+            f"{np.linalg.norm(strength[top]):.4g} at ({place})>"
+        )
 
     def __post_init__(self) -> None:
         freeze(self, "positions", "bias", "lead_force", "lead_curl", "friction")
@@ -129,7 +140,27 @@ class CurlMap:
         length_unit: str = "",
         energy_unit: str = "",
     ) -> "Axes":
-        """Draw the map; see `kwant_curl.plot`."""
+        """Draw the curl of the force on each centre, and the current as arrows.
+
+        In 2D the centres are coloured by the curl, on a scale that is symmetric about zero; in
+        3D an arrow at each centre, coloured by its length, shows the vector of the curl.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw, 3D axes for a result in 3D; a new figure if not given.
+        syst : kwant.system.FiniteSystem, optional
+            The system, to draw all of its sites (and in 2D its bonds) behind the map.
+        current : array (n, 2), optional
+            In 2D, a vector per centre (not per hopping) that is drawn as an arrow; on large
+            maps the arrows are means over cells.
+        length_unit, energy_unit : str
+            Units for the labels.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from kwant_curl.plotting import plot_curl_map
 
         return plot_curl_map(
@@ -142,7 +173,7 @@ class CurlMap:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ForceResponse:
     """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
 
@@ -173,6 +204,13 @@ class ForceResponse:
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
+
+    def __repr__(self) -> str:
+        """Say how large it is."""
+        return (
+            f"<ForceResponse of {len(self.friction)} coordinates, energy {self.energy:.6g}, bias "
+            f"{dict(enumerate(self.bias.tolist()))}: curl of up to {np.abs(self.curl).max():.4g}>"
+        )
 
     def __post_init__(self) -> None:
         freeze(self, "bias", "lead_force", "lead_curl", "friction")

@@ -53,6 +53,26 @@ def test_help(capsys):
         assert words in text
 
 
+def test_zero_bias(capsys):
+    assert main(["molecule", "--bias", "0"]) == 2
+    assert "the bias is zero" in capsys.readouterr().err
+
+
+def test_rates_of_the_gold_chain_are_those_of_an_atom_mass(tmp_path, capsys):
+    """The energy M sum_i v_i^2 / 2 of u = X cos - Y sin sets the mass: patterns of length one."""
+    main(["gold-chain", "--output", str(tmp_path / "f.png")])
+    printed = capsys.readouterr().out
+    device = devices.gold_chain()
+    response = force_response(
+        device.syst, device.coordinates, device.energy, bias=device.bias, degeneracy=2
+    )
+    x = np.arange(100)
+    wave = np.array([np.cos(0.72 * np.pi * x), np.sin(0.72 * np.pi * x)])
+    kappa = wave[0] @ response.curl @ wave[1]
+    mass_of_pattern = device.mass * (wave[0] @ wave[0])
+    assert f"{kappa / (2 * mass_of_pattern * device.frequency):.4g}" in printed
+
+
 def test_energy_and_bias(tmp_path, capsys):
     main(["molecule", "--energy", "-2", "--bias", "-0.1", "--output", str(tmp_path / "f.png")])
     assert "Fermi level -2 eV, bias -0.1 eV" in capsys.readouterr().out

@@ -105,6 +105,8 @@ def test_curl_vectors_in_3d(spatial):
     ax.figure.canvas.draw()
     with pytest.raises(ValueError, match="pass axes made with projection='3d'"):
         plot(spatial, ax=plt.figure().add_subplot())
+    with pytest.raises(ValueError, match="it is drawn in 2D only"):
+        plot(spatial, current=spatial.force)
     plot(spatial.at_bias(0.0)).figure.canvas.draw()
 
 
@@ -121,6 +123,32 @@ def test_pumping_rates(syst):
     assert band.get_paths()[0].get_extents().ymax == pytest.approx(rates.damping.max())
     with pytest.raises(ValueError, match=r"x has shape \(3,\); expected \(16,\)"):
         plot(rates, x=[1, 2, 3])
+
+
+def test_pumping_rates_of_atoms_are_not_joined(local):
+    ax = plot(local.pumping_rates(0.5))
+    assert ax.lines[0].get_linestyle() == "None"
+    (bars,) = collections(ax, "LineCollection")
+    assert len(bars.get_segments()) == len(local.positions)
+
+
+def test_labels_are_inside_the_figure():
+    for length, width in ((20, 20), (60, 4), (14, 8)):
+        syst = square_wire(length=length, width=width).finalized()
+        ax = curl_map(syst, Displacements(scaling=PowerLaw(2)), ENERGY).plot(
+            syst=syst, length_unit="nm", energy_unit="meV"
+        )
+        ax.figure.canvas.draw()
+        box = ax.figure.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.x1 <= ax.figure.get_figwidth()
+        assert box.y0 >= 0
+        assert box.y1 <= ax.figure.get_figheight()
+
+
+def test_builder_that_is_not_finalized(local):
+    with pytest.raises(TypeError, match="not finalized"):
+        local.plot(syst=square_wire())
 
 
 def test_something_else():

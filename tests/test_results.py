@@ -44,6 +44,23 @@ def test_frozen_and_read_only(local, response):
         local.friction[0] = 0
 
 
+def test_repr_is_short(local, response, spatial):
+    top = np.abs(local.curl).argmax()
+    x, y = local.positions[top]
+    assert repr(local) == (
+        "<CurlMap of 3 centres in 2D, energy 1.7, bias {0: 0.2, 1: -0.2}: curl of up to "
+        f"{np.abs(local.curl).max():.4g} at ({x:.4g}, {y:.4g})>"
+    )
+    largest = np.linalg.norm(spatial.curl, axis=1).max()
+    assert f"curl of up to {largest:.4g} at (" in repr(spatial)
+    assert "<ForceResponse of 6 coordinates, energy 1.7, bias {0: 0.2, 1: -0.2}" in repr(response)
+    rates = PumpingRates(np.array([2.0, -0.5]), np.ones(2))
+    assert repr(rates) == (
+        "<PumpingRates of 2 pairs of modes, of which 1 grow; threshold from 0.5 times the present "
+        "bias>"
+    )
+
+
 def test_a_result_keeps_its_own_copy():
     driving = np.ones(2)
     rates = PumpingRates(driving, np.ones(2))

@@ -18,7 +18,7 @@ RELATIVE_STEP = 0.02
 
 def differentiate(
     function: Callable[[float], NDArray[np.complex128]], point: float, scales: tuple[float, ...]
-) -> NDArray[np.complex128] | None:
+) -> tuple[NDArray[np.complex128], NDArray[np.bool_]]:
     """Differentiate a vector of complex numbers with respect to one real variable.
 
     The central differences of eighth order of `scipy.differentiate.derivative`, their step
@@ -36,7 +36,10 @@ def differentiate(
 
     Returns
     -------
-    array of complex (n,), or None if no scale led to convergence.
+    derivative : array of complex (n,)
+        What is below its rounding error is zero.
+    converged : array of bool (n,)
+        Where the derivative can be trusted.
     """
     cache: dict[float, NDArray[np.float64]] = {}
 
@@ -52,7 +55,7 @@ def differentiate(
 
     here = values(point)
     if not here.size:
-        return np.empty(0, complex)
+        return np.empty(0, complex), np.empty(0, bool)
     for scale in scales:
         step = RELATIVE_STEP * scale
         size = max(np.abs(here).max(), np.abs(values(point + step)).max())
@@ -66,6 +69,8 @@ def differentiate(
             preserve_shape=True,
         )
         expected = max(np.abs(result.df).max(), size / max(scales))
-        if result.success.all() and np.all(result.error <= RTOL * expected):
-            return np.ascontiguousarray(result.df).view(complex)
-    return None
+        converged = result.success & (result.error <= RTOL * expected)
+        slope = np.where(np.abs(result.df) > 0.01 * RTOL * size / scale, result.df, 0.0)
+        if converged.all():
+            break
+    return slope.view(complex), converged.reshape(-1, 2).all(axis=1)

@@ -8,7 +8,17 @@ import numpy as np
 from kwant.builder import Other
 from numpy.typing import NDArray
 
-__all__ = ["Element", "arguments", "block_orbitals", "hoppings", "neighbours", "onsites"]
+from kwant_curl.system import orbital_offsets
+
+__all__ = [
+    "Element",
+    "arguments",
+    "block_orbitals",
+    "element_at",
+    "hoppings",
+    "neighbours",
+    "onsites",
+]
 
 IntArray = NDArray[np.int64]
 
@@ -60,6 +70,16 @@ def block_orbitals(offsets: IntArray, i: IntArray, j: IntArray) -> tuple[IntArra
     within = np.arange(size.sum()) - np.repeat(first, size)
     row, col = np.divmod(within, np.repeat(n_cols, size))
     return row + np.repeat(offsets[i], size), col + np.repeat(offsets[j], size)
+
+
+def element_at(syst: Any, elements: Sequence[Element], position: int) -> str:
+    """Say which of `elements` the entry at `position` of all their flattened blocks belongs to."""
+    norbs = np.diff(orbital_offsets(syst))
+    sizes = [norbs[e.i] * norbs[e.j] for e in elements]
+    element = elements[int(np.searchsorted(np.cumsum(sizes), position, side="right"))]
+    name = getattr(element.value, "__name__", repr(element.value))
+    sites = (element.i,) if element.i == element.j else (element.i, element.j)
+    return f"the value function {name}({', '.join(str(syst.sites[site]) for site in sites)})"
 
 
 def arguments(

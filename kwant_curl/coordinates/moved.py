@@ -9,7 +9,7 @@ from kwant.builder import Site
 from numpy.typing import NDArray
 
 from kwant_curl.coordinates.differentiate import differentiate
-from kwant_curl.coordinates.elements import Element, hoppings, onsites
+from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries
 from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
@@ -88,12 +88,14 @@ def _one_end_moved(
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
             return _values(syst, moved, end, x * direction, params)
 
-        derivative = differentiate(values, 0.0, (scale,))
-        if derivative is None:
+        derivative, converged = differentiate(values, 0.0, (scale,))
+        if not converged.all():
+            culprit = element_at(syst, moved, int(np.flatnonzero(~converged)[0]))
             raise ValueError(
-                "The value functions can't be differentiated numerically with respect to the "
-                "positions of the sites: finite differences don't converge. Are they smooth? "
-                "If so, pass hopping_gradient=... instead."
+                f"Finite differences of {culprit} with respect to the position of its "
+                f"{('first', 'second')[end]} site don't converge. Is it smooth there? If not, "
+                "leave the site out of `where`; if so, say how the Hamiltonian follows with "
+                "hopping_gradient=... and onsite_gradient=... instead."
             )
         columns.append(derivative)
     size = (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j])

@@ -10,7 +10,13 @@ from scipy import sparse
 
 from kwant_curl.checks import real_number
 from kwant_curl.coordinates.differentiate import differentiate
-from kwant_curl.coordinates.elements import Element, block_orbitals, hoppings, onsites
+from kwant_curl.coordinates.elements import (
+    Element,
+    block_orbitals,
+    element_at,
+    hoppings,
+    onsites,
+)
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.system import (
@@ -114,11 +120,13 @@ def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
         return block_values(syst, elements, {**params, name: x})
 
     point = float(params[name])
-    derivative = differentiate(values, point, (abs(point), 1.0) if point else (1.0,))
-    if derivative is None:
+    scales = (abs(point), 1.0) if point else (1.0,)
+    derivative, converged = differentiate(values, point, scales)
+    if not converged.all():
+        culprit = element_at(syst, elements, int(np.flatnonzero(~converged)[0]))
         raise ValueError(
             f"The Hamiltonian can't be differentiated numerically at {name} = {point}: finite "
-            "differences don't converge. Is it smooth there? If so, pass "
+            f"differences of {culprit} don't converge. Is it smooth there? If so, pass "
             f"derivatives={{{name!r}: ...}}."
         )
     return _hermitian_coo(syst, elements, derivative)
