@@ -1,8 +1,17 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
-from kwant_curl.coordinates import Displacements, Exponential, Matrices, Parameters, PowerLaw
+from kwant_curl.coordinates import (
+    Displacements,
+    Exponential,
+    Matrices,
+    Parameters,
+    PowerLaw,
+    Probe,
+)
+from kwant_curl.fields import FlowMap, GridField
+from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
-from kwant_curl.operators import Force, NonequilibriumDensity
+from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.plotting import plot
 from kwant_curl.response import force_response
@@ -12,14 +21,20 @@ __all__ = [
     "CurlMap",
     "Displacements",
     "Exponential",
+    "FlowMap",
     "Force",
     "ForceResponse",
+    "GridField",
     "Matrices",
+    "MomentumCurrent",
     "NonequilibriumDensity",
     "Parameters",
     "PowerLaw",
+    "Probe",
     "PumpingRates",
+    "born_cross_section",
     "curl_map",
+    "flow_map",
     "force_response",
     "plot",
 ]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import kwant
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from kwant_curl import devices
 from kwant_curl.devices import Device
 from kwant_curl.maps import curl_map
-from kwant_curl.operators import NonequilibriumDensity
+from kwant_curl.operators import MomentumCurrent, NonequilibriumDensity
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap
@@ -93,8 +92,12 @@ def _local_modes(device: Device, energy: float, bias: float) -> Any:
     )
     rates = result.pumping_rates(device.frequency, device.mass)
     _print_local(device, result, rates, bias)
-    flat = result.positions.shape[1] == 2
-    current = _site_currents(device, energy, bias)[result.sites] if flat else None
+    current = None
+    if result.positions.shape[1] == 2:
+        # Any cell volume does: the arrows' lengths are relative.
+        density = MomentumCurrent(device.syst, where=result.sites, cell_volume=1.0)
+        rho = NonequilibriumDensity(device.syst, energy, bias=bias, params=device.params)
+        current = rho.expectation(density)
     axes = result.plot(
         syst=device.syst,
         current=current,
@@ -131,18 +134,6 @@ def _print_local(device: Device, result: CurlMap, rates: PumpingRates, bias: flo
     first = int(threshold.argmin())
     position = ", ".join(f"{x:.2f}" for x in result.positions[first])
     print(f"\nlowest threshold bias: {threshold[first]:.4g} {energy_unit} at {position}")
-
-
-def _site_currents(device: Device, energy: float, bias: float) -> NDArray[np.float64]:
-    """Return half the sum of (r_i - r_j) J_{i from j} over the bonds of each site i."""
-    syst = device.syst
-    rho = NonequilibriumDensity(syst, energy, bias=bias, params=device.params)
-    into, origin = np.array(list(syst.graph)).T
-    flow = rho.expectation(kwant.operator.Current(syst))
-    positions = np.array([site.pos for site in syst.sites])
-    result = np.zeros_like(positions)
-    np.add.at(result, into, 0.5 * flow[:, None] * (positions[into] - positions[origin]))
-    return result
 
 
 def _travelling_waves(device: Device, energy: float, bias: float) -> Any:

@@ -17,8 +17,10 @@ __all__ = [
     "lead_responses",
     "local_densities",
     "local_responses",
+    "local_responses_by_modes",
     "matrix_elements",
     "rotation_vector",
+    "weighted_trace",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -45,6 +47,17 @@ def matrix_elements(
         pairs = bras[some][:, operators.rows].conj() * kets[some][:, operators.cols]
         result[some] = (operators.coefficients @ pairs.T).T
     return result
+
+
+def weighted_trace(
+    operators: OperatorStack, states: ComplexArray, weights: FloatArray
+) -> FloatArray:
+    """Return sum_n weights_n <psi_n| A_I |psi_n> of every operator, (n_operators,)."""
+    pairs = np.zeros(len(operators.rows), complex)
+    for some in chunks(len(operators.rows), len(states)):
+        bras, kets = states[:, operators.rows[some]], states[:, operators.cols[some]]
+        pairs[some] = np.einsum("np,n,np->p", bras.conj(), weights, kets)
+    return (operators.coefficients @ pairs).real
 
 
 def act(operators: OperatorStack, kets: ComplexArray) -> ComplexArray:
@@ -169,8 +182,35 @@ def local_responses(
     return force, curl, friction
 
 
+def local_responses_by_modes(
+    forces: ComplexArray, states: ComplexArray, n_modes: Sequence[int]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what `local_responses` does, from matrix elements between the states.
+
+    The cheaper way for centres that touch more orbitals than there are states.
+
+    Parameters
+    ----------
+    forces : array (n, dim, size, size), or (n, dim, size) for diagonals
+        The force operators on the orbitals that the centre touches.
+    states : array (n, size, n_states)
+        The scattering states on the same orbitals, lead by lead.
+    n_modes : sequence of int
+        How many of the states come in through each lead.
+    """
+    acted = _products(forces, states)
+    elements = states.conj().swapaxes(1, 2)[:, None] @ acted
+    diagonal = np.einsum("ndmm->ndm", elements).real / (2 * np.pi)
+    ends = np.cumsum(n_modes)
+    leads = [slice(end - count, end) for end, count in zip(ends, n_modes, strict=True)]
+    force = np.array([diagonal[:, :, lead].sum(axis=2) for lead in leads])
+    flat = [elements[:, :, lead].reshape(*forces.shape[:2], -1) for lead in leads]
+    grams = np.array([part @ part.conj().swapaxes(1, 2) for part in flat])
+    return force, grams.imag / np.pi, grams.real.sum(axis=0) / (4 * np.pi)
+
+
 def _products(forces: ComplexArray, density: ComplexArray) -> ComplexArray:
-    """Return F_i D of each centre, (n, dim, size, size)."""
+    """Return F_i times an array (n, size, k) of each centre, (n, dim, size, k)."""
     if forces.ndim == 3:
         return forces[..., None] * density[:, None]
     return forces @ density[:, None]

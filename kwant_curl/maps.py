@@ -1,13 +1,13 @@
 """Maps over a device: what is local to each atom."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from kwant_curl import kernels
 from kwant_curl.checks import positive_number, real_number
-from kwant_curl.derivatives import CentreBlocks
+from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
@@ -15,6 +15,9 @@ from kwant_curl.states import scattering_states
 from kwant_curl.system import check_finite_system, check_leads
 
 __all__ = ["curl_map"]
+
+GATHERED = 2**26
+"""Complex numbers that D_alpha on all blocks may take together: 1 GiB."""
 
 
 def curl_map(
@@ -37,8 +40,8 @@ def curl_map(
     syst : kwant.system.FiniteSystem
         Finalized system in two or three dimensions, with any number of leads that are known by
         their modes.  Time-reversal symmetry is not needed.
-    coordinates : Displacements
-        Which atoms move, and how the Hamiltonian follows.
+    coordinates : Displacements or Probe
+        Which atoms move, and how the Hamiltonian follows; or a test particle at many points.
     energy : float
         The equilibrium Fermi level mu.
     bias : float or mapping, default 1.0
@@ -82,25 +85,16 @@ def curl_map(
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
     if forces.positions is None:
         raise TypeError(
-            f"{type(coordinates).__name__} has no positions to map; curl_map takes Displacements. "
-            "For other coordinates use force_response."
+            f"{type(coordinates).__name__} has no positions to map; curl_map takes Displacements "
+            "or Probe. For other coordinates use force_response."
         )
-    n, dim = forces.positions.shape
+    dim = forces.positions.shape[1]
     if dim not in (2, 3):
         raise ValueError(
             f"The sites have positions in {dim} dimension(s); a curl needs 2 or 3. For motion "
             "along a line, use force_response with pairs of modes."
         )
-    blocks = forces.centre_blocks()
-    densities = [
-        [kernels.local_densities(states, block.orbitals) for block in blocks]
-        for states in scattering_states(syst, energy, params=params)
-    ]
-    force = np.zeros((len(densities), n, dim))
-    curl = np.zeros((len(densities), n, dim, dim))
-    friction = np.zeros((n, dim, dim))
-    for block, *by_lead in zip(blocks, *densities, strict=True):
-        _fill(block, np.stack(by_lead), force, curl, friction)
+    force, curl, friction = _local_responses(syst, forces, energy, params)
     return CurlMap(
         positions=forces.positions,
         sites=forces.sites,
@@ -113,9 +107,48 @@ def curl_map(
     )
 
 
-def _fill(block: CentreBlocks, densities: Any, force: Any, curl: Any, friction: Any) -> None:
-    """Write the responses of the centres of a block to where they belong."""
-    here = block.centres
-    force[:, here], curl[:, here], friction[here] = kernels.local_responses(
-        block.matrices, densities
-    )
+def _local_responses(
+    syst: Any, forces: Derivatives, energy: float, params: Mapping[str, Any] | None
+) -> tuple[Any, Any, Any]:
+    """Return force, curl and friction of each centre by lead, in the order of the centres."""
+    touched = forces.orbitals
+    whole = len(touched) == forces.n_orbitals
+    blocks = (forces if whole else forces.on_orbitals(touched)).centre_blocks()
+    states = scattering_states(syst, energy, params=params, orbitals=None if whole else touched)
+    n, dim = forces.positions.shape  # type: ignore[union-attr]
+    force = np.zeros((len(syst.leads), n, dim))
+    curl = np.zeros((len(syst.leads), n, dim, dim))
+    friction = np.zeros((n, dim, dim))
+    for centres, part in _by_centres(blocks, states, len(syst.leads)):
+        force[:, centres], curl[:, centres], friction[centres] = part
+    return force, curl, friction
+
+
+def _by_centres(
+    blocks: list[CentreBlocks], states: Iterable[Any], n_leads: int
+) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
+    """Yield some centres and their responses until all are done.
+
+    Where the centres touch few orbitals, D_alpha is gathered as each lead's states come and the
+    states are forgotten; else the states are kept and the centres taken a few at a time.
+    """
+    size = n_leads * sum(block.orbitals.size * block.orbitals.shape[1] for block in blocks)
+    if size <= GATHERED:
+        by_lead = [
+            [kernels.local_densities(psi, block.orbitals) for block in blocks] for psi in states
+        ]
+        for block, *densities in zip(blocks, *by_lead, strict=True):
+            yield block.centres, kernels.local_responses(block.matrices, np.stack(densities))
+        return
+    kept = list(states)
+    n_modes = [len(psi) for psi in kept]
+    by_orbital = np.concatenate(kept).T
+    for block in blocks:
+        n, touched = block.orbitals.shape
+        dim, n_states = block.matrices.shape[1], sum(n_modes)
+        for some in kernels.chunks(n, (dim + 1) * n_states * (touched + n_states)):
+            local = by_orbital[block.orbitals[some]]
+            yield (
+                block.centres[some],
+                kernels.local_responses_by_modes(block.matrices[some], local, n_modes),
+            )

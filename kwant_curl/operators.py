@@ -1,6 +1,8 @@
 """Operators with the habits of `kwant.operator`, for one wave function or whole stacks of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Protocol, Self
 
 import kwant
@@ -10,14 +12,22 @@ from scipy import sparse
 
 from kwant_curl import kernels
 from kwant_curl.checks import positive_number, real_number
+from kwant_curl.coordinates.where import sites_in
+from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
 from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.stack import OperatorStack
 from kwant_curl.states import scattering_states
-from kwant_curl.system import check_finite_system, number_of_orbitals
+from kwant_curl.system import check_finite_system, check_sites, number_of_orbitals
 
-__all__ = ["Coordinates", "Force", "NonequilibriumDensity"]
+__all__ = [
+    "Coordinates",
+    "Force",
+    "MomentumCurrent",
+    "NonequilibriumDensity",
+    "StackedOperator",
+]
 
 
 class Coordinates(Protocol):
@@ -34,8 +44,8 @@ def check_coordinates(coordinates: Any) -> None:
     """Raise unless `coordinates` is a specification, not a class or something else."""
     if isinstance(coordinates, type) or not hasattr(coordinates, "hamiltonian_derivatives"):
         raise TypeError(
-            f"coordinates is {coordinates!r}; expected an instance of Displacements, Parameters "
-            "or Matrices."
+            f"coordinates is {coordinates!r}; expected an instance of Displacements, Parameters, "
+            "Matrices or Probe."
         )
 
 
@@ -68,35 +78,27 @@ def as_pair(
     return bras, kets, one_bra and one_ket
 
 
-class Force:
-    """The force operators F_I = -dH/dQ_I of a set of coordinates.
+class StackedOperator(ABC):
+    """Many Hermitian operators, called like those of `kwant.operator`: the habits of all of ours.
 
-    Parameters
-    ----------
-    syst : kwant.system.FiniteSystem
-        Finalized system; its site families declare `norbs`.
-    coordinates : Displacements, Parameters or Matrices
-        What moves, and how the Hamiltonian follows.
-
-    Notes
-    -----
-    Called with ``force(psi)`` it gives <psi|F_I|psi>, with ``force(phi, psi)`` the matrix element
-    <phi|F_I|psi>, for every coordinate I, in the order of `coordinates`.  A force is in energy
-    per unit of Q; positive pushes towards larger Q.
-
-    As with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`,
-    or once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what
-    is called more than once.
-
-    Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+    Called with ``operator(psi)`` it gives <psi|A|psi>, with ``operator(phi, psi)`` the matrix
+    element <phi|A|psi>, of every one of its operators A.  The Hamiltonian's parameters are
+    passed to each call as `params`, or once to `bind`, which returns an operator that takes
+    none.  Bind what is called more than once.
     """
 
-    def __init__(self, syst: Any, coordinates: Coordinates) -> None:
+    def __init__(self, syst: Any) -> None:
         check_finite_system(syst)
-        check_coordinates(coordinates)
         self.syst = syst
-        self.coordinates = coordinates
         self._bound: OperatorStack | None = None
+
+    @abstractmethod
+    def _evaluate(self, params: Mapping[str, Any] | None) -> OperatorStack:
+        """Return the operators at these parameters."""
+
+    def _shaped(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
+        """Return `values` with the axis over all operators in the shape of the results."""
+        return values
 
     def __call__(
         self,
@@ -105,7 +107,7 @@ class Force:
         *,
         params: Mapping[str, Any] | None = None,
     ) -> NDArray[Any]:
-        """Return the matrix elements <bra|F_I|ket>.
+        """Return the matrix elements <bra|A|ket>.
 
         Parameters
         ----------
@@ -117,8 +119,9 @@ class Force:
 
         Returns
         -------
-        array, shape (n_c,) or (n_states, n_c)
-            Real if `ket` is None, else complex.
+        array
+            One result, or a stack of them along the first axis; real if `ket` is None, else
+            complex.
 
         Raises
         ------
@@ -126,39 +129,39 @@ class Force:
             For arrays of another shape, or `params` for a bound operator.
         """
         bras, kets, single = as_pair(bra, ket, number_of_orbitals(self.syst))
-        elements = kernels.matrix_elements(self._forces(params), bras, kets)
-        values: NDArray[Any] = elements.real if ket is None else elements
+        elements = kernels.matrix_elements(self._operators(params), bras, kets)
+        values = self._shaped(elements.real if ket is None else elements, 1)
         return values[0] if single else values
 
     def act(self, ket: ArrayLike, *, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
-        """Return sum_I F_I |ket>, shaped like `ket`: (n_orbitals,) or (n_states, n_orbitals).
+        """Return the sum of all A|ket>, shaped like `ket`: (n_orbitals,) or (n_states, n_orbitals).
 
-        The sum over coordinates is Kwant's habit, <phi|act(psi)> = force(phi, psi).sum(); for
-        single operators, `matrices`.
+        The sum over the operators is Kwant's habit, <phi|act(psi)> = operator(phi, psi).sum();
+        for single ones, `matrices`.
         """
         kets, single = as_states("ket", ket, number_of_orbitals(self.syst))
-        result = kernels.act(self._forces(params), kets)
+        result = kernels.act(self._operators(params), kets)
         return result[0] if single else result
 
     def bind(self, *, params: Mapping[str, Any] | None = None) -> Self:
-        """Return a copy with dH/dQ evaluated at `params`, that takes no `params` any more."""
-        bound = type(self)(self.syst, self.coordinates)
-        bound._bound = self._forces(params)
+        """Return a copy that is evaluated at `params` and takes no `params` any more."""
+        bound = copy(self)
+        bound._bound = self._operators(params)
         return bound
 
     @property
     def is_bound(self) -> bool:
-        """Whether dH/dQ has been evaluated by `bind`."""
+        """Whether `bind` has made this operator."""
         return self._bound is not None
 
     def matrices(self, *, params: Mapping[str, Any] | None = None) -> list[Any]:
-        """Return F_I = -dH/dQ_I as sparse arrays (n_orbitals, n_orbitals), one per coordinate."""
-        return list(self._forces(params).matrices())
+        """Return the operators as sparse arrays (n_orbitals, n_orbitals), in their order."""
+        return list(self._operators(params).matrices())
 
     def matrix(
         self, bras: ArrayLike, kets: ArrayLike, *, params: Mapping[str, Any] | None = None
     ) -> NDArray[np.complex128]:
-        """Return <bra_m|F_I|ket_n> for every bra with every ket, (n_c, n_bras, n_kets).
+        """Return <bra_m|A|ket_n> for every bra with every ket, (..., n_bras, n_kets).
 
         Parameters
         ----------
@@ -166,21 +169,135 @@ class Force:
             Stacks of wave functions, as `kwant.wave_function` returns them.
         params : mapping, optional
             Parameters of the system's value functions; not for a bound operator.
+
+        Returns
+        -------
+        array of complex
+            The axes before the last two are those of a single result: (n_c,) for `Force`.
         """
         n = number_of_orbitals(self.syst)
         left, _ = as_states("bras", bras, n)
         right, _ = as_states("kets", kets, n)
-        return kernels.all_matrix_elements(self._forces(params).nonzero_rows(), left, right)
+        rows = self._operators(params).nonzero_rows()
+        return self._shaped(kernels.all_matrix_elements(rows, left, right), 0)
 
-    def _forces(self, params: Mapping[str, Any] | None) -> OperatorStack:
+    def trace(
+        self,
+        states: ArrayLike,
+        weights: ArrayLike,
+        *,
+        params: Mapping[str, Any] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the sum of weights[n] <states[n]|A|states[n]> over a stack of states."""
+        stack, _ = as_states("states", states, number_of_orbitals(self.syst))
+        values = kernels.weighted_trace(self._operators(params), stack, np.asarray(weights, float))
+        return self._shaped(values, 0)
+
+    def _operators(self, params: Mapping[str, Any] | None) -> OperatorStack:
         if self._bound is None:
-            return -self.coordinates.hamiltonian_derivatives(self.syst, params=params)
+            return self._evaluate(params)
         if params is not None:
             raise ValueError(
                 "Parameters are already bound to this operator; call it without params, or bind "
                 "the original one again."
             )
         return self._bound
+
+
+class Force(StackedOperator):
+    """The force operators F_I = -dH/dQ_I of a set of coordinates.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized system; its site families declare `norbs`.
+    coordinates : Displacements, Parameters, Matrices or Probe
+        What moves, and how the Hamiltonian follows.
+
+    Notes
+    -----
+    Results are (n_c,) for one wave function and (n_states, n_c) for a stack, in the order of
+    `coordinates`.  A force is in energy per unit of Q; positive pushes towards larger Q.
+
+    ``force(psi)`` gives <psi|F_I|psi>, ``force(phi, psi)`` the matrix element <phi|F_I|psi>.  As
+    with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`, or
+    once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what is
+    called more than once.
+
+    Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+    """
+
+    def __init__(self, syst: Any, coordinates: Coordinates) -> None:
+        super().__init__(syst)
+        check_coordinates(coordinates)
+        self.coordinates = coordinates
+
+    def _evaluate(self, params: Mapping[str, Any] | None) -> OperatorStack:
+        return -self.coordinates.hamiltonian_derivatives(self.syst, params=params)
+
+
+class MomentumCurrent(StackedOperator):
+    """The particle-current density on sites, weighted by a local momentum: p(r) j(r).
+
+    j(r_i) = (1 / 2 v_i) sum_j (r_j - r_i) I_{i->j}, with I_{i->j} = -2 Im psi_i^+ H_ij psi_j the
+    particle current along each bond, all orbitals included, and v_i the volume that belongs to
+    the site.  It is the conserved current, with Peierls phases and spin-orbit coupling.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized Builder.
+    momentum : float, array (n_sites,) or callable, default 1.0
+        p(r): a number, one per site of the system, or ``momentum(site, **params)``.  1.0 gives
+        the particle-current density j itself.
+    where : sequence of sites or of indices, callable, or None
+        The sites; None for all.  Results are ordered like `where`, or by index if it is None or
+        a function.
+    cell_volume : float or array (n_sites,), optional
+        Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
+        the lattice, divided among the sites of its unit cell.
+
+    Raises
+    ------
+    ValueError
+        If the volume can't be told (several lattices, amorphous systems) and is not given, or
+        `where` names sites that are not in the system.
+
+    Notes
+    -----
+    Results are (n_sites, dim) for one wave function and (n_states, n_sites, dim) for a stack.
+    For wave functions that are normalised to unit current j is a current per area (per length in
+    2D).  ``matrices()`` is ordered site by site, x, y(, z) within a site.
+
+    As with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`,
+    or once to `bind`.  Bind what is called more than once.
+
+    Equation 11 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+    """
+
+    def __init__(
+        self,
+        syst: Any,
+        *,
+        momentum: Momentum = 1.0,
+        where: Any = None,
+        cell_volume: ArrayLike | None = None,
+    ) -> None:
+        super().__init__(syst)
+        check_sites(syst)
+        self.momentum = momentum
+        self.where = sites_in(syst, where)
+        self.cell_volumes = read_only(cell_volumes(syst, cell_volume))
+        if not callable(momentum):
+            site_momenta(syst, momentum)  # says at once what is wrong with it
+
+    def _evaluate(self, params: Mapping[str, Any] | None) -> OperatorStack:
+        weights = site_momenta(self.syst, self.momentum, params) / self.cell_volumes
+        return site_currents(self.syst, weights, self.where, params)
+
+    def _shaped(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
+        shape = values.shape
+        return values.reshape(*shape[:axis], len(self.where), -1, *shape[axis + 1 :])
 
 
 class NonequilibriumDensity:
@@ -269,20 +386,20 @@ class NonequilibriumDensity:
 
         Parameters
         ----------
-        operator : Force; kwant.operator.Density, Current or Source; or a matrix
+        operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
             An operator is bound, or takes the same `params` as Delta rho.  A matrix is sparse
             or dense, (n_orbitals, n_orbitals).
 
         Returns
         -------
         array or number
-            What the operator gives for a wave function: (n_c,) for `Force`, one entry per site
-            or hopping for Kwant's; complex where that is complex, and for matrices.
+            What the operator gives for a wave function: (n_c,) for `Force`, (n_sites, dim) for
+            `MomentumCurrent`, one entry per site or hopping for Kwant's; complex where that is
+            complex, and for matrices.
         """
-        if isinstance(operator, Force):
+        if isinstance(operator, StackedOperator):
             params = None if operator.is_bound else self.params
-            bound = operator if operator.is_bound else operator.bind(params=params)
-            return self.weights @ bound(self.states)
+            return operator.trace(self.states, self.weights, params=params)
         if isinstance(
             operator, kwant.operator.Density | kwant.operator.Current | kwant.operator.Source
         ):
@@ -294,8 +411,8 @@ class NonequilibriumDensity:
             acted = (operator @ self.states.T).T
             return np.einsum("n,np,np->", self.weights, self.states.conj(), acted)
         raise TypeError(
-            f"operator is a {type(operator).__name__}; expected Force, a kwant.operator (Density, "
-            "Current, Source), or a matrix."
+            f"operator is a {type(operator).__name__}; expected Force, MomentumCurrent, a "
+            "kwant.operator (Density, Current, Source), or a matrix."
         )
 
     def _kwant_expectation(self, operator: Any) -> Any:

@@ -12,9 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from kwant_curl.fields import FlowMap
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.results import CurlMap
-from kwant_curl.system import check_finite_system, site_positions
+from kwant_curl.system import check_finite_system, site_positions, site_spacing
 
 __all__ = ["plot"]
 
@@ -29,6 +30,10 @@ ARROWS = 24
 FLAT = 0.4
 """Maps lower than this times their width have the colour bar below."""
 
+EDGE = 1.1
+"""Where a device ends: so far from its sites, in units of their spacing (a honeycomb's holes are
+its inside)."""
+
 SMALL, LARGE = 100, 5000
 """Below so many sites each is drawn with its own arrow; above so many, as an image."""
 
@@ -37,11 +42,11 @@ SMALL, LARGE = 100, 5000
 def plot(result: Any, *, ax: Axes | None = None) -> Axes:
     """Draw a result: the same as ``result.plot(...)``.
 
-    The other keywords are those of `CurlMap.plot` and `PumpingRates.plot`.
+    The other keywords are those of `CurlMap.plot`, `FlowMap.plot`, `PumpingRates.plot`.
 
     Parameters
     ----------
-    result : CurlMap or PumpingRates
+    result : CurlMap, FlowMap or PumpingRates
         What to draw.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if not given.  3D results need 3D axes.
@@ -50,7 +55,9 @@ def plot(result: Any, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    raise TypeError(f"Can't draw a {type(result).__name__}; expected CurlMap or PumpingRates.")
+    raise TypeError(
+        f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap or PumpingRates."
+    )
 
 
 @plot.register
@@ -85,15 +92,14 @@ def plot_curl_map(
         if vectors is not None:
             raise ValueError("current is given for a 3D map; it is drawn in 2D only.")
         _draw_curl_3d(ax, sites, result, label)
+        _label_axes(ax, "xyz", length_unit)
     else:
-        if syst is not None:
+        if syst is not None and result.sites is not None:
             ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
             ax.add_collection(_lines(sites[ends]))
-        _draw_curl_2d(ax, sites, result, label)
+        _draw_curl_2d(ax, sites, result, label, length_unit)
         if vectors is not None:
-            _draw_arrows(ax, result.positions, vectors, _spacing(sites))
-    for name in "xyz"[:dim]:
-        ax.set(**{f"{name}label": f"{name} ({length_unit})" if length_unit else name})
+            _draw_arrows(ax, result.positions, vectors, site_spacing(sites))
     return ax
 
 
@@ -101,7 +107,7 @@ def _new_axes(positions: FloatArray) -> Axes:
     """Return axes of a new figure, shaped like the device."""
     if positions.shape[1] == 3:
         return plt.figure(figsize=(7.5, 4.5), layout="constrained").add_subplot(projection="3d")
-    extent = np.ptp(positions, axis=0) + 2 * _spacing(positions)
+    extent = np.ptp(positions, axis=0) + 2 * site_spacing(positions)
     height = np.clip(5.6 * extent[1] / extent[0] + 0.8, 2.8, 8.0)
     # This layout makes the colour bar as high as axes of equal aspect are.
     return plt.figure(figsize=(7.5, height), layout="compressed").add_subplot()
@@ -131,18 +137,35 @@ def _discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> E
     return discs
 
 
-def _draw_curl_2d(ax: Axes, sites: FloatArray, result: CurlMap, label: str) -> None:
-    spacing = _spacing(sites)
-    diameter = spacing * (0.6 if len(sites) < SMALL else 1.0)
-    _discs(ax, sites, diameter, zorder=1)
-    discs = _discs(ax, result.positions, diameter, zorder=2)
-    curl = result.curl
-    discs.set(array=curl, cmap=SIGNED, norm=CenteredNorm(halfrange=np.abs(curl).max() or 1.0))
-    ax.set_aspect("equal")
-    low, high = sites.min(axis=0) - spacing, sites.max(axis=0) + spacing
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    location: Any = "right" if high[1] - low[1] > FLAT * (high[0] - low[0]) else "bottom"
-    ax.figure.colorbar(discs, ax=ax, label=label, location=location, aspect=25)
+def _draw_curl_2d(
+    ax: Axes, sites: FloatArray, result: CurlMap, label: str, length_unit: str
+) -> None:
+    spacing, curl = site_spacing(sites), result.curl
+    norm = CenteredNorm(halfrange=np.abs(curl).max() or 1.0)
+    mappable: Any
+    if result.sites is None:
+        mappable = _draw_points(ax, result.positions, curl, norm)
+        _draw_outline(ax, sites, spacing)
+    else:
+        diameter = spacing * (0.6 if len(sites) < SMALL else 1.0)
+        _discs(ax, sites, diameter, zorder=1)
+        mappable = _discs(ax, result.positions, diameter, zorder=2)
+        mappable.set(array=curl, cmap=SIGNED, norm=norm)
+    _finish_map(ax, sites, 2 * spacing, length_unit)
+    _colour_bar(ax, mappable, label)
+
+
+def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Any) -> Any:
+    """Draw values at the points of a probe: an image if they are a regular grid, else discs."""
+    x, y = (np.unique(coordinate) for coordinate in points.T)
+    if min(len(x), len(y)) > 1 and len(x) * len(y) == len(points):
+        image = np.full((len(x), len(y)), np.nan)
+        image[np.searchsorted(x, points[:, 0]), np.searchsorted(y, points[:, 1])] = values
+        options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
+        return ax.pcolormesh(x, y, image.T, **options)
+    discs = _discs(ax, points, site_spacing(points), zorder=2)
+    discs.set(array=values, cmap=SIGNED, norm=norm)
+    return discs
 
 
 def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> None:
@@ -152,25 +175,17 @@ def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> No
     shown = strength > 0.05 * longest
     arrows = ax.quiver(
         *result.positions[shown].T,
-        *(1.3 * _spacing(sites) / longest * result.curl[shown]).T,
+        *(1.3 * site_spacing(sites) / longest * result.curl[shown]).T,
         linewidths=1.2,
         cmap="viridis_r",
         norm=Normalize(0, longest),
     )
     arrows.set_array(strength[shown])
-    ax.set_box_aspect(np.ptp(sites, axis=0) + _spacing(sites), zoom=1.2)
+    ax.set_box_aspect(np.ptp(sites, axis=0) + site_spacing(sites), zoom=1.2)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(4))
     ax.xaxis.labelpad = 12
     ax.figure.colorbar(arrows, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
-
-
-def _spacing(positions: FloatArray) -> float:
-    """Return the usual distance between neighbouring sites."""
-    if len(positions) < 2:
-        return 1.0
-    distance, _ = cKDTree(positions).query(positions, k=2)
-    return float(np.median(distance[:, 1]))
 
 
 def _draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float) -> None:
@@ -199,6 +214,84 @@ def _draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: 
         color="black",
         zorder=3,
     )
+
+
+@plot.register
+def plot_flow_map(
+    result: FlowMap,
+    *,
+    ax: Axes | None = None,
+    vectors: ArrayLike | None = None,
+    width: float | None = None,
+    length_unit: str = "",
+    label: str | None = None,
+) -> Axes:
+    """Draw a flow map; the keywords are described in `FlowMap.plot`."""
+    sites = result.positions
+    if sites.shape[1] != 2:
+        raise ValueError(
+            f"The flow is in {sites.shape[1]}D; streamlines are drawn in 2D only. In 3D, "
+            "interpolate() and draw a section."
+        )
+    ax = _new_axes(sites) if ax is None else ax
+    grid = result.interpolate(vectors, width=width)
+    x, y = grid.axes
+    inside = _distance_to_sites(sites, x, y) < EDGE * result.spacing
+    curl = np.where(inside, grid.curl, np.nan)
+    image = ax.pcolormesh(
+        x,
+        y,
+        curl.T,
+        cmap=SIGNED,
+        norm=CenteredNorm(halfrange=np.nanmax(np.abs(curl)) or 1.0),
+        shading="nearest",
+        rasterized=True,
+    )
+    _draw_outline(ax, sites, result.spacing)
+    speed = np.where(inside, np.linalg.norm(grid.vectors, axis=-1), 0)
+    if speed.any():
+        flows = (speed > 0.005 * speed.max())[..., None]
+        u, v = np.moveaxis(np.where(flows, grid.vectors, np.nan), -1, 0).swapaxes(1, 2)
+        thickness: Any = 2 * np.sqrt(speed.T / speed.max())
+        ax.streamplot(x, y, u, v, color="black", linewidth=thickness, arrowsize=0.8, density=1.2)
+    default = "curl of p j" if result.momentum is not None else "curl of D j"
+    _finish_map(ax, sites, 2 * result.spacing, length_unit)
+    _colour_bar(ax, image, default if label is None else label)
+    return ax
+
+
+def _distance_to_sites(sites: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the distance of each point of a grid to the nearest site, (n_x, n_y)."""
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+    return cKDTree(sites).query(points)[0]
+
+
+def _draw_outline(ax: Axes, sites: FloatArray, spacing: float) -> None:
+    """Draw a line around the sites."""
+    low, high = sites.min(axis=0) - 2 * spacing, sites.max(axis=0) + 2 * spacing
+    step = max(0.25 * spacing, np.ptp(sites, axis=0).max() / 500)
+    x, y = (np.arange(a, b, step) for a, b in zip(low, high, strict=True))
+    distance = _distance_to_sites(sites, x, y)
+    ax.contour(x, y, distance.T, [EDGE * spacing], colors="0.3", linewidths=0.8)
+
+
+def _finish_map(ax: Axes, sites: FloatArray, margin: float, length_unit: str) -> None:
+    """Set limits, aspect and labels of a map in 2D."""
+    low, high = sites.min(axis=0) - margin, sites.max(axis=0) + margin
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    _label_axes(ax, "xy", length_unit)
+
+
+def _label_axes(ax: Axes, names: str, length_unit: str) -> None:
+    for name in names:
+        ax.set(**{f"{name}label": f"{name} ({length_unit})" if length_unit else name})
+
+
+def _colour_bar(ax: Axes, mappable: Any, label: str) -> None:
+    """Add a colour bar where there is room: beside the map, or below a flat one."""
+    width, height = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
+    location: Any = "right" if height > FLAT * width else "bottom"
+    ax.figure.colorbar(mappable, ax=ax, label=label, location=location, aspect=25)
 
 
 @plot.register

@@ -1,5 +1,7 @@
 """What the package reads from a finalized Kwant system: orbitals, positions, interfaces."""
 
+import inspect
+from collections.abc import Callable, Mapping
 from itertools import chain, pairwise
 from typing import Any
 
@@ -7,8 +9,10 @@ import kwant
 import numpy as np
 from kwant.lattice import Monatomic
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 __all__ = [
+    "arguments",
     "check_finite_system",
     "check_leads",
     "check_sites",
@@ -16,6 +20,7 @@ __all__ = [
     "number_of_orbitals",
     "orbital_offsets",
     "site_positions",
+    "site_spacing",
 ]
 
 
@@ -113,3 +118,29 @@ def _family_positions(sites: Any) -> NDArray[np.float64]:
     n_tag = len(sites[0].tag)
     tags = np.fromiter(chain.from_iterable(site.tag for site in sites), dtype=float)
     return tags.reshape(-1, n_tag) @ np.asarray(family.prim_vecs) + np.asarray(family.offset)
+
+
+def arguments(
+    function: Callable[..., Any], n_sites: int, params: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what of `params` a function takes by keyword after its first `n_sites` arguments."""
+    given = dict(params or {})
+    signature = list(inspect.signature(function).parameters.values())[n_sites:]
+    if any(p.kind is p.VAR_KEYWORD for p in signature):
+        return given
+    missing = [p.name for p in signature if p.default is p.empty and p.name not in given]
+    if missing:
+        raise TypeError(
+            f"{getattr(function, '__name__', function)} takes {', '.join(map(repr, missing))}, "
+            f"which params does not hold (it holds {sorted(given)})."
+        )
+    return {p.name: given[p.name] for p in signature if p.name in given}
+
+
+def site_spacing(positions: NDArray[np.float64]) -> float:
+    """Return the usual distance between neighbouring sites: the median of the nearest ones."""
+    places = np.unique(positions, axis=0)
+    if len(places) < 2:
+        return 1.0
+    distance, _ = cKDTree(places).query(places, k=2)
+    return float(np.median(distance[:, 1]))

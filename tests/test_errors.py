@@ -143,9 +143,9 @@ def test_misspelt_keyword(routine, syst):
 @pytest.mark.parametrize("coordinates", [Displacements, "all", None, [0, 1]])
 @pytest.mark.parametrize("routine", [curl_map, force_response])
 def test_coordinates_that_are_none(routine, syst, coordinates):
-    with pytest.raises(TypeError, match="expected an instance of Displacements, Parameters"):
+    with pytest.raises(TypeError, match="Parameters, Matrices or Probe"):
         routine(syst, coordinates, ENERGY)
-    with pytest.raises(TypeError, match="expected an instance of Displacements, Parameters"):
+    with pytest.raises(TypeError, match="Parameters, Matrices or Probe"):
         Force(syst, coordinates)
 
 

@@ -112,7 +112,7 @@ def test_wrong_shapes(bra, ket, message):
 def test_expectation_of_something_else():
     syst, _, _ = displaced()
     rho = NonequilibriumDensity(syst, 1.7)
-    with pytest.raises(TypeError, match=r"operator is a str; expected Force, a kwant.operator"):
+    with pytest.raises(TypeError, match=r"operator is a str; expected Force, Mom"):
         rho.expectation("force")
     with pytest.raises(ValueError, match=r"matrix has shape \(3, 3\); expected \(48, 48\)"):
         rho.expectation(np.eye(3))

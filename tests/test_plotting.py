@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from systems import MODELS, square_wire
 
-from kwant_curl import Displacements, PowerLaw, curl_map, force_response, plot
+from kwant_curl import (
+    Displacements,
+    PowerLaw,
+    Probe,
+    curl_map,
+    flow_map,
+    force_response,
+    plot,
+)
 
 ENERGY = 1.7
 
@@ -110,6 +118,61 @@ def test_curl_vectors_in_3d(spatial):
     plot(spatial.at_bias(0.0)).figure.canvas.draw()
 
 
+def test_flow_map(syst):
+    flow = flow_map(syst, ENERGY)
+    ax = plot(flow, length_unit="nm")
+    (image,) = collections(ax, "QuadMesh")
+    grid = flow.interpolate()
+    shown = np.ma.masked_invalid(image.get_array().reshape(grid.curl.T.shape))
+    np.testing.assert_allclose(shown.compressed(), grid.curl.T[~shown.mask])
+    low, high = image.get_clim()
+    assert -low == high == np.abs(shown).max()
+    assert shown.mask[0, 0]  # outside of the device
+    assert not shown.mask[shown.shape[0] // 2, shown.shape[1] // 2]
+    (outline,) = collections(ax, "QuadContourSet")
+    corners = outline.get_paths()[0].get_extents()
+    assert corners.x0 == pytest.approx(-1.1, abs=0.1)
+    assert corners.x1 == pytest.approx(6.1, abs=0.1)
+    assert collections(ax, "LineCollection")  # streamlines
+    assert image.colorbar.ax.get_ylabel() == "curl of D j"
+    assert ax.get_xlabel() == "x (nm)"
+    ax.figure.canvas.draw()
+    semiclassical = flow_map(syst, ENERGY, momentum=0.4).plot(label="curl (1/nm³)")
+    (image,) = collections(semiclassical, "QuadMesh")
+    assert image.colorbar.ax.get_ylabel() == "curl (1/nm³)"
+    plot(flow.at_bias(0.0)).figure.canvas.draw()
+
+
+def test_flow_map_in_3d(spatial):
+    model = MODELS["3D wire"]
+    flow = flow_map(model.syst(model.positions()), model.energy, cell_volume=1.0)
+    with pytest.raises(ValueError, match=r"The flow is in 3D; streamlines are drawn in 2D only"):
+        plot(flow)
+
+
+def test_probe_on_a_grid_is_an_image(syst):
+    x, y = np.linspace(1, 4, 7), np.linspace(0, 3, 5)
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
+    local = curl_map(syst, Probe(points[::-1], width=1.0), ENERGY)
+    ax = plot(local, syst=syst, length_unit="nm", energy_unit="meV")
+    (image,) = collections(ax, "QuadMesh")
+    expected = local.curl[::-1].reshape(7, 5).T
+    np.testing.assert_array_equal(image.get_array().reshape(5, 7), expected)
+    assert image.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
+    (outline,) = collections(ax, "QuadContourSet")
+    assert outline.get_paths()[0].get_extents().x1 == pytest.approx(6.1, abs=0.1)
+    low, high = image.get_clim()
+    assert -low == high == np.abs(local.curl).max()
+
+
+def test_probe_at_scattered_points(syst):
+    points = [(1.0, 1.0), (2.5, 0.3), (3.1, 2.2)]
+    local = curl_map(syst, Probe(points, width=1.0), ENERGY)
+    (discs,) = collections(plot(local, syst=syst), "EllipseCollection")
+    np.testing.assert_array_equal(discs.get_offsets(), points)
+    np.testing.assert_array_equal(discs.get_array(), local.curl)
+
+
 def test_pumping_rates(syst):
     response = force_response(syst, Displacements(scaling=PowerLaw(2)), ENERGY)
     modes = np.eye(32).reshape(16, 2, 32)
@@ -152,7 +215,9 @@ def test_builder_that_is_not_finalized(local):
 
 
 def test_something_else():
-    with pytest.raises(TypeError, match="Can't draw a str; expected CurlMap or PumpingRates"):
+    with pytest.raises(
+        TypeError, match="Can't draw a str; expected CurlMap, FlowMap or PumpingRates"
+    ):
         plot("curl")
 
 

@@ -17,21 +17,25 @@ ROOMS = [
     "stack",
     "derivatives",
     "coordinates",
+    "currents",
     "states",
     "occupations",
     "kernels",
+    "smoothing",
     "phonons",
     "results",
+    "fields",
     "operators",
     "maps",
     "response",
+    "flow",
     "plotting",
     "devices",
     "__init__",
     "__main__",
 ]
 # Results draw themselves: matplotlib is imported when that is asked for, and not before.
-DOWNWARDS = {("phonons", "plotting"), ("results", "plotting")}
+DOWNWARDS = {("phonons", "plotting"), ("results", "plotting"), ("fields", "plotting")}
 
 
 def imports():

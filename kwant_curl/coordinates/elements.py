@@ -1,7 +1,6 @@
 """The matrix elements of a finalized Builder: which sites, which value function, which orbitals."""
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ from kwant_curl.system import orbital_offsets
 
 __all__ = [
     "Element",
-    "arguments",
     "block_orbitals",
     "element_at",
     "hoppings",
@@ -80,20 +78,3 @@ def element_at(syst: Any, elements: Sequence[Element], position: int) -> str:
     name = getattr(element.value, "__name__", repr(element.value))
     sites = (element.i,) if element.i == element.j else (element.i, element.j)
     return f"the value function {name}({', '.join(str(syst.sites[site]) for site in sites)})"
-
-
-def arguments(
-    function: Callable[..., Any], n_sites: int, params: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return what of `params` a function takes by keyword after its first `n_sites` arguments."""
-    given = dict(params or {})
-    signature = list(inspect.signature(function).parameters.values())[n_sites:]
-    if any(p.kind is p.VAR_KEYWORD for p in signature):
-        return given
-    missing = [p.name for p in signature if p.default is p.empty and p.name not in given]
-    if missing:
-        raise TypeError(
-            f"{getattr(function, '__name__', function)} takes {', '.join(map(repr, missing))}, "
-            f"which params does not hold (it holds {sorted(given)})."
-        )
-    return {p.name: given[p.name] for p in signature if p.name in given}

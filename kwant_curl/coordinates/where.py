@@ -9,16 +9,32 @@ from numpy.typing import NDArray
 
 from kwant_curl.system import check_sites, interface_sites
 
-__all__ = ["moving_sites"]
+__all__ = ["moving_sites", "sites_in"]
+
+
+def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> NDArray[np.int64]:
+    """Return the indices of the sites in `where`, in its order; by index for None or a function.
+
+    None stands for all sites.
+    """
+    if where is None:
+        return np.arange(len(syst.sites))
+    if callable(where):
+        sites = np.array([i for i, site in enumerate(syst.sites) if where(site)], dtype=np.int64)
+    else:
+        sites = np.array([_index(syst, site) for site in where], dtype=np.int64)
+    if not sites.size:
+        raise ValueError("`where` names no site; expected at least one, or None for all.")
+    if len(np.unique(sites)) < len(sites):
+        twice, times = np.unique(sites, return_counts=True)
+        raise ValueError(f"`where` names {syst.sites[twice[times > 1][0]]} more than once.")
+    return sites
 
 
 def moving_sites(
     syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None
 ) -> NDArray[np.int64]:
-    """Return the indices of the sites in `where`, in its order; by index for None or a function.
-
-    None stands for all sites but those on a lead's interface.
-    """
+    """Return the same for sites that move: None stands for those off the leads' interfaces."""
     check_sites(syst)
     fixed = interface_sites(syst)
     if where is None:
@@ -26,15 +42,7 @@ def moving_sites(
         if not moving.size:
             raise ValueError("Every site of the system is on a lead's interface; none may move.")
         return moving
-    if callable(where):
-        moving = np.array([i for i, site in enumerate(syst.sites) if where(site)], dtype=np.int64)
-    else:
-        moving = np.array([_index(syst, site) for site in where], dtype=np.int64)
-    if not moving.size:
-        raise ValueError("`where` names no site; expected at least one, or None for all.")
-    if len(np.unique(moving)) < len(moving):
-        sites, times = np.unique(moving, return_counts=True)
-        raise ValueError(f"`where` names {syst.sites[sites[times > 1][0]]} more than once.")
+    moving = sites_in(syst, where)
     on_interface = moving[np.isin(moving, fixed)]
     if on_interface.size:
         raise ValueError(

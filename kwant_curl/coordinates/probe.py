@@ -1,0 +1,146 @@
+"""A test particle in the flow: a small potential at any point."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from kwant_curl.checks import positive_number, real_number
+from kwant_curl.derivatives import Derivatives
+from kwant_curl.frozen import read_only
+from kwant_curl.stack import Entries
+from kwant_curl.system import (
+    check_finite_system,
+    number_of_orbitals,
+    orbital_offsets,
+    site_positions,
+    site_spacing,
+)
+
+__all__ = ["Probe"]
+
+CUT = 1e-12
+"""Where the Gaussian has fallen below this part of its peak, it is cut."""
+
+REACH = float(np.sqrt(-2 * np.log(CUT)))
+"""The distance from its centre at which that happens, in units of the width: 7.43."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A test particle at each of many points, one at a time: a normalised Gaussian potential.
+
+    V_R(r) = strength w(r - R), w(r) = exp(-r^2 / (2 width^2)) / (2 pi width^2)^(dim/2), added to
+    the onsite energies of the sites within reach, all orbitals of a site alike.  The coordinates
+    are its position R: each point by itself, none is there for the others.  The particle is not
+    there for the electrons either: the flow is the unperturbed one, so forces are first order
+    in the strength, curls and frictions second order.
+
+    Parameters
+    ----------
+    points : array of float, shape (n_points, dim)
+        Positions R; coordinates are ordered point by point, x, y(, z) within one.
+    width : float
+        Standard deviation of the Gaussian, at least the distance between neighbouring sites.
+        The Gaussian is cut where it has fallen below 1e-12 of its peak, at 7.43 widths.
+    strength : float, default 1.0
+        C, the integral of the potential: an energy times length^dim.
+
+    Notes
+    -----
+    The force operator is F_nu = -dV/dR_nu = +C (d_nu w)(r - R).  In the continuum and as the
+    width goes to zero, the curl of the force is 2 pi g C^2 (m/hbar) curl[D j]: equations 3 to 7
+    of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), and `flow_map`.
+
+    A point that has no site within reach gives zeros; how many there are is said in a warning.
+    Sites in the leads are not part of the system, so near a lead the Gaussian is cut off.
+    """
+
+    points: ArrayLike
+    _: KW_ONLY
+    width: float
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        try:
+            points = read_only(np.asarray(self.points, dtype=float))
+        except (TypeError, ValueError):
+            raise TypeError(
+                "points is no array of real numbers; expected one of shape (n_points, dim)."
+            ) from None
+        if points.ndim != 2 or not points.size:
+            raise ValueError(
+                f"points has shape {points.shape}; expected (n_points, dim), one point per row."
+            )
+        if not np.isfinite(points).all():
+            raise ValueError("points has entries that are not finite.")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "width", positive_number("width", self.width))
+        object.__setattr__(self, "strength", real_number("strength", self.strength))
+
+    def hamiltonian_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dV/dR of all points for this system; no value function is called."""
+        check_finite_system(syst)
+        positions = site_positions(syst)
+        points = np.asarray(self.points)
+        n_points, dim = points.shape
+        if positions.shape[1] != dim:
+            raise ValueError(
+                f"points has shape {points.shape}, but the sites' positions have "
+                f"{positions.shape[1]} components."
+            )
+        self._check_width(positions)
+        reached = cKDTree(positions).query_ball_point(points, REACH * self.width)
+        count = np.array([len(sites) for sites in reached])
+        if not count.all():
+            warnings.warn(
+                f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
+                f"within reach ({REACH * self.width:.4g}): their results are zero.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
+        entries = self._entries(syst, positions, site, np.repeat(np.arange(n_points), count))
+        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst))
+        return replace(stack, positions=points)
+
+    def _check_width(self, positions: NDArray[np.float64]) -> None:
+        spacing = site_spacing(positions)
+        if self.width < spacing * (1 - 1e-9):
+            raise ValueError(
+                f"width is {self.width:.6g}, below the distance {spacing:.6g} between neighbouring "
+                "sites: such a Gaussian falls between the sites, and its force would depend on "
+                "where in the unit cell it is. Take a width of at least that distance, or a finer "
+                "lattice."
+            )
+
+    def _entries(
+        self,
+        syst: Any,
+        positions: NDArray[np.float64],
+        site: NDArray[np.int64],
+        point: NDArray[np.int64],
+    ) -> Entries:
+        """Return dV/dR on the orbitals of each pair of a site and a point."""
+        dim = positions.shape[1]
+        offset = positions[site] - np.asarray(self.points)[point]
+        peak = self.strength / (2 * np.pi * self.width**2) ** (dim / 2)
+        gaussian = peak * np.exp(-(offset**2).sum(axis=1) / (2 * self.width**2))
+        slope = gaussian[:, None] * offset / self.width**2
+        offsets = orbital_offsets(syst)
+        norbs = np.diff(offsets)[site]
+        first = np.cumsum(norbs) - norbs
+        orbital = np.repeat(offsets[site] - first, norbs) + np.arange(norbs.sum())
+        coordinate = dim * np.repeat(point, norbs)[:, None] + np.arange(dim)
+        return Entries(
+            coordinate.ravel(),
+            np.repeat(orbital, dim),
+            np.repeat(orbital, dim),
+            np.repeat(slope, norbs, axis=0).ravel().astype(complex),
+        )

@@ -1,0 +1,129 @@
+"""The particle current as vectors on sites."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import kwant
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.checks import positive_array, real_number
+from kwant_curl.stack import Entries, OperatorStack
+from kwant_curl.system import arguments, number_of_orbitals, orbital_offsets, site_positions
+
+__all__ = ["Momentum", "cell_volumes", "site_currents", "site_momenta"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Momentum = float | ArrayLike | Callable[..., float]
+
+
+def cell_volumes(syst: Any, cell_volume: ArrayLike | None) -> FloatArray:
+    """Return the volume (area in 2D) that belongs to each site, (n_sites,).
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized Builder.
+    cell_volume : float or array (n_sites,), optional
+        Given by the user; else from the lattice's primitive vectors, divided among the sites
+        of the unit cell.
+
+    Raises
+    ------
+    ValueError
+        If the sites are not those of one lattice with as many primitive vectors as dimensions,
+        and no volume is given.
+    """
+    n_sites = len(syst.sites)
+    if cell_volume is not None:
+        return positive_array("cell_volume", cell_volume, n_sites)
+    families = [syst.sites[start].family for start, *_ in syst.site_ranges[:-1]]
+    if not all(isinstance(family, kwant.lattice.Monatomic) for family in families):
+        raise ValueError(_volume_message("some sites are not on a lattice"))
+    vectors = np.asarray(families[0].prim_vecs)
+    if any(not np.array_equal(family.prim_vecs, vectors) for family in families):
+        raise ValueError(_volume_message("the sites are on several lattices"))
+    if vectors.shape[0] != vectors.shape[1]:
+        raise ValueError(_volume_message(f"the lattice has primitive vectors {vectors.tolist()}"))
+    basis = np.array([family.offset for family in families]) @ np.linalg.inv(vectors)
+    for a, b in ((a, b) for i, a in enumerate(basis) for b in basis[:i]):
+        if np.allclose(a - b, np.round(a - b), atol=1e-9):
+            raise ValueError(_volume_message("two lattices share their positions"))
+    return np.full(n_sites, abs(np.linalg.det(vectors)) / len(families))
+
+
+def _volume_message(why: str) -> str:
+    return (
+        f"The volume that belongs to a site can't be told: {why}. Pass cell_volume=..., one number "
+        "or one per site (an area in two dimensions)."
+    )
+
+
+def site_momenta(
+    syst: Any, momentum: Momentum, params: Mapping[str, Any] | None = None
+) -> FloatArray:
+    """Return p(r) per site, (n_sites,), of a number, an array or a function of site and params."""
+    n_sites = len(syst.sites)
+    if callable(momentum):
+        keywords = arguments(momentum, 1, params)
+        values: Any = [momentum(site, **keywords) for site in syst.sites]
+    else:
+        values = momentum
+    array = np.asarray(values)
+    if array.ndim == 0:
+        return np.full(n_sites, real_number("momentum", array[()].item()))
+    if array.shape != (n_sites,) or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"momentum is an array of {array.dtype} of shape {array.shape}; expected real numbers, "
+            f"one or {n_sites}, one per site of the system."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("momentum has entries that are not finite.")
+    return array.astype(float)
+
+
+def site_currents(
+    syst: Any,
+    weights: FloatArray,
+    where: IntArray,
+    params: Mapping[str, Any] | None = None,
+) -> OperatorStack:
+    """Return the operators weight_i (1/2) sum_j (r_j - r_i) I_{i->j}, site by site, x, y(, z).
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized Builder.
+    weights : array (n_sites,)
+        p(r_i) over the volume of each site.
+    where : array of int
+        The sites to take, in this order.
+    params : mapping, optional
+        Parameters of the system's value functions.
+
+    Notes
+    -----
+    I_{i->j} = -2 Im psi_i^+ H_ij psi_j = i (psi_i^+ H_ij psi_j - psi_j^+ H_ji psi_i) is the
+    conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
+    coupling) in it.
+    """
+    positions = site_positions(syst)
+    dim = positions.shape[1]
+    offsets = orbital_offsets(syst)
+    hamiltonian = syst.hamiltonian_submatrix(sparse=True, params=params)
+    site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    here, there = site_of[hamiltonian.row], site_of[hamiltonian.col]
+    index = np.full(len(offsets) - 1, -1)
+    index[where] = np.arange(len(where))
+    kept = (here != there) & (index[here] >= 0)
+    here, there = here[kept], there[kept]
+    vector = 0.5 * weights[here][:, None] * (positions[there] - positions[here])
+    value = 1j * hamiltonian.data[kept][:, None] * vector
+    entries = Entries(
+        (dim * index[here][:, None] + np.arange(dim)).ravel(),
+        np.repeat(hamiltonian.row[kept], dim),
+        np.repeat(hamiltonian.col[kept], dim),
+        value.ravel(),
+    ).with_conjugates()
+    return OperatorStack.from_entries(entries, dim * len(where), number_of_orbitals(syst))

@@ -1,0 +1,238 @@
+"""The flow of electrons as fields: per site, and on a regular grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.checks import positive_number
+from kwant_curl.frozen import freeze, read_only
+from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.smoothing import smoothed_curl, smoothed_vectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["FlowMap", "GridField"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GridField:
+    """A vector field on a regular grid, and the curl of it.
+
+    Made by `FlowMap.interpolate`.
+
+    Attributes
+    ----------
+    axes : tuple of arrays
+        The coordinates along x, y(, z), equally spaced.
+    vectors : array of float, shape (n_x, n_y(, n_z), dim)
+        The field: the sum over the sites of cell volume times vector times a normalised
+        Gaussian, so that it integrates to what the sites hold.
+    curl : array of float, shape (n_x, n_y) in 2D, (n_x, n_y, n_z, 3) in 3D
+        The curl of that very field, from the gradient of the Gaussian.
+    width : float
+        Standard deviation of the Gaussian.
+    """
+
+    axes: tuple[FloatArray, ...]
+    vectors: FloatArray
+    curl: FloatArray
+    width: float
+
+    def __repr__(self) -> str:
+        """Say how large it is."""
+        return f"<GridField on {'x'.join(str(len(axis)) for axis in self.axes)} points>"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", tuple(read_only(axis) for axis in self.axes))
+        freeze(self, "vectors", "curl")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FlowMap:
+    """Local density of states, particle current and momentum current per site.
+
+    Made by `flow_map`.  hbar = 1.  With energies in E, lengths in L, dim dimensions: densities
+    of states are in 1/(E L^dim), currents in E/L^(dim-1), their product in 1/L^(2 dim - 1).
+
+    Attributes
+    ----------
+    positions : array of float, shape (n_sites, dim)
+        The sites of the system, in its order.
+    cell_volumes : array of float, shape (n_sites,)
+        Volume (area in 2D) that belongs to each site.
+    spacing : float
+        Usual distance between neighbouring sites.
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : array of float, shape (n_leads,)
+        dmu_alpha, the shift of each lead's chemical potential.
+    degeneracy : float
+        Degeneracy g of every level.
+    lead_dos : array of float, shape (n_leads, n_sites)
+        Density of states D_alpha(r) of each lead per level, summed over the orbitals of a site.
+    lead_current : array of float, shape (n_leads, n_sites, dim)
+        Particle-current density per unit shift of each lead's chemical potential, per level.
+    momentum : array of float, shape (n_sites,), or None
+        p(r), if it was given.
+    """
+
+    positions: FloatArray
+    cell_volumes: FloatArray
+    spacing: float
+    energy: float
+    bias: FloatArray
+    degeneracy: float
+    lead_dos: FloatArray
+    lead_current: FloatArray
+    momentum: FloatArray | None
+
+    def __repr__(self) -> str:
+        """Say how large it is."""
+        n, dim = self.positions.shape
+        return (
+            f"<FlowMap of {n} sites in {dim}D, energy {self.energy:.6g}, bias "
+            f"{dict(enumerate(self.bias.tolist()))}>"
+        )
+
+    def __post_init__(self) -> None:
+        freeze(self, "positions", "cell_volumes", "bias", "lead_dos", "lead_current")
+        if self.momentum is not None:
+            freeze(self, "momentum")
+
+    @property
+    def local_dos(self) -> FloatArray:
+        """Local density of states of all levels, (n_sites,): g D(r)."""
+        return read_only(self.degeneracy * self.lead_dos.sum(axis=0))
+
+    @property
+    def density(self) -> FloatArray:
+        """Nonequilibrium particle density of all levels, (n_sites,): g n(r)."""
+        return read_only(self.degeneracy * np.tensordot(self.bias, self.lead_dos, axes=1))
+
+    @property
+    def current(self) -> FloatArray:
+        """Particle-current density of all levels, (n_sites, dim): g j(r)."""
+        return read_only(self.degeneracy * np.tensordot(self.bias, self.lead_current, axes=1))
+
+    @property
+    def momentum_current(self) -> FloatArray:
+        """G D(r) j(r), or g p(r) j(r) where `momentum` was given; D, j per level; (n_sites, dim).
+
+        Equations 7 and 11 of Todorov et al. (2011).  2 pi C^2 (m/hbar) times the curl of g D j is
+        the curl of the force on a test particle of strength C, to lowest order in C, in the
+        continuum, with time-reversal symmetry.
+        """
+        weight = self.lead_dos.sum(axis=0) if self.momentum is None else self.momentum
+        return read_only(weight[:, None] * self.current)
+
+    @property
+    def magnetic_correction(self) -> FloatArray:
+        """-g n(r) j_D(r), (n_sites, dim), with n, j_D per level.
+
+        j_D is the current of the whole density of states, all leads filled alike, which vanishes
+        with time-reversal symmetry; n is the nonequilibrium density.  In a magnetic field the
+        curl of the force on a test particle is that of D j - n j_D, not of D j alone.
+        """
+        density = np.tensordot(self.bias, self.lead_dos, axes=1)
+        return read_only(-self.degeneracy * density[:, None] * self.lead_current.sum(axis=0))
+
+    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
+        """Return the result at another bias; exact in linear response, without a new solve."""
+        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+
+    def interpolate(
+        self,
+        vectors: ArrayLike | None = None,
+        *,
+        width: float | None = None,
+        spacing: float | None = None,
+    ) -> GridField:
+        """Return a field of vectors on sites as a smooth field on a regular grid, and its curl.
+
+        f(r) = sum_i v_i f_i K(r - r_i), with the cell volumes v_i and a normalised Gaussian K of
+        standard deviation `width`.  The flux of f through a cross-section is that of the sites
+        (up to 2 exp(-2 pi^2 width^2/a^2) for planes a apart), away from the ends of the system,
+        beyond which there are no sites.
+
+        Parameters
+        ----------
+        vectors : array (n_sites, dim), optional
+            What to interpolate; default `momentum_current`.
+        width : float, optional
+            Standard deviation of the Gaussian, at least the distance between neighbouring sites;
+            default 1.5 times that distance.
+        spacing : float, optional
+            Distance of the grid's points; default half the width.
+
+        Returns
+        -------
+        GridField
+            The grid covers the sites and three widths around them.
+
+        Raises
+        ------
+        ValueError
+            For vectors of another shape, a width below the distance between neighbours, or a
+            spacing that is not positive.
+        """
+        field = np.asarray(self.momentum_current if vectors is None else vectors, dtype=float)
+        if field.shape != self.positions.shape:
+            raise ValueError(
+                f"vectors has shape {field.shape}; expected {self.positions.shape}, one per site."
+            )
+        sigma = 1.5 * self.spacing if width is None else positive_number("width", width)
+        if sigma < self.spacing * (1 - 1e-9):
+            raise ValueError(
+                f"width is {sigma:.6g}, below the distance {self.spacing:.6g} between neighbouring "
+                "sites: the field would show the sites one by one. Take at least that distance."
+            )
+        step = sigma / 2 if spacing is None else positive_number("spacing", spacing)
+        low, high = self.positions.min(axis=0) - 3 * sigma, self.positions.max(axis=0) + 3 * sigma
+        axes = tuple(np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+        weighted = self.cell_volumes[:, None] * field
+        return GridField(
+            axes=axes,
+            vectors=smoothed_vectors(self.positions, weighted, axes, sigma),
+            curl=smoothed_curl(self.positions, weighted, axes, sigma),
+            width=sigma,
+        )
+
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        vectors: ArrayLike | None = None,
+        width: float | None = None,
+        length_unit: str = "",
+        label: str | None = None,
+    ) -> "Axes":
+        """Draw the streamlines of the momentum current over its curl in colour, in 2D.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        vectors : array (n_sites, 2), optional
+            Another field on the sites; default `momentum_current`.
+        width : float, optional
+            Of the Gaussian that smooths it, see `interpolate`.
+        length_unit : str
+            Unit for the labels of the axes.
+        label : str, optional
+            Label of the colour scale.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from kwant_curl.plotting import plot_flow_map
+
+        return plot_flow_map(
+            self, ax=ax, vectors=vectors, width=width, length_unit=length_unit, label=label
+        )

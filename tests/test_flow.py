@@ -1,0 +1,586 @@
+"""The gas-flow picture: test particles, the momentum current, and the continuum limit."""
+
+import itertools
+
+import kwant
+import numpy as np
+import pytest
+from scipy import sparse
+from systems import MODELS, SIGMA, square_wire
+
+from kwant_curl import (
+    Displacements,
+    Force,
+    Matrices,
+    MomentumCurrent,
+    NonequilibriumDensity,
+    PowerLaw,
+    Probe,
+    born_cross_section,
+    curl_map,
+    devices,
+    flow_map,
+    force_response,
+    maps,
+)
+
+MASS = 0.5  # hbar^2 / 2m = 1, so that t = 1 / a^2
+
+
+def continuum_wire(spacing, *, dim=2, length=1.5, field=0.0, gauge=0.0, height=30.0, smooth=0.15):
+    """A wire of this width with hard walls and a smooth scatterer: -d^2/dr^2 + V(r), refined."""
+    t = spacing**-2
+    lattice = kwant.lattice.general(spacing * np.eye(dim), norbs=1)
+    center = np.array([length / 2, 0.625, 0.4][:dim])
+
+    def phase(site):
+        return np.exp(1j * gauge * np.sin(3 * site.pos[1] + 0.7))
+
+    def potential(site):
+        distance = np.linalg.norm(np.array(site.pos) - center)
+        return 2 * dim * t + height * np.exp(-(distance**2) / (2 * smooth**2))
+
+    def hopping(a, b):
+        (x1, y1, *_), (x2, y2, *_) = a.pos, b.pos
+        peierls = np.exp(0.5j * field * (x1 - x2) * (y1 + y2))
+        return -t * peierls * phase(a) * phase(b).conj()
+
+    inner = range(1, round(1 / spacing))
+    section = list(itertools.product(inner, repeat=dim - 1))
+    builder = kwant.Builder()
+    for x in range(round(length / spacing) + 1):
+        builder[(lattice(x, *tail) for tail in section)] = potential
+    value = hopping if field or gauge else -t
+    builder[lattice.neighbors()] = value
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-spacing,) + (0,) * (dim - 1)))
+    lead[(lattice(0, *tail) for tail in section)] = 2 * dim * t
+    lead[lattice.neighbors()] = value
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized(), lattice
+
+
+def central_differences(syst, lattice, point, spacing):
+    """dV/dR of V = |R><R|/v, by central differences: 1/2av at R + a, -1/2av at R - a."""
+    dim = len(point)
+    middle = np.rint(np.divide(point, spacing)).astype(int)
+    pairs = [
+        [syst.id_by_site[lattice(*(middle + sign * unit))] for sign in (1, -1)]
+        for unit in np.eye(dim, dtype=int)
+    ]
+    slopes = []
+    for plus, minus in pairs:
+        diagonal = np.zeros(len(syst.sites))
+        diagonal[plus], diagonal[minus] = 1, -1
+        slopes.append(sparse.diags_array(diagonal / (2 * spacing * spacing**dim)))
+    return Matrices(slopes), np.array(pairs)
+
+
+def curl_of(vectors, pairs, spacing):
+    """Curl tensor by central differences of vectors on sites: [i, j] = d_i v_j - d_j v_i."""
+    slopes = np.array([vectors[plus] - vectors[minus] for plus, minus in pairs]) / (2 * spacing)
+    return slopes - slopes.T
+
+
+def both_sides(spacing, point, energy, **wire):
+    syst, lattice = continuum_wire(spacing, dim=len(point), **wire)
+    coordinates, pairs = central_differences(syst, lattice, point, spacing)
+    exact = force_response(syst, coordinates, energy).curl
+    flow = flow_map(syst, energy)
+    factor = 2 * np.pi * MASS
+    return (
+        exact,
+        factor * curl_of(flow.momentum_current, pairs, spacing),
+        factor * curl_of(flow.magnetic_correction, pairs, spacing),
+    )
+
+
+def order(spacings, errors):
+    return np.polyfit(np.log(spacings), np.log(np.abs(errors)), 1)[0]
+
+
+def test_continuum_limit_in_2d():
+    spacings = [1 / 24, 1 / 48, 1 / 96, 1 / 192]
+    sides = [both_sides(a, (1.0, 0.75), 62.0) for a in spacings]
+    exact = [side[0][0, 1] for side in sides]
+    errors = [side[0][0, 1] - side[1][0, 1] for side in sides]
+    assert abs(exact[-1]) > 0.1
+    assert 1.8 < order(spacings, errors) < 2.2
+    assert abs(errors[-1]) < 1e-4 * abs(exact[-1])
+
+
+def test_continuum_limit_in_3d():
+    spacings = [1 / 12, 1 / 16, 1 / 20]
+    sides = [both_sides(a, (0.75, 0.5, 0.25), 40.0, length=1.0) for a in spacings]
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        exact = np.array([side[0][i, j] for side in sides])
+        errors = exact - [side[1][i, j] for side in sides]
+        assert np.abs(exact).min() > 0.05
+        assert 1.8 < order(spacings, errors) < 2.2
+        assert abs(errors[-1]) < 0.03 * abs(exact[-1])
+
+
+def test_narrow_gaussians_are_point_particles():
+    """On a fine lattice the Gaussian probe tends to the same limit, quadratically in its width."""
+    spacing, point, energy = 1 / 128, (1.0, 0.75), 62.0
+    syst, lattice = continuum_wire(spacing)
+    _, pairs = central_differences(syst, lattice, point, spacing)
+    flow = flow_map(syst, energy)
+    limit = 2 * np.pi * MASS * curl_of(flow.momentum_current, pairs, spacing)[0, 1]
+    widths = np.array([8, 4, 2]) * spacing
+    curls = [curl_map(syst, Probe([point], width=w), energy).curl[0] for w in widths]
+    errors = np.array(curls) - limit
+    assert 1.7 < order(widths, errors) < 2.3
+    assert abs(errors[-1]) < 0.05 * abs(limit)
+
+
+def test_in_a_magnetic_field():
+    """Without time reversal D j misses a part; D j - n j_D is complete."""
+    spacings = [1 / 32, 1 / 64, 1 / 128]
+    sides = [both_sides(a, (1.0, 0.75), 62.0, field=8.0) for a in spacings]
+    exact, capacity, correction = (np.array([side[k][0, 1] for side in sides]) for k in range(3))
+    assert abs(exact[-1] - capacity[-1]) > 0.03 * abs(exact[-1])
+    errors = exact - capacity - correction
+    assert 1.8 < order(spacings, errors) < 2.2
+    assert abs(errors[-1]) < 1e-3 * abs(exact[-1])
+
+
+def test_no_correction_with_time_reversal():
+    syst, _ = continuum_wire(1 / 16)
+    flow = flow_map(syst, 62.0)
+    scale = np.abs(flow.momentum_current).max()
+    np.testing.assert_allclose(flow.magnetic_correction, 0, atol=1e-10 * scale)
+
+
+@pytest.mark.parametrize("field", [0.0, 8.0])
+def test_gauge_invariance(field):
+    flows = []
+    for gauge in (0.0, 1.3):
+        syst, _ = continuum_wire(1 / 16, field=field, gauge=gauge)
+        flow = flow_map(syst, 62.0)
+        grid = flow.interpolate()
+        probe = curl_map(syst, Probe([(0.9, 0.4)], width=1 / 12), 62.0)
+        flows.append((flow.local_dos, flow.current, flow.momentum_current, grid.curl, probe.curl))
+    for before, after in zip(*flows, strict=True):
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-9 * np.abs(before).max())
+
+
+@pytest.mark.parametrize("name", ["square", "graphene", "spin-orbit", "magnetic", "3D"])
+def test_current_is_conserved_and_the_sites_hold_it(name):
+    """Kwant's bond currents have no divergence off the leads; site vectors are sums of them."""
+    syst, energy = flowing(name)
+    rho = NonequilibriumDensity(syst, energy, bias=0.4)
+    into, origin = np.array(list(syst.graph)).T
+    bond = rho.expectation(kwant.operator.Current(syst))  # from `origin` to `into`
+    total = np.abs(np.bincount(into, np.abs(bond)))
+    divergence = np.bincount(into, bond)
+    inner = np.setdiff1d(np.arange(len(syst.sites)), np.concatenate(syst.lead_interfaces))
+    assert np.abs(divergence[inner]).max() < 1e-10 * total.max()
+
+    flow = flow_map(syst, energy, bias=0.4)
+    positions = np.array([site.pos for site in syst.sites])
+    expected = np.zeros_like(positions)
+    np.add.at(expected, into, 0.5 * bond[:, None] * (positions[into] - positions[origin]))
+    volume = flow.cell_volumes[:, None]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(flow.current * volume, expected, atol=1e-12 * scale)
+    operator = MomentumCurrent(syst)
+    np.testing.assert_allclose(rho.expectation(operator), flow.current, atol=1e-12 * scale)
+
+
+def flowing(name):
+    if name == "square":
+        return square_wire(length=9, width=6, disorder=1.0).finalized(), 1.7
+    if name == "graphene":
+        device = devices.graphene_constriction(width=30, neck=18, length=9)
+        return device.syst, 0.9
+    if name == "3D":
+        model = MODELS["3D wire"]
+        builder = kwant.Builder()
+        lattice = kwant.lattice.cubic(norbs=1)
+        rng = np.random.default_rng(3)
+        for point in np.ndindex(5, 3, 3):
+            builder[lattice(*point)] = 0.5 * rng.normal()
+        builder[lattice.neighbors()] = -1
+        model._attach_leads(builder, lattice)
+        return builder.finalized(), -1.1
+    builder = square_wire(length=8, width=5, norbs=2, disorder=0.6)
+
+    def rashba(a, b):
+        x, y = np.array(a.pos) - np.array(b.pos)
+        return -np.eye(2) + 0.4j * (x * SIGMA[1] - y * SIGMA[0])
+
+    def magnetic(a, b):
+        return rashba(a, b) * np.exp(0.1j * (a.pos[0] - b.pos[0]) * (a.pos[1] + b.pos[1]))
+
+    value = {"spin-orbit": rashba, "magnetic": magnetic}[name]
+    for hopping in list(builder.hoppings()):
+        builder[hopping] = value
+    for lead in builder.leads:
+        for hopping in list(lead.builder.hoppings()):
+            lead.builder[hopping] = value
+    return builder.finalized(), 1.9
+
+
+@pytest.mark.parametrize("name", ["square", "graphene", "magnetic"])
+def test_flux_through_a_section_is_the_current(name):
+    syst, energy = flowing(name)
+    flow = flow_map(syst, energy, bias=0.4)
+    grid = flow.interpolate(flow.current)
+    transmission = kwant.smatrix(syst, energy).transmission(1, 0)
+    middle = np.argmin(np.abs(grid.axes[0] - flow.positions[:, 0].mean()))
+    step = grid.axes[1][1] - grid.axes[1][0]
+    flux = grid.vectors[middle, :, 0].sum() * step
+    # The ends of the system are some widths away: what they cut off is the error.
+    ends = np.ptp(flow.positions[:, 0]) / 2 / grid.width
+    tail = max(1e-9, 3 * np.exp(-(ends**2) / 2))
+    assert flux == pytest.approx(transmission * 0.4 / (2 * np.pi), rel=tail)
+    assert tail < 0.5
+
+
+def lowest_mode_wire(n=39):
+    """A uniform wire of n rows in the middle of which a single mode flows, and its numbers."""
+    syst = square_wire(length=60, width=n).finalized()
+    kappa = np.pi / (n + 1)
+    second = 4 - 2 * np.cos(2 * kappa) - 2
+    first = 4 - 2 * np.cos(kappa) - 2
+    energy = 0.5 * (first + second)
+    velocity = 2 * np.sqrt(1 - ((energy - 4 + 2 * np.cos(kappa)) / 2) ** 2)
+    return syst, energy, kappa, velocity
+
+
+def test_single_mode_is_sine_squared_times_sine_squared():
+    syst, energy, kappa, velocity = lowest_mode_wire()
+    assert kwant.smatrix(syst, energy).num_propagating(0) == 1
+    flow = flow_map(syst, energy, bias=0.3)
+    sine = np.sin(kappa * (flow.positions[:, 1] + 1)) ** 2
+    n = np.pi / kappa
+    dos = 2 / (2 * np.pi) * (2 / n) * sine / velocity  # two leads
+    current = 0.3 / (2 * np.pi) * (2 / n) * sine
+    inner = (flow.positions[:, 0] > 0) & (flow.positions[:, 0] < 59)
+    np.testing.assert_allclose(flow.local_dos, dos, rtol=1e-9)
+    np.testing.assert_allclose(flow.current[inner, 0], current[inner], rtol=1e-9)
+    np.testing.assert_allclose(flow.current[inner, 1], 0, atol=1e-12)
+    np.testing.assert_allclose(flow.momentum_current[inner, 0], (dos * current)[inner], rtol=1e-9)
+
+    # Its curl -d/dy of A sin^4(kappa y'), smoothed by a Gaussian of width s: the harmonics 2 kappa
+    # and 4 kappa of sin^4 = 3/8 - cos(2.)/2 + cos(4.)/8 are damped by exp(-(k s)^2 / 2).
+    grid = flow.interpolate(width=1.5, spacing=0.5)
+    amplitude = (2 / (2 * np.pi) * (2 / n) / velocity) * (0.3 / (2 * np.pi) * (2 / n))
+    y = grid.axes[1] + 1
+    far = (y > 12) & (y < n - 12)
+    damped = [np.exp(-((k * kappa * 1.5) ** 2) / 2) for k in (2, 4)]
+    harmonics = [np.sin(2 * kappa * y), -0.5 * np.sin(4 * kappa * y)]
+    slope = kappa * (damped[0] * harmonics[0] + damped[1] * harmonics[1])
+    column = len(grid.axes[0]) // 2
+    np.testing.assert_allclose(
+        grid.curl[column, far], -amplitude * slope[far], atol=1e-8 * amplitude * kappa
+    )
+    # Zero on the axis, by symmetry, and nowhere else in the section.
+    middle = np.argmin(np.abs(y - n / 2))
+    sides = np.abs(grid.curl[column, far]) / (amplitude * kappa)
+    assert y[middle] == pytest.approx(n / 2)
+    assert abs(grid.curl[column, middle]) < 1e-8 * amplitude * kappa
+    assert sides[np.abs(y[far] - y[middle]) > 1].min() > 1e-4
+
+
+def wide_wire(energy, width, strength):
+    """A uniform wire with a point scatterer, the force on it along the flow, and the sites."""
+    point = (15, width // 2 - 3)
+    builder = square_wire(length=31, width=width)
+    lattice = next(iter(builder.sites())).family
+    builder[lattice(*point)] = 4 + strength
+    syst = builder.finalized()
+    here, ahead, behind = (syst.id_by_site[lattice(point[0] + x, point[1])] for x in (0, 1, -1))
+    slope = np.zeros(len(syst.sites))
+    slope[ahead], slope[behind] = strength / 2, -strength / 2  # dV/dX
+    force = force_response(syst, Matrices([sparse.diags_array(slope)]), energy).force[0]
+    return syst, force, here, ahead
+
+
+@pytest.mark.parametrize(("energy", "width"), [(0.12, 41), (0.06, 57)])
+def test_scatterer_in_a_wide_wire_feels_sigma_p_j(energy, width):
+    """With the scatterer in place the flow pushes it with 2 pi C^2 (m/hbar) D j = sigma p j.
+
+    To lowest order in C: the deviation falls linearly.  On the lattice, where the force is a
+    central difference, D stands between neighbouring sites, D(r, r + a), which tends to D(r) as
+    the filling goes down.
+    """
+    syst, _, here, ahead = wide_wire(energy, width, 0.0)
+    assert kwant.smatrix(syst, energy).num_propagating(0) >= 4
+    flow = flow_map(syst, energy)
+    rho = NonequilibriumDensity(syst, energy, bias={0: 1.0, 1: 1.0}).toarray()
+    between = rho[here, ahead].real
+    assert 0 < 1 - between / flow.local_dos[here] < energy / 2
+    strengths = np.array([0.2, 0.1, 0.05, 0.025])
+    forces = np.array([wide_wire(energy, width, c)[1] for c in strengths])
+    momentum = np.sqrt(2 * MASS * energy)
+    cross_section = born_cross_section(strengths, between, momentum, mass=MASS)
+    deviation = forces / (cross_section * momentum * flow.current[here, 0]) - 1
+    assert order(strengths, deviation) == pytest.approx(1, abs=0.1)
+    assert abs(deviation[-1]) < 0.03
+
+
+def test_born_cross_section():
+    """sigma = 2 pi m C^2 D / p makes sigma p j of D j; in 3D it doesn't depend on the energy."""
+    dos = np.array([0.2, 0.3])
+    p = np.array([1.0, 2.0])
+    sigma = born_cross_section(0.4, dos, p, mass=0.5)
+    np.testing.assert_allclose(sigma * p, 2 * np.pi * 0.5 * 0.4**2 * dos)
+    for momentum in (0.3, 2.0):
+        free = 0.7 * momentum / (2 * np.pi**2)  # D of free electrons in 3D: m p / (2 pi^2)
+        cross_section = born_cross_section(0.4, free, momentum, mass=0.7)
+        assert cross_section == pytest.approx(0.7**2 * 0.4**2 / np.pi)
+    with pytest.raises(ValueError, match="momentum has values that are not positive"):
+        born_cross_section(1.0, 1.0, 0.0, mass=1.0)
+    with pytest.raises(ValueError, match="mass is -1; expected a positive number"):
+        born_cross_section(1.0, 1.0, 1.0, mass=-1)
+
+
+# The probe
+
+
+def dense_probe(syst, point, width, strength):
+    """-dV/dR with dense matrices, by finite differences of the potential."""
+    positions = np.array([site.pos for site in syst.sites])
+    norbs = np.diff([o for *_, o in syst.site_ranges])[0] // len(positions)
+    dim = len(point)
+
+    def potential(center):
+        r2 = ((positions - center) ** 2).sum(axis=1)
+        return strength * np.exp(-r2 / (2 * width**2)) / (2 * np.pi * width**2) ** (dim / 2)
+
+    h = 1e-4
+    slopes = [
+        (potential(point + h * unit) - potential(point - h * unit)) / (2 * h)
+        for unit in np.eye(dim)
+    ]
+    return [-np.diag(np.repeat(slope, norbs)) for slope in slopes]
+
+
+@pytest.mark.parametrize(("dim", "norbs"), [(2, 1), (2, 2), (3, 1)])
+def test_probe_is_the_slope_of_its_potential(dim, norbs):
+    flat = square_wire(norbs=norbs, disorder=0.5).finalized()
+    syst = flat if dim == 2 else flowing("3D")[0]
+    point = np.array([2.3, 1.1, 0.9][:dim])
+    probe = Probe([point, point + 0.4], width=1.2, strength=0.3)
+    forces = Force(syst, probe).matrices()
+    assert len(forces) == 2 * dim
+    for force, expected in zip(forces, dense_probe(syst, point, 1.2, 0.3), strict=False):
+        np.testing.assert_allclose(force.toarray(), expected, atol=1e-8)
+
+
+def test_the_two_ways_of_the_map_agree(monkeypatch):
+    syst, energy = flowing("magnetic")
+    coordinates = [
+        Probe([(2.1, 1.7), (4.0, 3.0), (0.2, 0.1)], width=1.0, strength=2.0),
+        Displacements(scaling=PowerLaw(2)),
+    ]
+    for spec in coordinates:
+        results = []
+        for limit in (2**26, 0):
+            monkeypatch.setattr(maps, "GATHERED", limit)
+            results.append(curl_map(syst, spec, energy, bias={0: 0.3, 1: -0.1}))
+        for field in ("force", "curl", "friction", "lead_force", "lead_curl"):
+            gathered, kept = (getattr(result, field) for result in results)
+            np.testing.assert_allclose(kept, gathered, atol=1e-11 * np.abs(gathered).max())
+
+
+def test_probe_in_response_and_map():
+    syst, energy = flowing("square")
+    probe = Probe([(2.1, 1.7), (4.0, 3.0)], width=1.0)
+    local = curl_map(syst, probe, energy)
+    response = force_response(syst, probe, energy)
+    np.testing.assert_allclose(local.curl, np.diagonal(response.curl, 1)[::2], rtol=1e-10)
+    np.testing.assert_allclose(local.force.ravel(), response.force, rtol=1e-9)
+    np.testing.assert_array_equal(local.positions, [(2.1, 1.7), (4.0, 3.0)])
+    assert local.sites is None
+    strong = curl_map(syst, Probe(probe.points, width=1.0, strength=3.0), energy)
+    np.testing.assert_allclose(strong.curl, 9 * local.curl)
+    np.testing.assert_allclose(strong.force, 3 * local.force)
+
+
+def test_point_that_reaches_no_site():
+    syst, energy = flowing("square")
+    probe = Probe([(2, 2), (100, 2), (2, -50)], width=1.0)
+    with pytest.warns(RuntimeWarning, match="2 of the probe's 3 points have no site within reach"):
+        result = curl_map(syst, probe, energy)
+    assert result.curl[0] != 0
+    np.testing.assert_array_equal(result.curl[1:], 0)
+    np.testing.assert_array_equal(result.force[1:], 0)
+
+
+def test_reach_of_the_gaussian():
+    syst, _ = flowing("square")
+    force = Force(syst, Probe([(4.0, 3.0)], width=1.0)).matrices()[0].tocoo()
+    distance = np.linalg.norm([syst.sites[i].pos - np.array([4.0, 3.0]) for i in force.row], axis=1)
+    assert distance.max() <= np.sqrt(2 * np.log(1e12))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"width": 0.9}, "width is 0.9, below the distance 1 between neighbouring sites: such a"),
+        ({"points": [(1.0, 2.0, 3.0)]}, r"points has shape \(1, 3\), but the sites' positions"),
+    ],
+)
+def test_probe_that_does_not_fit(keywords, message):
+    probe = Probe(**{"points": [(2.0, 2.0)], "width": 1.0, **keywords})
+    with pytest.raises(ValueError, match=message):
+        curl_map(*flowing("square")[:1], probe, 1.7)
+
+
+def test_probe_arguments():
+    with pytest.raises(ValueError, match=r"points has shape \(2,\); expected \(n_points, dim\)"):
+        Probe([1.0, 2.0], width=1.0)
+    with pytest.raises(TypeError, match="points is no array of real numbers"):
+        Probe([["a", "b"]], width=1.0)
+    with pytest.raises(ValueError, match="points has entries that are not finite"):
+        Probe([[np.nan, 0]], width=1.0)
+    with pytest.raises(ValueError, match="width is 0; expected a positive number"):
+        Probe([[0.0, 0.0]], width=0)
+    with pytest.raises(ValueError, match="strength is inf; expected a finite number"):
+        Probe([[0.0, 0.0]], width=1.0, strength=np.inf)
+
+
+# The operator and the map
+
+
+def test_momentum_current_has_the_habits_of_force():
+    syst, energy = flowing("magnetic")
+    where = [7, 3, 11]
+    p = np.linspace(1, 2, len(syst.sites))
+    operator = MomentumCurrent(syst, momentum=p, where=where)
+    psi = kwant.wave_function(syst, energy)(0)
+    stack = operator(psi)
+    assert stack.shape == (len(psi), 3, 2)
+    assert stack.dtype == float
+    np.testing.assert_allclose(operator(psi[1]), stack[1], atol=1e-15)
+    np.testing.assert_allclose(operator.bind()(psi), stack, atol=1e-15)
+    matrices = np.array([m.toarray() for m in operator.matrices()])
+    np.testing.assert_allclose(matrices, matrices.conj().swapaxes(1, 2), atol=1e-15)
+    expected = np.einsum("ma,iab,nb->imn", psi.conj(), matrices, psi)
+    all_elements = operator.matrix(psi, psi)
+    assert all_elements.shape == (3, 2, len(psi), len(psi))
+    np.testing.assert_allclose(all_elements.reshape(expected.shape), expected, atol=1e-13)
+    np.testing.assert_allclose(
+        operator(psi[0], psi[1]), expected[:, 0, 1].reshape(3, 2), atol=1e-13
+    )
+    np.testing.assert_allclose(
+        np.vdot(psi[0], operator.act(psi[1])), operator(psi[0], psi[1]).sum(), atol=1e-13
+    )
+    everything = MomentumCurrent(syst)(psi)
+    np.testing.assert_allclose(stack, everything[:, where] * p[where, None], atol=1e-14)
+
+
+def test_momentum_as_a_function_of_site_and_params():
+    syst, energy = flowing("square")
+
+    def momentum(site, scale):
+        return scale * (1 + site.pos[0])
+
+    psi = kwant.wave_function(syst, energy)(0)
+    operator = MomentumCurrent(syst, momentum=momentum)
+    x = np.array([site.pos[0] for site in syst.sites])
+    expected = MomentumCurrent(syst)(psi) * (2 * (1 + x))[:, None]
+    np.testing.assert_allclose(operator(psi, params={"scale": 2.0}), expected)
+    flow = flow_map(syst, energy, momentum=momentum, params={"scale": 2.0}, degeneracy=2)
+    plain = flow_map(syst, energy, degeneracy=2)
+    np.testing.assert_allclose(flow.momentum_current, plain.current * (2 * (1 + x))[:, None])
+    with pytest.raises(TypeError, match="momentum takes 'scale', which params does not hold"):
+        operator(psi)
+
+
+def test_flow_map_of_density_degeneracy_and_bias():
+    syst, energy = flowing("magnetic")
+    flow = flow_map(syst, energy, bias={0: 0.2, 1: -0.5}, degeneracy=2)
+    rho = NonequilibriumDensity(syst, energy, bias={0: 0.2, 1: -0.5}, degeneracy=2)
+    np.testing.assert_allclose(flow.density * flow.cell_volumes, rho.density(), atol=1e-13)
+    ldos = kwant.ldos(syst, energy).reshape(-1, 2).sum(axis=1)
+    np.testing.assert_allclose(flow.local_dos, 2 * ldos, rtol=1e-9)
+    np.testing.assert_allclose(
+        flow.momentum_current, flow.local_dos[:, None] * flow.current / 2, rtol=1e-12
+    )
+    again = flow.at_bias({0: 1.0, 1: -0.1})
+    solved = flow_map(syst, energy, bias={0: 1.0, 1: -0.1}, degeneracy=2)
+    np.testing.assert_allclose(again.current, solved.current)
+    assert not flow.current.flags.writeable
+    assert repr(flow) == "<FlowMap of 40 sites in 2D, energy 1.9, bias {0: 0.2, 1: -0.5}>"
+
+
+def test_cell_volumes():
+    syst, energy = flowing("graphene")
+    area = np.sqrt(3) / 2 * (np.sqrt(3) * 1.42) ** 2 / 2
+    np.testing.assert_allclose(flow_map(syst, energy).cell_volumes, area)
+    molecule = devices.bent_molecule()
+    with pytest.raises(ValueError, match="can't be told: some sites are not on a lattice"):
+        MomentumCurrent(molecule.syst)
+    given = flow_map(molecule.syst, molecule.energy, cell_volume=6.0)
+    np.testing.assert_array_equal(given.cell_volumes, 6.0)
+    builder = square_wire()
+    for name, offset, why in (
+        ("twin", (0, 0), "two lattices share their positions"),
+        ("wide", None, "the sites are on several lattices"),
+    ):
+        vectors = np.eye(2) if offset else 2 * np.eye(2)
+        other = kwant.lattice.Monatomic(vectors, offset or (0, 0), name=name, norbs=1)
+        builder[other(1, 1)] = 4
+        with pytest.raises(ValueError, match=f"can't be told: {why}"):
+            flow_map(builder.finalized(), 1.7)
+        del builder[other(1, 1)]
+    with pytest.raises(ValueError, match="cell_volume is -1; expected positive"):
+        MomentumCurrent(builder.finalized(), cell_volume=-1)
+    with pytest.raises(ValueError, match=r"cell_volume has shape \(2,\); expected one real"):
+        MomentumCurrent(builder.finalized(), cell_volume=[1, 2])
+
+
+def test_flow_in_one_dimension_has_a_current():
+    device = devices.gold_chain(10)
+    flow = flow_map(device.syst, device.energy, bias=0.1)
+    inner = slice(1, -1)
+    np.testing.assert_allclose(flow.current[inner, 0], 0.1 / (2 * np.pi), rtol=1e-9)
+
+
+def test_wrong_momenta():
+    syst, _ = flowing("square")
+    with pytest.raises(ValueError, match=r"momentum is an array of float64 of shape \(3,\)"):
+        MomentumCurrent(syst, momentum=np.ones(3))
+    with pytest.raises(ValueError, match="momentum is nan; expected a finite number"):
+        MomentumCurrent(syst, momentum=np.nan)
+    with pytest.raises(ValueError, match="momentum has entries that are not finite"):
+        MomentumCurrent(syst, momentum=np.full(len(syst.sites), np.inf))
+    with pytest.raises(ValueError, match="`where` names site 99"):
+        MomentumCurrent(syst, where=[99])
+
+
+def test_wrong_interpolation():
+    flow = flow_map(flowing("square")[0], 1.7)
+    with pytest.raises(ValueError, match=r"width is 0.5, below the distance 1 between"):
+        flow.interpolate(width=0.5)
+    with pytest.raises(ValueError, match=r"vectors has shape \(3,\); expected \(54, 2\)"):
+        flow.interpolate(np.ones(3))
+    with pytest.raises(ValueError, match="spacing is 0; expected a positive number"):
+        flow.interpolate(spacing=0)
+
+
+def test_interpolation_is_the_sum_of_gaussians_and_its_curl():
+    """Field and curl against direct sums over the sites, in 2D and 3D."""
+    for name in ("square", "3D"):
+        syst, energy = flowing(name)
+        flow = flow_map(syst, energy)
+        dim = flow.positions.shape[1]
+        grid = flow.interpolate(width=1.3, spacing=0.5)
+        points = np.stack(np.meshgrid(*grid.axes, indexing="ij"), axis=-1)
+        offset = points[..., None, :] - flow.positions
+        kernel = np.exp(-(offset**2).sum(-1) / (2 * 1.3**2)) / (2 * np.pi * 1.3**2) ** (dim / 2)
+        direct = np.einsum("...s,sd->...d", kernel * flow.cell_volumes, flow.momentum_current)
+        scale = np.abs(direct).max()
+        np.testing.assert_allclose(grid.vectors, direct, atol=1e-10 * scale)
+        slope = -kernel[..., None] * offset / 1.3**2
+        jacobian = np.einsum("...si,sj->...ij", slope, flow.momentum_current)
+        curl = jacobian - jacobian.swapaxes(-1, -2)
+        if dim == 2:
+            expected = curl[..., 0, 1]
+        else:
+            expected = np.stack([curl[..., 1, 2], curl[..., 2, 0], curl[..., 0, 1]], axis=-1)
+        np.testing.assert_allclose(grid.curl, expected, atol=1e-10 * scale)
