@@ -416,12 +416,29 @@ class NonequilibriumDensity:
         )
 
     def _kwant_expectation(self, operator: Any) -> Any:
+        self._check_strides(operator)
         is_bound = operator._bound_onsite is not None or operator._bound_hamiltonian is not None
         bound = operator if is_bound else operator.bind(params=self.params)
         zero = np.zeros(() if operator.sum else len(operator.where))
         terms = zip(self.weights, self.states, strict=True)
         # Kwant's operators take no read-only arrays, hence the copy.
         return sum((weight * bound(state.copy()) for weight, state in terms), zero)
+
+    def _check_strides(self, operator: Any) -> None:
+        """Raise where Kwant (1.5) evaluates its operators wrongly: its strides need equal norbs."""
+        if len({norbs for _, norbs, _ in self.syst.site_ranges[:-1]}) == 1:
+            return
+        if isinstance(operator, kwant.operator.Current):
+            raise ValueError(
+                "The sites have different numbers of orbitals, for which kwant.operator.Current "
+                "gives wrong numbers; use MomentumCurrent, which gives the current on sites."
+            )
+        if not callable(operator.onsite):
+            raise ValueError(
+                "The operator has one onsite for all sites, but these have different numbers of "
+                "orbitals, for which Kwant's operators give wrong numbers; give the operator "
+                "{family: matrix} instead, e.g. {f: np.eye(f.norbs) for f in families}."
+            )
 
     def density(self) -> NDArray[np.float64]:
         """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals."""
