@@ -1,5 +1,7 @@
 """Each kind of figure is drawn, and what is on it is checked."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -50,7 +52,11 @@ def test_curl_map(local, syst):
     assert ax.get_ylabel() == "y (nm)"
     assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
     (bonds,) = collections(ax, "LineCollection")
-    assert len(bonds.get_segments()) == sum(1 for i, j in syst.graph if i < j)
+    drawn = {tuple(map(tuple, np.sort(segment, axis=0))) for segment in bonds.get_segments()}
+    ends = ((syst.sites[i].pos, syst.sites[j].pos) for i, j in syst.graph if i < j)
+    assert drawn == {tuple(map(tuple, np.sort(np.array(pair), axis=0))) for pair in ends}
+    assert ax.get_aspect() == 1
+    assert discs.get_cmap().name == "RdBu_r"  # positive is red
     sites, _ = collections(ax, "EllipseCollection")
     assert len(sites.get_offsets()) == len(syst.sites)
     assert ax.get_xlim()[0] < 0
@@ -73,7 +79,8 @@ def test_current_as_arrows(local):
     ax = plot(local, current=vectors)
     (arrows,) = collections(ax, "Quiver")
     np.testing.assert_array_equal(arrows.XY, local.positions[[3, 5]])
-    np.testing.assert_allclose(np.hypot(arrows.U, arrows.V), [1.0, 0.5])
+    np.testing.assert_allclose(np.stack([arrows.U, arrows.V]), [[1.0, 0.0], [0.0, 0.5]])
+    assert arrows.angles == "xy"
     assert not collections(plot(local, current=0 * vectors), "Quiver")
     with pytest.raises(ValueError, match=r"current has shape \(2, 2\); expected \(16, 2\)"):
         plot(local, current=np.zeros((2, 2)))
@@ -87,6 +94,34 @@ def test_arrows_of_a_large_map_are_means():
     assert len(arrows.U) < len(vectors) / 2
     np.testing.assert_allclose(arrows.V, 1.0)
     np.testing.assert_allclose(arrows.U, 0.0)
+
+
+def test_scale_is_symmetric_for_curls_of_one_sign(local):
+    """The largest magnitude sets it, also where that is negative."""
+    negative = dataclasses.replace(local, lead_curl=-np.abs(local.lead_curl) * [[1.0], [-1.0]])
+    assert negative.curl.max() < 0.1 * np.abs(negative.curl).max()
+    *_, discs = collections(plot(negative), "EllipseCollection")
+    assert discs.get_clim()[1] == np.abs(negative.curl).max()
+
+
+def test_arrows_in_3d_point_along_the_curl(spatial, monkeypatch):
+    calls = []
+    axes = type(plt.figure().add_subplot(projection="3d"))
+    draw = axes.quiver
+
+    def record(self, *arguments, **keywords):
+        calls.append(np.array(arguments))
+        return draw(self, *arguments, **keywords)
+
+    monkeypatch.setattr(axes, "quiver", record)
+    plot(spatial)
+    ((x, y, z, u, v, w),) = calls
+    strength = np.linalg.norm(spatial.curl, axis=1)
+    shown = strength > 0.05 * strength.max()
+    np.testing.assert_array_equal(np.stack([x, y, z], axis=1), spatial.positions[shown])
+    ratio = np.stack([u, v, w], axis=1) / spatial.curl[shown]
+    np.testing.assert_allclose(ratio, ratio[0, 0])
+    assert ratio[0, 0] > 0
 
 
 def test_curl_map_without_any_curl(local):
@@ -183,7 +218,9 @@ def test_pumping_rates(syst):
     assert ax.get_xlabel() == "q"
     assert ax.get_ylabel() == "rate (eV/ħ)"
     (band,) = ax.collections
-    assert band.get_paths()[0].get_extents().ymax == pytest.approx(rates.damping.max())
+    extents = band.get_paths()[0].get_extents()
+    assert extents.ymax == pytest.approx(rates.damping.max())
+    assert extents.ymin == pytest.approx(-rates.damping.max())
     with pytest.raises(ValueError, match=r"x has shape \(3,\); expected \(16,\)"):
         plot(rates, x=[1, 2, 3])
 
