@@ -1,15 +1,14 @@
 """The flow of electrons as fields: per site, and on a regular grid."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.checks import positive_number
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.results import LinearResponse
 from kwant_curl.smoothing import smoothed_curl, smoothed_vectors
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class GridField:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FlowMap:
+class FlowMap(LinearResponse):
     """Local density of states, particle current and momentum current per site.
 
     Made by `flow_map`.  hbar = 1.  With energies in E, lengths in L, dim dimensions: densities
@@ -85,9 +84,6 @@ class FlowMap:
     positions: FloatArray
     cell_volumes: FloatArray
     spacing: float
-    energy: float
-    bias: FloatArray
-    degeneracy: float
     lead_dos: FloatArray
     lead_current: FloatArray
     momentum: FloatArray | None
@@ -113,12 +109,12 @@ class FlowMap:
     @property
     def density(self) -> FloatArray:
         """Nonequilibrium particle density of all levels, (n_sites,): g n(r)."""
-        return read_only(self.degeneracy * np.tensordot(self.bias, self.lead_dos, axes=1))
+        return self.superposed(self.degeneracy * self.lead_dos)
 
     @property
     def current(self) -> FloatArray:
         """Particle-current density of all levels, (n_sites, dim): g j(r)."""
-        return read_only(self.degeneracy * np.tensordot(self.bias, self.lead_current, axes=1))
+        return self.superposed(self.degeneracy * self.lead_current)
 
     @property
     def momentum_current(self) -> FloatArray:
@@ -139,12 +135,7 @@ class FlowMap:
         with time-reversal symmetry; n is the nonequilibrium density.  In a magnetic field the
         curl of the force on a test particle is that of D j - n j_D, not of D j alone.
         """
-        density = np.tensordot(self.bias, self.lead_dos, axes=1)
-        return read_only(-self.degeneracy * density[:, None] * self.lead_current.sum(axis=0))
-
-    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
-        """Return the result at another bias; exact in linear response, without a new solve."""
-        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+        return read_only(-self.density[:, None] * self.lead_current.sum(axis=0))
 
     def interpolate(
         self,

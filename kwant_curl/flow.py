@@ -7,14 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl import kernels
-from kwant_curl.checks import positive_number, real_number
+from kwant_curl.checks import positive_number
 from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.fields import FlowMap
-from kwant_curl.occupations import chemical_potential_shifts
-from kwant_curl.states import scattering_states
+from kwant_curl.states import operating_point, scattering_states
 from kwant_curl.system import (
-    check_finite_system,
-    check_leads,
     check_sites,
     orbital_offsets,
     site_positions,
@@ -80,19 +77,15 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 11.  That D j is the whole
     capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    check_finite_system(syst)
-    check_leads(syst)
+    point = operating_point(syst, energy, bias, degeneracy)
     check_sites(syst)
-    energy = real_number("energy", energy)
-    shifts = chemical_potential_shifts(bias, len(syst.leads))
-    g = positive_number("degeneracy", degeneracy)
     volumes = cell_volumes(syst, cell_volume)
     p = None if momentum is None else site_momenta(syst, momentum, params)
     positions = site_positions(syst)
     currents = site_currents(syst, 1 / volumes, np.arange(len(positions)), params)
     first_orbital = orbital_offsets(syst)[:-1]
     dos, current = [], []
-    for states in scattering_states(syst, energy, params=params):
+    for states in scattering_states(syst, point.energy, params=params):
         weights = np.full(len(states), 1 / (2 * np.pi))
         per_orbital = weights @ np.abs(states) ** 2
         dos.append(np.add.reduceat(per_orbital, first_orbital) / volumes)
@@ -101,9 +94,7 @@ def flow_map(
         positions=positions,
         cell_volumes=volumes,
         spacing=site_spacing(positions),
-        energy=energy,
-        bias=shifts,
-        degeneracy=g,
+        **point._asdict(),
         lead_dos=np.array(dos),
         lead_current=np.array(current),
         momentum=p,

@@ -6,13 +6,10 @@ from typing import Any
 import numpy as np
 
 from kwant_curl import kernels
-from kwant_curl.checks import positive_number, real_number
 from kwant_curl.derivatives import CentreBlocks, Derivatives
-from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
-from kwant_curl.states import scattering_states
-from kwant_curl.system import check_finite_system, check_leads
+from kwant_curl.states import operating_point, scattering_states
 
 __all__ = ["curl_map"]
 
@@ -75,12 +72,8 @@ def curl_map(
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_finite_system(syst)
-    check_leads(syst)
+    point = operating_point(syst, energy, bias, degeneracy)
     check_coordinates(coordinates)
-    energy = real_number("energy", energy)
-    shifts = chemical_potential_shifts(bias, len(syst.leads))
-    g = positive_number("degeneracy", degeneracy)
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
     if forces.positions is None:
@@ -94,16 +87,14 @@ def curl_map(
             f"The sites have positions in {dim} dimension(s); a curl needs 2 or 3. For motion "
             "along a line, use force_response with pairs of modes."
         )
-    force, curl, friction = _local_responses(syst, forces, energy, params)
+    force, curl, friction = _local_responses(syst, forces, point.energy, params)
     return CurlMap(
         positions=forces.positions,
         sites=forces.sites,
-        energy=energy,
-        bias=shifts,
-        degeneracy=g,
-        lead_force=g * force,
-        lead_curl=g * kernels.rotation_vector(curl),
-        friction=g * friction,
+        **point._asdict(),
+        lead_force=point.degeneracy * force,
+        lead_curl=point.degeneracy * kernels.rotation_vector(curl),
+        friction=point.degeneracy * friction,
     )
 
 

@@ -11,14 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from kwant_curl import kernels
-from kwant_curl.checks import positive_number, real_number
 from kwant_curl.coordinates.where import sites_in
 from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
-from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.stack import OperatorStack
-from kwant_curl.states import scattering_states
+from kwant_curl.states import operating_point, scattering_states
 from kwant_curl.system import check_finite_system, check_sites, number_of_orbitals
 
 __all__ = [
@@ -349,18 +347,16 @@ class NonequilibriumDensity:
         degeneracy: float = 1,
         params: Mapping[str, Any] | None = None,
     ) -> None:
-        check_finite_system(syst)
+        point = operating_point(syst, energy, bias, degeneracy)
         self.syst = syst
-        self.energy = real_number("energy", energy)
-        self.degeneracy = positive_number("degeneracy", degeneracy)
+        self.energy, self.degeneracy = point.energy, point.degeneracy
+        self.bias = read_only(point.bias)
         self.params = None if params is None else dict(params)
-        shifts = chemical_potential_shifts(bias, len(syst.leads)) if syst.leads else np.empty(0)
         by_lead = list(scattering_states(syst, self.energy, params=params))
-        self.bias = read_only(shifts)
         self.states = np.concatenate(by_lead)
         self.states.flags.writeable = False
         n_modes = [len(states) for states in by_lead]
-        self.weights = read_only(np.repeat(shifts, n_modes) * self.degeneracy / (2 * np.pi))
+        self.weights = read_only(np.repeat(self.bias, n_modes) * self.degeneracy / (2 * np.pi))
 
     def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
         """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).

@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kwant_curl import kernels
-from kwant_curl.checks import positive_number, real_number
-from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import ForceResponse
-from kwant_curl.states import scattering_states
-from kwant_curl.system import check_finite_system, check_leads
+from kwant_curl.states import operating_point, scattering_states
 
 __all__ = ["force_response"]
 
@@ -69,23 +66,17 @@ def force_response(
     n_c^2 numbers per lead: for the local curl of many atoms use `curl_map`.  Todorov et al.,
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_finite_system(syst)
-    check_leads(syst)
+    point = operating_point(syst, energy, bias, degeneracy)
     check_coordinates(coordinates)
-    energy = real_number("energy", energy)
-    shifts = chemical_potential_shifts(bias, len(syst.leads))
-    g = positive_number("degeneracy", degeneracy)
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
     orbitals = forces.orbitals
-    states = list(scattering_states(syst, energy, params=params, orbitals=orbitals))
+    states = list(scattering_states(syst, point.energy, params=params, orbitals=orbitals))
     rows = forces.on_orbitals(orbitals).nonzero_rows()
     force, curl, friction = kernels.lead_responses(rows, states)
     return ForceResponse(
-        energy=energy,
-        bias=shifts,
-        degeneracy=g,
-        lead_force=g * force,
-        lead_curl=g * curl,
-        friction=g * friction,
+        **point._asdict(),
+        lead_force=point.degeneracy * force,
+        lead_curl=point.degeneracy * curl,
+        friction=point.degeneracy * friction,
     )

@@ -15,13 +15,30 @@ from kwant_curl.phonons import PumpingRates, pair_responses, plane_responses, pu
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CurlMap", "ForceResponse"]
+__all__ = ["CurlMap", "ForceResponse", "LinearResponse"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurlMap:
+class LinearResponse:
+    """What results in linear response share: where the device is operated, and superposition."""
+
+    energy: float
+    bias: FloatArray
+    degeneracy: float
+
+    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
+        """Return the result at another bias; exact in linear response, without a new solve."""
+        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+
+    def superposed(self, by_lead: FloatArray) -> FloatArray:
+        """Return the sum of dmu_alpha times what is given per unit shift of each lead."""
+        return read_only(np.tensordot(self.bias, by_lead, axes=1))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CurlMap(LinearResponse):
     """Nonequilibrium force, its curl and the electronic friction, centre by centre.
 
     Made by `curl_map`.  hbar = 1: with energies in E and lengths in L, forces are in E/L, curls
@@ -50,9 +67,6 @@ class CurlMap:
 
     positions: FloatArray
     sites: NDArray[np.int64] | None
-    energy: float
-    bias: FloatArray
-    degeneracy: float
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
@@ -76,16 +90,12 @@ class CurlMap:
     @property
     def force(self) -> FloatArray:
         """Nonequilibrium force Delta F, shape (n, dim): the sum of dmu_alpha lead_force."""
-        return read_only(np.tensordot(self.bias, self.lead_force, axes=1))
+        return self.superposed(self.lead_force)
 
     @property
     def curl(self) -> FloatArray:
         """Curl of the force: dF_y/dx - dF_x/dy, shape (n,), in 2D; a vector, (n, 3), in 3D."""
-        return read_only(np.tensordot(self.bias, self.lead_curl, axes=1))
-
-    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
-        """Return the result at another bias; exact in linear response, without a new solve."""
-        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+        return self.superposed(self.lead_curl)
 
     def pumping_rates(
         self, frequency: ArrayLike, mass: ArrayLike = 1.0, axis: ArrayLike | None = None
@@ -174,7 +184,7 @@ class CurlMap:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ForceResponse:
+class ForceResponse(LinearResponse):
     """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
 
     Made by `force_response`.  Coordinates I, J are in the order of the specification.  hbar = 1:
@@ -198,9 +208,6 @@ class ForceResponse:
         depend on the bias.
     """
 
-    energy: float
-    bias: FloatArray
-    degeneracy: float
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
@@ -218,16 +225,12 @@ class ForceResponse:
     @property
     def force(self) -> FloatArray:
         """Nonequilibrium force Delta F_I, shape (n_c,): the sum of dmu_alpha lead_force."""
-        return read_only(np.tensordot(self.bias, self.lead_force, axes=1))
+        return self.superposed(self.lead_force)
 
     @property
     def curl(self) -> FloatArray:
         """Generalised curl kappa_IJ = dF_J/dQ_I - dF_I/dQ_J, shape (n_c, n_c)."""
-        return read_only(np.tensordot(self.bias, self.lead_curl, axes=1))
-
-    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
-        """Return the result at another bias; exact in linear response, without a new solve."""
-        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+        return self.superposed(self.lead_curl)
 
     def project(self, modes: ArrayLike) -> Self:
         """Return the response in other coordinates, Q_I = sum_k modes[k, I] q_k.

@@ -2,16 +2,38 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import kwant
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.checks import real_number
+from kwant_curl.checks import positive_number, real_number
+from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.system import check_finite_system, check_leads
 
-__all__ = ["scattering_states"]
+__all__ = ["OperatingPoint", "operating_point", "scattering_states"]
+
+
+class OperatingPoint(NamedTuple):
+    """Where a device is operated: Fermi level, shifts of the leads (n_leads,), degeneracy."""
+
+    energy: float
+    bias: NDArray[np.float64]
+    degeneracy: float
+
+
+def operating_point(
+    syst: Any, energy: Any, bias: float | Mapping[int, float], degeneracy: Any
+) -> OperatingPoint:
+    """Check what a routine is given, from the system to the degeneracy."""
+    check_finite_system(syst)
+    check_leads(syst)
+    return OperatingPoint(
+        real_number("energy", energy),
+        chemical_potential_shifts(bias, len(syst.leads)),
+        positive_number("degeneracy", degeneracy),
+    )
 
 
 def scattering_states(
@@ -45,9 +67,6 @@ def scattering_states(
     RuntimeWarning
         If no lead has an open mode at this energy.
     """
-    check_finite_system(syst)
-    check_leads(syst)
-    energy = real_number("energy", energy)
     solve = kwant.solvers.default.wave_function(syst, energy, params=params)
     n_modes = 0
     for lead in range(len(syst.leads)):
