@@ -1,17 +1,32 @@
 """The particle current as vectors on sites."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import kwant
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from kwant_curl.checks import positive_array, real_number
 from kwant_curl.stack import Entries, OperatorStack
-from kwant_curl.system import arguments, number_of_orbitals, orbital_offsets, site_positions
+from kwant_curl.system import (
+    arguments,
+    block_orbitals,
+    number_of_orbitals,
+    orbital_offsets,
+    site_positions,
+)
 
-__all__ = ["Momentum", "cell_volumes", "site_currents", "site_momenta"]
+__all__ = [
+    "Momentum",
+    "OnsitePairs",
+    "bond_vectors",
+    "cell_volumes",
+    "onsite_pairs",
+    "site_currents",
+    "site_momenta",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -50,6 +65,9 @@ def cell_volumes(syst: Any, cell_volume: ArrayLike | None) -> FloatArray:
     for a, b in ((a, b) for i, a in enumerate(basis) for b in basis[:i]):
         if np.allclose(a - b, np.round(a - b), atol=1e-9):
             raise ValueError(_volume_message("two lattices share their positions"))
+    counts = np.diff([start for start, *_ in syst.site_ranges])
+    if 2 * counts.min() < counts.max():
+        raise ValueError(_volume_message("some sublattices have far fewer sites than others"))
     return np.full(n_sites, abs(np.linalg.det(vectors)) / len(families))
 
 
@@ -70,9 +88,9 @@ def site_momenta(
         values: Any = [momentum(site, **keywords) for site in syst.sites]
     else:
         values = momentum
+    if np.ndim(values) == 0:
+        return np.full(n_sites, real_number("momentum", values))
     array = np.asarray(values)
-    if array.ndim == 0:
-        return np.full(n_sites, real_number("momentum", array[()].item()))
     if array.shape != (n_sites,) or array.dtype.kind not in "fiu":
         raise ValueError(
             f"momentum is an array of {array.dtype} of shape {array.shape}; expected real numbers, "
@@ -81,6 +99,51 @@ def site_momenta(
     if not np.isfinite(array).all():
         raise ValueError("momentum has entries that are not finite.")
     return array.astype(float)
+
+
+class OnsitePairs(NamedTuple):
+    """All pairs of orbitals (p, q) on the same site, site by site.
+
+    p, q: (n_pairs,); transposed: where the pair (q, p) is; start: (n_sites,) the first pair of
+    each site.
+    """
+
+    p: IntArray
+    q: IntArray
+    transposed: IntArray
+    start: IntArray
+
+
+def onsite_pairs(syst: Any) -> OnsitePairs:
+    """Return the pairs of orbitals on the same site."""
+    offsets = orbital_offsets(syst)
+    sites = np.arange(len(offsets) - 1)
+    p, q = block_orbitals(offsets, sites, sites)
+    norbs = np.diff(offsets)
+    start = np.cumsum(norbs**2) - norbs**2
+    site = np.repeat(sites, norbs**2)
+    transposed = start[site] + (q - offsets[site]) * norbs[site] + (p - offsets[site])
+    return OnsitePairs(p, q, transposed, start)
+
+
+def bond_vectors(
+    syst: Any, volumes: FloatArray, params: Mapping[str, Any] | None = None
+) -> list[sparse.csr_array]:
+    """Return the matrices H_ij (r_j - r_i) / 2 v_i, one per direction.
+
+    For psi, -2 Im of psi_i^+ (matrix psi)_i is the current density at site i.
+    """
+    positions = site_positions(syst)
+    offsets = orbital_offsets(syst)
+    hamiltonian = syst.hamiltonian_submatrix(sparse=True, params=params)
+    site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    here, there = site_of[hamiltonian.row], site_of[hamiltonian.col]
+    vector = (positions[there] - positions[here]) / (2 * volumes[here])[:, None]
+    where = (hamiltonian.row, hamiltonian.col)
+    return [
+        sparse.csr_array((hamiltonian.data * component, where), shape=hamiltonian.shape)
+        for component in vector.T
+    ]
 
 
 def site_currents(

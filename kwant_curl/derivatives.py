@@ -69,12 +69,18 @@ class Derivatives(OperatorStack):
         if not np.array_equal(self.rows, self.cols):
             local.append(np.searchsorted(touched, col) - start[centre])
 
+        by_size = np.argsort(size, kind="stable")
+        entries = np.argsort(size[centre], kind="stable")
+        sizes = np.unique(size)
         blocks = []
-        for n_local in np.unique(size):
-            centres = np.flatnonzero(size == n_local)
+        for n_local, centres, here in zip(
+            sizes,
+            np.split(by_size, np.searchsorted(size[by_size], sizes[1:])),
+            np.split(entries, np.searchsorted(size[centre[entries]], sizes[1:])),
+            strict=True,
+        ):
             orbitals = orbital_of[start[centres][:, None] + np.arange(n_local)]
             matrices = np.zeros((len(centres), dim) + len(local) * (n_local,), complex)
-            here = size[centre] == n_local
             which = np.searchsorted(centres, centre[here])
             matrices[which, component[here], *(index[here] for index in local)] = c.data[here]
             blocks.append(CentreBlocks(centres, orbitals, matrices))

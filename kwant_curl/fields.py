@@ -18,6 +18,9 @@ __all__ = ["FlowMap", "GridField"]
 
 FloatArray = NDArray[np.float64]
 
+MARGIN = 6.0
+"""Widths that a grid goes beyond the sites: 1e-9 of a Gaussian at the edge is outside."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GridField:
@@ -77,6 +80,9 @@ class FlowMap(LinearResponse):
         Density of states D_alpha(r) of each lead per level, summed over the orbitals of a site.
     lead_current : array of float, shape (n_leads, n_sites, dim)
         Particle-current density per unit shift of each lead's chemical potential, per level.
+    lead_capacity, lead_correction : array of float, shape (n_leads, n_sites, dim)
+        Tr[D J_alpha] and -Tr[D_alpha J], per level: traces over the orbitals of a site of the
+        matrices that D and j are there, alpha the lead's share and no index the sum over leads.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
     """
@@ -86,6 +92,8 @@ class FlowMap(LinearResponse):
     spacing: float
     lead_dos: FloatArray
     lead_current: FloatArray
+    lead_capacity: FloatArray
+    lead_correction: FloatArray
     momentum: FloatArray | None
 
     def __repr__(self) -> str:
@@ -98,6 +106,7 @@ class FlowMap(LinearResponse):
 
     def __post_init__(self) -> None:
         freeze(self, "positions", "cell_volumes", "bias", "lead_dos", "lead_current")
+        freeze(self, "lead_capacity", "lead_correction")
         if self.momentum is not None:
             freeze(self, "momentum")
 
@@ -122,20 +131,23 @@ class FlowMap(LinearResponse):
 
         Equations 7 and 11 of Todorov et al. (2011).  2 pi C^2 (m/hbar) times the curl of g D j is
         the curl of the force on a test particle of strength C, to lowest order in C, in the
-        continuum, with time-reversal symmetry.
+        continuum, with time-reversal symmetry.  With several orbitals on a site D j stands for
+        Tr[D J], the trace of the product of two matrices: for two spins that don't mix it is the
+        sum of their D j.
         """
-        weight = self.lead_dos.sum(axis=0) if self.momentum is None else self.momentum
-        return read_only(weight[:, None] * self.current)
+        if self.momentum is None:
+            return self.superposed(self.degeneracy * self.lead_capacity)
+        return read_only(self.momentum[:, None] * self.current)
 
     @property
     def magnetic_correction(self) -> FloatArray:
-        """-g n(r) j_D(r), (n_sites, dim), with n, j_D per level.
+        """-g n(r) j_D(r), (n_sites, dim), with n, j_D per level (traced likewise).
 
         j_D is the current of the whole density of states, all leads filled alike, which vanishes
         with time-reversal symmetry; n is the nonequilibrium density.  In a magnetic field the
         curl of the force on a test particle is that of D j - n j_D, not of D j alone.
         """
-        return read_only(-self.density[:, None] * self.lead_current.sum(axis=0))
+        return self.superposed(self.degeneracy * self.lead_correction)
 
     def interpolate(
         self,
@@ -148,7 +160,8 @@ class FlowMap(LinearResponse):
 
         f(r) = sum_i v_i f_i K(r - r_i), with the cell volumes v_i and a normalised Gaussian K of
         standard deviation `width`.  The flux of f through a cross-section is that of the sites
-        (up to 2 exp(-2 pi^2 width^2/a^2) for planes a apart), away from the ends of the system,
+        (up to 2 exp(-2 pi^2 width^2/a^2) for planes a apart; about a percent on amorphous
+        systems), away from the ends of the system,
         beyond which there are no sites.
 
         Parameters
@@ -164,7 +177,7 @@ class FlowMap(LinearResponse):
         Returns
         -------
         GridField
-            The grid covers the sites and three widths around them.
+            The grid covers the sites and six widths around them.
 
         Raises
         ------
@@ -177,6 +190,8 @@ class FlowMap(LinearResponse):
             raise ValueError(
                 f"vectors has shape {field.shape}; expected {self.positions.shape}, one per site."
             )
+        if field.shape[1] not in (2, 3):
+            raise ValueError(f"The flow is in {field.shape[1]}D; interpolation needs 2D or 3D.")
         sigma = 1.5 * self.spacing if width is None else positive_number("width", width)
         if sigma < self.spacing * (1 - 1e-9):
             raise ValueError(
@@ -184,7 +199,8 @@ class FlowMap(LinearResponse):
                 "sites: the field would show the sites one by one. Take at least that distance."
             )
         step = sigma / 2 if spacing is None else positive_number("spacing", spacing)
-        low, high = self.positions.min(axis=0) - 3 * sigma, self.positions.max(axis=0) + 3 * sigma
+        margin = MARGIN * sigma
+        low, high = self.positions.min(axis=0) - margin, self.positions.max(axis=0) + margin
         axes = tuple(np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
         weighted = self.cell_volumes[:, None] * field
         return GridField(

@@ -8,12 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl import kernels
 from kwant_curl.checks import positive_number
-from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
+from kwant_curl.currents import (
+    Momentum,
+    bond_vectors,
+    cell_volumes,
+    onsite_pairs,
+    site_momenta,
+)
 from kwant_curl.fields import FlowMap
 from kwant_curl.states import operating_point, scattering_states
 from kwant_curl.system import (
     check_sites,
-    orbital_offsets,
     site_positions,
     site_spacing,
 )
@@ -53,7 +58,8 @@ def flow_map(
         Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
     cell_volume : float or array (n_sites,), optional
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
-        the lattice, divided among the sites of its unit cell.
+        the lattice, divided among the sites of its unit cell.  Of sites that share a position
+        (two spins as two lattices, say) each has the whole volume.
     params : mapping, optional
         Parameters of the system's value functions.
 
@@ -81,24 +87,45 @@ def flow_map(
     check_sites(syst)
     volumes = cell_volumes(syst, cell_volume)
     p = None if momentum is None else site_momenta(syst, momentum, params)
-    positions = site_positions(syst)
-    currents = site_currents(syst, 1 / volumes, np.arange(len(positions)), params)
-    first_orbital = orbital_offsets(syst)[:-1]
-    dos, current = [], []
-    for states in scattering_states(syst, point.energy, params=params):
-        weights = np.full(len(states), 1 / (2 * np.pi))
-        per_orbital = weights @ np.abs(states) ** 2
-        dos.append(np.add.reduceat(per_orbital, first_orbital) / volumes)
-        current.append(kernels.weighted_trace(currents, states, weights).reshape(positions.shape))
+    densities, flows = _onsite_matrices(syst, point.energy, 1 / volumes, params)
+    pairs = onsite_pairs(syst)
+    diagonal = pairs.p == pairs.q
+
+    def trace(a: Any, b: Any) -> Any:
+        """Return -2 Im Tr[a b] on each site of matrices (..., n_pairs)."""
+        return -2 * np.add.reduceat((a[..., pairs.transposed] * b).imag, pairs.start, axis=-1)
+
+    total, total_flow = densities.sum(axis=0), flows.sum(axis=0)
+    dos = np.add.reduceat(np.where(diagonal, densities.real, 0), pairs.start, axis=-1)
     return FlowMap(
-        positions=positions,
+        positions=site_positions(syst),
         cell_volumes=volumes,
-        spacing=site_spacing(positions),
+        spacing=site_spacing(syst),
         **point._asdict(),
-        lead_dos=np.array(dos),
-        lead_current=np.array(current),
+        lead_dos=dos,
+        lead_current=np.moveaxis(trace(diagonal, flows), 1, -1),
+        lead_capacity=np.moveaxis(trace(total, flows), 1, -1),
+        lead_correction=-np.moveaxis(trace(densities[:, None], total_flow), 1, -1),
         momentum=p,
     )
+
+
+def _onsite_matrices(
+    syst: Any, energy: float, per_volume: Any, params: Mapping[str, Any] | None
+) -> tuple[Any, Any]:
+    """Return D_alpha and the matrices X_alpha whose -2 Im Tr is the current, on pairs of orbitals.
+
+    D_alpha: (n_leads, n_pairs), X_alpha: (n_leads, dim, n_pairs), both per volume.
+    """
+    pairs = onsite_pairs(syst)
+    bonds = bond_vectors(syst, 1 / per_volume, params)
+    volume_of = np.repeat(per_volume, np.diff([*pairs.start, len(pairs.p)]))
+    densities, flows = [], []
+    for states in scattering_states(syst, energy, params=params):
+        psi = np.ascontiguousarray(states.T)
+        densities.append(volume_of * kernels.onsite_sums(psi, psi, pairs.p, pairs.q))
+        flows.append([kernels.onsite_sums(b @ psi, psi, pairs.p, pairs.q) for b in bonds])
+    return np.array(densities), np.array(flows)
 
 
 def born_cross_section(
@@ -111,7 +138,8 @@ def born_cross_section(
     strength : float or array
         C, the integral of the particle's potential: energy times length^dim.
     local_dos : float or array
-        D(r), the local density of states per level: 1/(energy length^dim).
+        D(r), the local density of states per level, without the degeneracy (that of a `FlowMap`
+        holds it): 1/(energy length^dim).
     momentum : float or array
         p(r), the local Fermi momentum, positive.
     mass : float
@@ -132,4 +160,7 @@ def born_cross_section(
     p = np.asarray(momentum, dtype=float)
     if not np.all(p > 0):
         raise ValueError("momentum has values that are not positive; expected p > 0.")
-    return 2 * np.pi * m * np.asarray(strength, float) ** 2 * np.asarray(local_dos, float) / p
+    dos = np.asarray(local_dos, dtype=float)
+    if not np.all(dos >= 0):
+        raise ValueError("local_dos has values that are negative or not numbers; expected D >= 0.")
+    return 2 * np.pi * m * np.asarray(strength, float) ** 2 * dos / p

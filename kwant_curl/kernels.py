@@ -19,6 +19,7 @@ __all__ = [
     "local_responses",
     "local_responses_by_modes",
     "matrix_elements",
+    "onsite_sums",
     "rotation_vector",
     "weighted_trace",
 ]
@@ -214,6 +215,18 @@ def _products(forces: ComplexArray, density: ComplexArray) -> ComplexArray:
     if forces.ndim == 3:
         return forces[..., None] * density[:, None]
     return forces @ density[:, None]
+
+
+def onsite_sums(left: ComplexArray, right: ComplexArray, p: IntArray, q: IntArray) -> ComplexArray:
+    """Return (1/2 pi) sum_n left[p, n] right[q, n]^* for pairs of orbitals, (n_pairs,).
+
+    left, right: (n_orbitals, n_states).
+    """
+    result = np.empty(len(p), complex)
+    for some in chunks(len(p), left.shape[1]):
+        result[some] = np.einsum("pn,pn->p", left[p[some]], right[q[some]].conj())
+    result /= 2 * np.pi
+    return result
 
 
 def rotation_vector(curl: FloatArray) -> FloatArray:

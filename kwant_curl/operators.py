@@ -283,7 +283,9 @@ class MomentumCurrent(StackedOperator):
     ) -> None:
         super().__init__(syst)
         check_sites(syst)
-        self.momentum = momentum
+        # An array is copied, since the operator shall not change with it.
+        is_array = not callable(momentum) and np.ndim(momentum) > 0
+        self.momentum = read_only(momentum) if is_array else momentum
         self.where = sites_in(syst, where)
         self.cell_volumes = read_only(cell_volumes(syst, cell_volume))
         if not callable(momentum):
@@ -295,7 +297,8 @@ class MomentumCurrent(StackedOperator):
 
     def _shaped(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
         shape = values.shape
-        return values.reshape(*shape[:axis], len(self.where), -1, *shape[axis + 1 :])
+        dim = shape[axis] // len(self.where)
+        return values.reshape(*shape[:axis], len(self.where), dim, *shape[axis + 1 :])
 
 
 class NonequilibriumDensity:

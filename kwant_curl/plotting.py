@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from kwant_curl.fields import FlowMap
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.results import CurlMap
-from kwant_curl.system import check_finite_system, site_positions, site_spacing
+from kwant_curl.system import check_finite_system, nearest_distance, site_positions
 
 __all__ = ["plot"]
 
@@ -99,7 +99,7 @@ def plot_curl_map(
             ax.add_collection(_lines(sites[ends]))
         _draw_curl_2d(ax, sites, result, label, length_unit)
         if vectors is not None:
-            _draw_arrows(ax, result.positions, vectors, site_spacing(sites))
+            _draw_arrows(ax, result.positions, vectors, nearest_distance(sites))
     return ax
 
 
@@ -107,7 +107,7 @@ def _new_axes(positions: FloatArray) -> Axes:
     """Return axes of a new figure, shaped like the device."""
     if positions.shape[1] == 3:
         return plt.figure(figsize=(7.5, 4.5), layout="constrained").add_subplot(projection="3d")
-    extent = np.ptp(positions, axis=0) + 2 * site_spacing(positions)
+    extent = np.ptp(positions, axis=0) + 2 * nearest_distance(positions)
     height = np.clip(5.6 * extent[1] / extent[0] + 0.8, 2.8, 8.0)
     # This layout makes the colour bar as high as axes of equal aspect are.
     return plt.figure(figsize=(7.5, height), layout="compressed").add_subplot()
@@ -140,12 +140,13 @@ def _discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> E
 def _draw_curl_2d(
     ax: Axes, sites: FloatArray, result: CurlMap, label: str, length_unit: str
 ) -> None:
-    spacing, curl = site_spacing(sites), result.curl
+    spacing, curl = nearest_distance(sites), result.curl
     norm = CenteredNorm(halfrange=np.abs(curl).max() or 1.0)
     mappable: Any
     if result.sites is None:
         mappable = _draw_points(ax, result.positions, curl, norm)
-        _draw_outline(ax, sites, spacing)
+        if sites is not result.positions:
+            _draw_outline(ax, sites, spacing)
     else:
         diameter = spacing * (0.6 if len(sites) < SMALL else 1.0)
         _discs(ax, sites, diameter, zorder=1)
@@ -163,7 +164,7 @@ def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Any) ->
         image[np.searchsorted(x, points[:, 0]), np.searchsorted(y, points[:, 1])] = values
         options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
         return ax.pcolormesh(x, y, image.T, **options)
-    discs = _discs(ax, points, site_spacing(points), zorder=2)
+    discs = _discs(ax, points, nearest_distance(points), zorder=2)
     discs.set(array=values, cmap=SIGNED, norm=norm)
     return discs
 
@@ -175,13 +176,13 @@ def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> No
     shown = strength > 0.05 * longest
     arrows = ax.quiver(
         *result.positions[shown].T,
-        *(1.3 * site_spacing(sites) / longest * result.curl[shown]).T,
+        *(1.3 * nearest_distance(sites) / longest * result.curl[shown]).T,
         linewidths=1.2,
         cmap="viridis_r",
         norm=Normalize(0, longest),
     )
     arrows.set_array(strength[shown])
-    ax.set_box_aspect(np.ptp(sites, axis=0) + site_spacing(sites), zoom=1.2)
+    ax.set_box_aspect(np.ptp(sites, axis=0) + nearest_distance(sites), zoom=1.2)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(4))
     ax.xaxis.labelpad = 12
@@ -230,8 +231,8 @@ def plot_flow_map(
     sites = result.positions
     if sites.shape[1] != 2:
         raise ValueError(
-            f"The flow is in {sites.shape[1]}D; streamlines are drawn in 2D only. In 3D, "
-            "interpolate() and draw a section."
+            f"The flow is in {sites.shape[1]}D; streamlines are drawn in 2D only. In 3D, draw a "
+            "section of interpolate()."
         )
     ax = _new_axes(sites) if ax is None else ax
     grid = result.interpolate(vectors, width=width)
@@ -254,7 +255,8 @@ def plot_flow_map(
         u, v = np.moveaxis(np.where(flows, grid.vectors, np.nan), -1, 0).swapaxes(1, 2)
         thickness: Any = 2 * np.sqrt(speed.T / speed.max())
         ax.streamplot(x, y, u, v, color="black", linewidth=thickness, arrowsize=0.8, density=1.2)
-    default = "curl of p j" if result.momentum is not None else "curl of D j"
+    unit = f" (1/{length_unit}⁴)" if length_unit else ""
+    default = "curl of p j" if result.momentum is not None else f"curl of D j{unit}"
     _finish_map(ax, sites, 2 * result.spacing, length_unit)
     _colour_bar(ax, image, default if label is None else label)
     return ax

@@ -18,23 +18,27 @@ def smoothed_vectors(
     points: FloatArray, vectors: FloatArray, axes: Sequence[FloatArray], width: float
 ) -> FloatArray:
     """Return sum_i vectors_i K(r - points_i) on the grid of `axes`, (n_x, n_y(, n_z), dim)."""
-    factors = [_factor(points[:, d], axis, width) for d, axis in enumerate(axes)]
-    return np.stack([_product(factors, component) for component in vectors.T], axis=-1)
+    first, *rest = (_factor(points[:, d], axis, width) for d, axis in enumerate(axes))
+    right = _columns_outer(rest)
+    fields = [_product(first, right, component) for component in vectors.T]
+    return np.stack(fields, axis=-1).reshape(*(len(axis) for axis in axes), len(axes))
 
 
 def smoothed_curl(
     points: FloatArray, vectors: FloatArray, axes: Sequence[FloatArray], width: float
 ) -> FloatArray:
     """Return the curl of the same field: (n_x, n_y) in 2D, (n_x, n_y, n_z, 3) in 3D."""
+    shape = tuple(len(axis) for axis in axes)
     factors = [_factor(points[:, d], axis, width) for d, axis in enumerate(axes)]
     slopes = [_factor(points[:, d], axis, width, slope=True) for d, axis in enumerate(axes)]
-
-    def derivative(component: int, along: int) -> FloatArray:
-        parts = [slopes[d] if d == along else factors[d] for d in range(len(axes))]
-        return _product(parts, vectors[:, component])
+    along = []
+    for d in range(len(axes)):
+        first, *rest = [slopes[k] if k == d else factors[k] for k in range(len(axes))]
+        along.append((first, _columns_outer(rest)))
 
     def rotation(i: int, j: int) -> FloatArray:
-        return derivative(j, i) - derivative(i, j)
+        curl = _product(*along[i], vectors[:, j]) - _product(*along[j], vectors[:, i])
+        return curl.reshape(shape)
 
     if len(axes) == 2:
         return rotation(0, 1)
@@ -59,16 +63,16 @@ def _factor(
     return sparse.csc_array((value, (row, col)), shape=(len(axis), len(coordinate)))
 
 
-def _product(factors: Sequence[sparse.csc_array], weights: FloatArray) -> FloatArray:
-    """Return the sum over points of weight times the outer product of their factors."""
-    first, *rest = factors
-    shape = tuple(factor.shape[0] for factor in factors)
-    right = rest[0] if len(rest) == 1 else _columns_outer(rest[0], rest[1])
-    return (first.multiply(weights[None, :]).tocsr() @ right.T.tocsr()).toarray().reshape(shape)
+def _product(first: sparse.csc_array, right: sparse.csc_array, weights: FloatArray) -> FloatArray:
+    """Return the sum over points of weight times the outer product of two columns."""
+    return (first.multiply(weights[None, :]).tocsr() @ right.T.tocsr()).toarray()
 
 
-def _columns_outer(a: sparse.csc_array, b: sparse.csc_array) -> sparse.csc_array:
-    """Return the matrix whose columns are the outer products of those of `a` and `b`."""
+def _columns_outer(factors: Sequence[sparse.csc_array]) -> sparse.csc_array:
+    """Return the matrix whose columns are the outer products of those of the factors."""
+    if len(factors) == 1:
+        return factors[0]
+    a, b = factors
     n = a.shape[1]
     count_a, count_b = np.diff(a.indptr), np.diff(b.indptr)
     count = count_a * count_b

@@ -9,14 +9,17 @@ import kwant
 import numpy as np
 from kwant.lattice import Monatomic
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.spatial import cKDTree, distance_matrix
 
 __all__ = [
     "arguments",
+    "block_orbitals",
     "check_finite_system",
     "check_leads",
     "check_sites",
     "interface_sites",
+    "nearest_distance",
     "number_of_orbitals",
     "orbital_offsets",
     "site_positions",
@@ -85,6 +88,18 @@ def orbital_offsets(syst: Any) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(per_site)])
 
 
+def block_orbitals(
+    offsets: NDArray[np.int64], i: NDArray[np.int64], j: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of the blocks (i, j), row-major within each, one after another."""
+    n_rows, n_cols = (offsets[site + 1] - offsets[site] for site in (i, j))
+    size = n_rows * n_cols
+    first = np.concatenate([[0], np.cumsum(size)])[:-1]
+    within = np.arange(size.sum()) - np.repeat(first, size)
+    row, col = np.divmod(within, np.repeat(n_cols, size))
+    return row + np.repeat(offsets[i], size), col + np.repeat(offsets[j], size)
+
+
 def number_of_orbitals(syst: Any) -> int:
     """Dimension of the Hamiltonian of the scattering region."""
     return int(syst.site_ranges[-1][2])
@@ -137,10 +152,35 @@ def arguments(
     return {p.name: given[p.name] for p in signature if p.name in given}
 
 
-def site_spacing(positions: NDArray[np.float64]) -> float:
-    """Return the usual distance between neighbouring sites: the median of the nearest ones."""
-    places = np.unique(positions, axis=0)
+def site_spacing(syst: Any) -> float:
+    """Return the distance between neighbouring sites.
+
+    On a lattice, the shortest distance at which all of its sites hang together by steps (so on
+    an elongated unit cell its longer side); elsewhere the median distance to the nearest site.
+    """
+    families = [syst.sites[start].family for start, *_ in syst.site_ranges[:-1]]
+    if not all(isinstance(family, Monatomic) for family in families):
+        return nearest_distance(site_positions(syst))
+    vectors = np.asarray(families[0].prim_vecs)
+    if any(not np.array_equal(family.prim_vecs, vectors) for family in families):
+        return nearest_distance(site_positions(syst))
+    cells = np.array(list(np.ndindex((4,) * len(vectors)))) @ vectors
+    patch = _distinct(np.concatenate([cells + np.asarray(f.offset) for f in families]))
+    tree = minimum_spanning_tree(distance_matrix(patch, patch))
+    return float(tree.data.max())
+
+
+def nearest_distance(positions: NDArray[np.float64]) -> float:
+    """Return the median distance to the nearest other position, 1 if there is none."""
+    places = _distinct(positions)
     if len(places) < 2:
         return 1.0
     distance, _ = cKDTree(places).query(places, k=2)
     return float(np.median(distance[:, 1]))
+
+
+def _distinct(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each position once, up to rounding."""
+    grain = 1e-9 * np.ptp(positions, axis=0).max() or 1.0
+    _, first = np.unique(np.round(positions / grain), axis=0, return_index=True)
+    return positions[first]

@@ -169,7 +169,7 @@ def test_flow_map(syst):
     assert corners.x0 == pytest.approx(-1.1, abs=0.1)
     assert corners.x1 == pytest.approx(6.1, abs=0.1)
     assert collections(ax, "LineCollection")  # streamlines
-    assert image.colorbar.ax.get_ylabel() == "curl of D j"
+    assert image.colorbar.ax.get_ylabel() == "curl of D j (1/nm⁴)"
     assert ax.get_xlabel() == "x (nm)"
     ax.figure.canvas.draw()
     semiclassical = flow_map(syst, ENERGY, momentum=0.4).plot(label="curl (1/nm³)")

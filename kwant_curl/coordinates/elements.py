@@ -11,7 +11,6 @@ from kwant_curl.system import orbital_offsets
 
 __all__ = [
     "Element",
-    "block_orbitals",
     "element_at",
     "hoppings",
     "neighbours",
@@ -58,16 +57,6 @@ def _value_and_names(pair: tuple[Any, Any]) -> tuple[Any, Sequence[str] | None]:
 def neighbours(syst: Any, site: int) -> list[int]:
     """Return the sites that share a bond with `site`."""
     return [int(other) for other in syst.graph.out_neighbors(site)]
-
-
-def block_orbitals(offsets: IntArray, i: IntArray, j: IntArray) -> tuple[IntArray, IntArray]:
-    """Rows and columns of the blocks (i, j), row-major within a block, one block after another."""
-    n_rows, n_cols = (offsets[site + 1] - offsets[site] for site in (i, j))
-    size = n_rows * n_cols
-    first = np.concatenate([[0], np.cumsum(size)])[:-1]
-    within = np.arange(size.sum()) - np.repeat(first, size)
-    row, col = np.divmod(within, np.repeat(n_cols, size))
-    return row + np.repeat(offsets[i], size), col + np.repeat(offsets[j], size)
 
 
 def element_at(syst: Any, elements: Sequence[Element], position: int) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.coordinates.elements import block_orbitals, hoppings, neighbours
+from kwant_curl.coordinates.elements import hoppings, neighbours
 from kwant_curl.stack import Entries
-from kwant_curl.system import arguments, orbital_offsets
+from kwant_curl.system import arguments, block_orbitals, orbital_offsets
 
 __all__ = ["block_entries", "hopping_gradients", "onsite_gradients"]
 

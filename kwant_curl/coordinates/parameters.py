@@ -12,7 +12,6 @@ from kwant_curl.checks import real_number
 from kwant_curl.coordinates.differentiate import differentiate
 from kwant_curl.coordinates.elements import (
     Element,
-    block_orbitals,
     element_at,
     hoppings,
     onsites,
@@ -20,6 +19,7 @@ from kwant_curl.coordinates.elements import (
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.system import (
+    block_orbitals,
     check_finite_system,
     check_sites,
     number_of_orbitals,

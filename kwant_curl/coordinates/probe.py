@@ -95,7 +95,7 @@ class Probe:
                 f"points has shape {points.shape}, but the sites' positions have "
                 f"{positions.shape[1]} components."
             )
-        self._check_width(positions)
+        self._check_width(site_spacing(syst))
         reached = cKDTree(positions).query_ball_point(points, REACH * self.width)
         count = np.array([len(sites) for sites in reached])
         if not count.all():
@@ -110,8 +110,7 @@ class Probe:
         stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst))
         return replace(stack, positions=points)
 
-    def _check_width(self, positions: NDArray[np.float64]) -> None:
-        spacing = site_spacing(positions)
+    def _check_width(self, spacing: float) -> None:
         if self.width < spacing * (1 - 1e-9):
             raise ValueError(
                 f"width is {self.width:.6g}, below the distance {spacing:.6g} between neighbouring "

@@ -19,6 +19,11 @@ def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> 
     """
     if where is None:
         return np.arange(len(syst.sites))
+    if not callable(where) and (isinstance(where, str) or not np.iterable(where)):
+        raise TypeError(
+            f"where is {where!r}; expected a sequence of sites or indices, a function of a site, "
+            "or None."
+        )
     if callable(where):
         sites = np.array([i for i, site in enumerate(syst.sites) if where(site)], dtype=np.int64)
     else:
