@@ -298,8 +298,20 @@ def test_onsite_gradient_that_is_not_hermitian():
     coordinates = Displacements(
         scaling=PowerLaw(2), onsite_gradient=lambda a, b: np.ones((2, 1, 1)) * [[0, 1], [0, 0]]
     )
-    with pytest.raises(ValueError, match=r"onsite_gradient of .* is not Hermitian"):
+    with pytest.raises(ValueError, match=r"derivative of the onsite Hamiltonian of .* is not Herm"):
         respond(syst, coordinates)
+
+
+def test_value_functions_that_are_not_hermitian():
+    """Kwant finds it when it solves; an operator by itself does not solve."""
+    builder = square_wire()
+    for site in list(builder.sites()):
+        builder[site] = lambda site, gate: 4 + 0.1j * gate * site.pos[0]
+    syst = builder.finalized()
+    with pytest.raises(ValueError, match=r"onsite Hamiltonian of <Site .* is not Hermitian"):
+        Force(syst, Displacements([9])).matrices(params={"gate": 1.0})
+    with pytest.raises(ValueError, match="The derivative to 'gate' is not Hermitian"):
+        Force(syst, Parameters("gate")).matrices(params={"gate": 1.0})
 
 
 def test_value_function_that_is_not_smooth():

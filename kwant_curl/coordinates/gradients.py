@@ -10,7 +10,7 @@ from kwant_curl.coordinates.elements import hoppings, neighbours
 from kwant_curl.stack import Entries
 from kwant_curl.system import arguments, block_orbitals, orbital_offsets
 
-__all__ = ["block_entries", "hopping_gradients", "onsite_gradients"]
+__all__ = ["block_entries", "check_hermitian", "hopping_gradients", "onsite_gradients"]
 
 IntArray = NDArray[np.int64]
 
@@ -57,13 +57,19 @@ def onsite_gradients(
         _gradient(gradient, syst.sites[i], syst.sites[j], keywords, dim, _norbs(offsets, i, i))
         for i, j in pairs
     ]
-    for (i, _), block in zip(pairs, blocks, strict=True):
-        if not np.allclose(block, block.conj().swapaxes(1, 2), rtol=1e-10, atol=0):
-            raise ValueError(
-                f"onsite_gradient of {syst.sites[i]} is not Hermitian; expected Hermitian "
-                "matrices, as the derivatives of an onsite Hamiltonian are."
-            )
+    check_hermitian(syst, site, blocks)
     return block_entries(offsets, site, site, index[other], 1, blocks)
+
+
+def check_hermitian(syst: Any, sites: IntArray, blocks: Sequence[NDArray[np.complex128]]) -> None:
+    """Raise unless these derivatives (dim, norb, norb) of onsite blocks are Hermitian."""
+    for site, block in zip(sites, blocks, strict=True):
+        asymmetry = np.abs(block - block.conj().swapaxes(1, 2))
+        if asymmetry.max() > 1e-9 * np.abs(block).max():
+            raise ValueError(
+                f"The derivative of the onsite Hamiltonian of {syst.sites[site]} is not Hermitian "
+                f"(by up to {asymmetry.max():.3g}); expected Hermitian matrices."
+            )
 
 
 def _norbs(offsets: IntArray, i: int, j: int) -> tuple[int, int]:

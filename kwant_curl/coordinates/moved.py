@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates.differentiate import differentiate
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
-from kwant_curl.coordinates.gradients import block_entries
+from kwant_curl.coordinates.gradients import block_entries, check_hermitian
 from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
 
@@ -100,6 +100,10 @@ def _one_end_moved(
         columns.append(derivative)
     size = (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j])
     blocks = np.split(np.stack(columns), np.cumsum(size)[:-1], axis=1) if moved else []
+    onsite = np.flatnonzero(i == j).tolist()
+    norbs = np.diff(offsets)
+    shaped = [blocks[k].reshape(dim, norbs[i[k]], -1) for k in onsite]
+    check_hermitian(syst, i[onsite], shaped)
     return block_entries(offsets, i, j, index[(i, j)[end]], 1, blocks)
 
 

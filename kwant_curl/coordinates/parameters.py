@@ -81,8 +81,9 @@ class Parameters:
     def _derivative(self, syst: Any, name: str, params: dict[str, Any]) -> Any:
         supplied = (self.derivatives or {}).get(name)
         if supplied is None:
-            return numerical_derivative(syst, name, params)
-        matrix = supplied(params) if callable(supplied) else supplied
+            matrix = numerical_derivative(syst, name, params)
+        else:
+            matrix = supplied(params) if callable(supplied) else supplied
         return hermitian_matrix(matrix, number_of_orbitals(syst), f"The derivative to {name!r}")
 
 
