@@ -398,6 +398,20 @@ def test_probe_in_response_and_map():
     np.testing.assert_allclose(strong.force, 3 * local.force)
 
 
+def test_many_points_on_a_large_device():
+    """2,500 points over 40,000 sites in one call: each is as if it were alone."""
+    syst = square_wire(length=200, width=200, disorder=0.3).finalized()
+    points = np.random.default_rng(0).uniform(5, 195, (2500, 2))
+    together = curl_map(syst, Probe(points, width=1.0), 0.1)
+    some = [0, 1234, 2499]
+    alone = curl_map(syst, Probe(points[some], width=1.0), 0.1)
+    for field in ("curl", "force", "friction"):
+        expected = getattr(alone, field)
+        np.testing.assert_allclose(
+            getattr(together, field)[some], expected, atol=1e-11 * np.abs(expected).max()
+        )
+
+
 def test_point_that_reaches_no_site():
     syst, energy = flowing("square")
     probe = Probe([(2, 2), (100, 2), (2, -50)], width=1.0)
