@@ -45,10 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = DEVICES[options.device]()
     energy = device.energy if options.energy is None else options.energy
     bias = device.bias if options.bias is None else options.bias
+    output = options.output or Path(f"kwant_curl_{options.device}.png")
+    if not np.isfinite([energy, bias]).all():
+        print("energy and bias must be finite numbers.", file=sys.stderr)
+        return 2
+    if not output.absolute().parent.is_dir():
+        print(f"there is no folder {output.parent} to write the figure to.", file=sys.stderr)
+        return 2
     if bias == 0:
         print("the bias is zero: nothing is driven, and there is no threshold.", file=sys.stderr)
         return 2
-    output = options.output or Path(f"kwant_curl_{options.device}.png")
 
     matplotlib.use("Agg")
     n_sites, unit = len(device.syst.sites), device.energy_unit

@@ -28,6 +28,8 @@ def positive_number(name: str, value: Any) -> float:
 
 def positive_array(name: str, value: Any, size: int) -> NDArray[np.float64]:
     """Return `value`, one number or one per entry, as an array (size,) of positive numbers."""
+    if np.iscomplexobj(value):
+        raise ValueError(f"{name} is complex; expected real numbers.")
     try:
         array = np.broadcast_to(np.asarray(value, dtype=float), (size,))
     except (TypeError, ValueError):

@@ -305,6 +305,94 @@ def test_positions_on_a_small_scale():
     assert force[7, above] == pytest.approx(4e9, rel=1e-9)  # -d(-d^-4)/dy with y towards it
 
 
+def peak(length, width, strength=1.0):
+    """Onsite terms with a Gaussian of this width at (x0, y0), on a lattice of this constant."""
+
+    def onsite(site, x0, y0):
+        r2 = (site.pos[0] - x0) ** 2 + (site.pos[1] - y0) ** 2
+        return 4 - strength * np.exp(-r2 / width**2)
+
+    lattice = kwant.lattice.square(length, norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(5) for y in range(3))] = onsite
+    builder[lattice.neighbors()] = -1
+    return builder.finalized()
+
+
+@pytest.mark.parametrize(
+    ("length", "width", "x0", "y0"),
+    [(1e-10, 1.5e-10, 0.0, 1.2e-10), (1e-10, 1.5e-10, 0.0, 0.0), (1.0, 0.01, 2.003, 1.0)],
+)
+def test_features_narrower_than_the_first_steps(length, width, x0, y0):
+    """They are found, instead of a converged zero."""
+    syst = peak(length, width)
+    force = kc.Force(syst, kc.Parameters(["x0", "y0"])).matrices(params={"x0": x0, "y0": y0})
+    position = np.array([site.pos for site in syst.sites])
+    offset = position - (x0, y0)
+    slope = np.exp(-(offset**2).sum(axis=1) / width**2)[:, None] * 2 * offset / width**2
+    actual = np.stack([f.diagonal() for f in force], axis=1)
+    np.testing.assert_allclose(actual, slope, rtol=1e-8, atol=1e-9 * np.abs(slope).max())
+
+
+def test_features_far_from_the_origin():
+    """A parameter of 10,000 with a peak of width 1."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[lattice(0, 0)] = lambda site, x0: np.exp(-((x0 - 10_000) ** 2))
+    force = kc.Force(builder.finalized(), kc.Parameters("x0")).matrices(params={"x0": 10_000.3})
+    assert force[0][0, 0] == pytest.approx(0.6 * np.exp(-0.09), rel=1e-8)
+
+
+@pytest.mark.parametrize("turns", [1, 400, 5000])
+def test_fast_phases(turns):
+    """Steps are no multiples of the period, and elements that don't change are no hindrance."""
+    builder = square_wire()
+    for hopping in list(builder.hoppings()):
+        builder[hopping] = lambda a, b, phi: -np.exp(2j * np.pi * turns * phi)
+    for phi in (0.0, 0.3):
+        force = kc.Force(builder.finalized(), kc.Parameters("phi")).matrices(params={"phi": phi})
+        np.testing.assert_allclose(np.abs(force[0].data), 2 * np.pi * turns, rtol=1e-9)
+
+
+def test_constants_among_functions_are_said():
+    """Padding sites of a lead hold the lead's constants, which don't follow."""
+    builder = square_wire()
+    for hopping in list(builder.hoppings()):
+        builder[hopping] = lambda a, b: -(np.linalg.norm(np.array(a.pos) - np.array(b.pos)) ** -2.0)
+    lattice = next(iter(builder.sites())).family
+    kc.Force(builder.finalized(), kc.Displacements()).matrices()
+    builder[lattice(2, 1), lattice(3, 1)] = -1
+    with pytest.warns(RuntimeWarning, match="1 hoppings of the sites that move are constants"):
+        kc.Force(builder.finalized(), kc.Displacements()).matrices()
+
+
+def test_a_site_without_bonds_feels_nothing():
+    builder = square_wire()
+    lattice = next(iter(builder.sites())).family
+    builder[lattice(50, 50)] = 4
+    syst = builder.finalized()
+    for keywords in (
+        {"scaling": kc.PowerLaw(2)},
+        {"hopping_gradient": lambda a, b: np.zeros(2)},
+    ):
+        moving = kc.Displacements([lattice(50, 50)], **keywords)
+        assert not kc.curl_map(syst, moving, 1.7).friction.any()
+
+
+def test_natural_mistakes():
+    syst = square_wire().finalized()
+    with pytest.raises(TypeError, match=r"scaling holds <class .*PowerLaw"):
+        kc.Displacements(scaling=kc.PowerLaw)
+    with pytest.raises(TypeError, match="where is a site family"):
+        kc.Displacements(syst.sites[0].family)
+    with pytest.raises(TypeError, match="where is a mask; expected indices"):
+        kc.Displacements(np.ones(24, bool))
+    assert kc.Parameters(np.array(["a", "b"])).names == ("a", "b")
+    local = kc.curl_map(syst, kc.Displacements(scaling=kc.PowerLaw(2)), 1.7)
+    with pytest.raises(ValueError, match="frequency is complex"):
+        local.pumping_rates(1 + 1j)
+
+
 def test_gradient_functions_take_what_they_want():
     syst = square_wire().finalized()
 

@@ -53,6 +53,13 @@ def test_help(capsys):
         assert words in text
 
 
+def test_what_the_command_refuses(capsys, tmp_path):
+    assert main(["molecule", "--energy", "nan"]) == 2
+    assert "must be finite" in capsys.readouterr().err
+    assert main(["molecule", "--output", str(tmp_path / "nowhere" / "f.png")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
 def test_zero_bias(capsys):
     assert main(["molecule", "--bias", "0"]) == 2
     assert "the bias is zero" in capsys.readouterr().err

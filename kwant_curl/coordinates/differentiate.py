@@ -12,8 +12,12 @@ RTOL = 1e-10
 """Error that a derivative may have, relative to its largest element (or, where that is next to
 nothing, to the function over its scale)."""
 
-RELATIVE_STEP = 0.02
-"""Largest step, in units of the scale on which the function is expected to vary."""
+RELATIVE_STEP = 0.0161803
+"""Largest step, in units of the scale on which the function is expected to vary; no round number,
+since many steps of those are periods of something."""
+
+SHRINKINGS = 16
+"""How often a scale is divided by 8 until the function is resolved on it."""
 
 
 def differentiate(
@@ -56,21 +60,45 @@ def differentiate(
     here = values(point)
     if not here.size:
         return np.empty(0, complex), np.empty(0, bool)
-    for scale in scales:
+    for guess in scales:
+        scale = _resolving_scale(values, point, guess)
         step = RELATIVE_STEP * scale
         size = max(np.abs(here).max(), np.abs(values(point + step)).max())
         result = derivative(
             columns,
             np.full(here.size, point),
             initial_step=step,
-            maxiter=30,
+            maxiter=10,  # steps stay well above the spacing of floats
             # Well above the rounding errors of the first step, well below RTOL.
             tolerances={"rtol": RTOL, "atol": 0.01 * RTOL * size / scale},
             preserve_shape=True,
         )
         expected = max(np.abs(result.df).max(), size / max(scales))
-        converged = result.success & (result.error <= RTOL * expected)
+        converged = np.isfinite(result.df) & (result.error <= RTOL * expected)
         slope = np.where(np.abs(result.df) > 0.01 * RTOL * size / scale, result.df, 0.0)
         if converged.all():
             break
     return slope.view(complex), converged.reshape(-1, 2).all(axis=1)
+
+
+def _resolving_scale(
+    values: Callable[[float], NDArray[np.float64]], point: float, scale: float
+) -> float:
+    """Return the first of scale, scale/8, ... on which the function is seen to be smooth.
+
+    Central differences don't look at the function's value in the middle, so a peak that is
+    narrower than the steps would go unseen.  Second differences see it: those of a smooth
+    function fall by a factor of 4 as the step is halved.
+    """
+    here = values(point)
+    for _ in range(SHRINKINGS):
+        step = RELATIVE_STEP * scale
+        wide, narrow = (
+            values(point + s) + values(point - s) - 2 * here for s in (step, 0.5 * step)
+        )
+        noise = 1e-9 * np.abs(here).max()
+        resolved = np.all(np.abs(4 * narrow - wide) <= 0.25 * np.abs(wide) + noise)
+        if resolved or step < 1e-8 * abs(point):  # smaller steps would be lost in the point
+            break
+        scale /= 8
+    return scale

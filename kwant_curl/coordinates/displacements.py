@@ -54,6 +54,9 @@ class Displacements:
     Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
     or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
 
+    Bond lengths are the distances of the sites as they are, also of bonds that close a ring.
+    Value functions must not be cached by site: a displaced site equals the original.
+
     Sites on a lead's interface can't move: hoppings into the lead would change, which are no
     part of the model.
     """
@@ -73,7 +76,11 @@ class Displacements:
                 )
             if hasattr(self.where, "family"):
                 raise TypeError("where is a single site; expected a sequence, e.g. [site].")
+            if isinstance(self.where, np.ndarray) and self.where.dtype.kind == "b":
+                raise TypeError("where is a mask; expected indices, e.g. np.flatnonzero(mask).")
             object.__setattr__(self, "where", tuple(self.where))
+        if isinstance(self.where, SiteFamily):
+            raise TypeError("where is a site family; expected lambda site: site.family == family.")
         _check_scaling(self.scaling)
         for name in ("hopping_gradient", "onsite_gradient"):
             function = getattr(self, name)
@@ -123,7 +130,8 @@ class Displacements:
 def _check_scaling(scaling: Any) -> None:
     laws = scaling.values() if isinstance(scaling, Mapping) else [scaling]
     for law in laws:
-        if scaling is not None and not isinstance(law, ScalingLaw):
+        is_law = isinstance(law, ScalingLaw) and not isinstance(law, type)
+        if scaling is not None and not is_law:
             raise TypeError(
                 f"scaling holds {law!r}; expected PowerLaw(exponent), Exponential(length) or an "
                 "object with a method log_derivative(distance)."

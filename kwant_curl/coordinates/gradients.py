@@ -25,7 +25,7 @@ def hopping_gradients(
     """Return dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient."""
     index = np.full(len(syst.sites), -1)
     index[moving] = np.arange(moving.size)
-    bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)]).reshape(-1, 2)
+    bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)], np.int64).reshape(-1, 2)
     keywords = arguments(gradient, 2, params)
     offsets = orbital_offsets(syst)
     blocks = [

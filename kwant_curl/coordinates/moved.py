@@ -1,5 +1,6 @@
 """Derivatives of the Hamiltonian by moving sites and calling the system's value functions again."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,15 @@ def moved_sites_derivatives(
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
     ]
     hopping_entries = ends[1].joined(ends[2]).with_conjugates()
+    constant = [e for e in hoppings(syst, index >= 0) if e.names is None]
+    if constant and np.any(hopping_entries.value):
+        warnings.warn(
+            f"{len(constant)} hoppings of the sites that move are constants and don't follow, "
+            f"though others do; the first is that of {syst.sites[constant[0].i]} and "
+            f"{syst.sites[constant[0].j]} (sites that attach_lead adds have the lead's values).",
+            RuntimeWarning,
+            stacklevel=5,
+        )
     entries = ends[0].joined(hopping_entries)
     if not np.any(entries.value):
         raise ValueError(

@@ -56,7 +56,8 @@ class Parameters:
     derivatives: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        names = (self.names,) if isinstance(self.names, str) else tuple(self.names or ())
+        given = [self.names] if isinstance(self.names, str) else self.names
+        names = tuple(given) if np.iterable(given) else ()
         if not names or not all(isinstance(name, str) for name in names):
             raise TypeError(f"names is {self.names!r}; expected one or more names of parameters.")
         if len(set(names)) < len(names):

@@ -58,7 +58,9 @@ def _elements_from(
     if 2 * moving.size > len(offsets) - 1:
         full = syst.hamiltonian_submatrix(sparse=True, params=params)
         return full.row, full.col, full.data
-    around = np.unique([other for site in moving for other in neighbours(syst, site)])
+    around = np.array(
+        [other for site in moving for other in neighbours(syst, site)], dtype=np.int64
+    )
     to_sites = np.union1d(moving, around)
     part = syst.hamiltonian_submatrix(
         to_sites=to_sites.astype(int), from_sites=moving, sparse=True, params=params
@@ -103,8 +105,8 @@ def _law_of(scaling: Mapping[Any, ScalingLaw], a: Any, b: Any) -> ScalingLaw:
 
 
 def _evaluate(law: ScalingLaw, distance: FloatArray) -> FloatArray:
-    slope = np.asarray(law.log_derivative(distance), dtype=float)
-    if slope.shape != distance.shape or not np.isfinite(slope).all():
+    slope = np.asarray(law.log_derivative(distance))
+    if np.iscomplexobj(slope) or slope.shape != distance.shape or not np.isfinite(slope).all():
         raise ValueError(
             f"log_derivative of {law!r} returned an array {slope.shape} for bond lengths "
             f"{distance.shape}; expected as many finite numbers."
