@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from kwant_curl.checks import positive_array, real_number
+from kwant_curl.coordinates.where import places
 from kwant_curl.stack import Entries, OperatorStack
 from kwant_curl.system import (
     arguments,
@@ -126,6 +127,30 @@ def onsite_pairs(syst: Any) -> OnsitePairs:
     return OnsitePairs(p, q, transposed, start)
 
 
+class Bonds(NamedTuple):
+    """The Hamiltonian's elements (row, col, value) and, for each, the sites of row and column.
+
+    vector: (n_elements, dim), from the site of the row to that of the column.
+    """
+
+    row: IntArray
+    col: IntArray
+    value: NDArray[np.complex128]
+    here: IntArray
+    there: IntArray
+    vector: FloatArray
+
+
+def bonds_of(syst: Any, params: Mapping[str, Any] | None) -> Bonds:
+    """Return all elements of the Hamiltonian with the bonds that they are."""
+    offsets = orbital_offsets(syst)
+    positions = site_positions(syst)
+    h = syst.hamiltonian_submatrix(sparse=True, params=params)
+    site_of = np.repeat(np.arange(len(positions)), np.diff(offsets))
+    here, there = site_of[h.row], site_of[h.col]
+    return Bonds(h.row, h.col, h.data, here, there, positions[there] - positions[here])
+
+
 def bond_vectors(
     syst: Any, volumes: FloatArray, params: Mapping[str, Any] | None = None
 ) -> list[sparse.csr_array]:
@@ -133,17 +158,10 @@ def bond_vectors(
 
     For psi, -2 Im of psi_i^+ (matrix psi)_i is the current density at site i.
     """
-    positions = site_positions(syst)
-    offsets = orbital_offsets(syst)
-    hamiltonian = syst.hamiltonian_submatrix(sparse=True, params=params)
-    site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    here, there = site_of[hamiltonian.row], site_of[hamiltonian.col]
-    vector = (positions[there] - positions[here]) / (2 * volumes[here])[:, None]
-    where = (hamiltonian.row, hamiltonian.col)
-    return [
-        sparse.csr_array((hamiltonian.data * component, where), shape=hamiltonian.shape)
-        for component in vector.T
-    ]
+    bonds = bonds_of(syst, params)
+    n = number_of_orbitals(syst)
+    values = bonds.value[:, None] * bonds.vector / (2 * volumes[bonds.here])[:, None]
+    return [sparse.csr_array((v, (bonds.row, bonds.col)), shape=(n, n)) for v in values.T]
 
 
 def site_currents(
@@ -171,22 +189,15 @@ def site_currents(
     conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
     coupling) in it.
     """
-    positions = site_positions(syst)
-    dim = positions.shape[1]
-    offsets = orbital_offsets(syst)
-    hamiltonian = syst.hamiltonian_submatrix(sparse=True, params=params)
-    site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    here, there = site_of[hamiltonian.row], site_of[hamiltonian.col]
-    index = np.full(len(offsets) - 1, -1)
-    index[where] = np.arange(len(where))
-    kept = (here != there) & (index[here] >= 0)
-    here, there = here[kept], there[kept]
-    vector = 0.5 * weights[here][:, None] * (positions[there] - positions[here])
-    value = 1j * hamiltonian.data[kept][:, None] * vector
+    bonds = bonds_of(syst, params)
+    dim = bonds.vector.shape[1]
+    index = places(where, len(syst.sites))[bonds.here]
+    kept = (bonds.here != bonds.there) & (index >= 0)
+    row, col, value, here, _, vector = (array[kept] for array in bonds)
     entries = Entries(
-        (dim * index[here][:, None] + np.arange(dim)).ravel(),
-        np.repeat(hamiltonian.row[kept], dim),
-        np.repeat(hamiltonian.col[kept], dim),
-        value.ravel(),
+        (dim * index[kept][:, None] + np.arange(dim)).ravel(),
+        np.repeat(row, dim),
+        np.repeat(col, dim),
+        (0.5j * (value * weights[here])[:, None] * vector).ravel(),
     ).with_conjugates()
     return OperatorStack.from_entries(entries, dim * len(where), number_of_orbitals(syst))

@@ -10,6 +10,7 @@ from kwant_curl import kernels
 from kwant_curl.checks import positive_number
 from kwant_curl.currents import (
     Momentum,
+    OnsitePairs,
     bond_vectors,
     cell_volumes,
     onsite_pairs,
@@ -87,8 +88,8 @@ def flow_map(
     check_sites(syst)
     volumes = cell_volumes(syst, cell_volume)
     p = None if momentum is None else site_momenta(syst, momentum, params)
-    densities, flows = _onsite_matrices(syst, point.energy, 1 / volumes, params)
     pairs = onsite_pairs(syst)
+    densities, flows = _onsite_matrices(syst, point.energy, pairs, volumes, params)
     diagonal = pairs.p == pairs.q
 
     def trace(a: Any, b: Any) -> Any:
@@ -111,20 +112,23 @@ def flow_map(
 
 
 def _onsite_matrices(
-    syst: Any, energy: float, per_volume: Any, params: Mapping[str, Any] | None
+    syst: Any,
+    energy: float,
+    pairs: OnsitePairs,
+    volumes: NDArray[np.float64],
+    params: Mapping[str, Any] | None,
 ) -> tuple[Any, Any]:
     """Return D_alpha and the matrices X_alpha whose -2 Im Tr is the current, on pairs of orbitals.
 
     D_alpha: (n_leads, n_pairs), X_alpha: (n_leads, dim, n_pairs), both per volume.
     """
-    pairs = onsite_pairs(syst)
-    bonds = bond_vectors(syst, 1 / per_volume, params)
-    volume_of = np.repeat(per_volume, np.diff([*pairs.start, len(pairs.p)]))
+    bonds = bond_vectors(syst, volumes, params)
+    volume_of_pair = np.repeat(volumes, np.diff([*pairs.start, len(pairs.p)]))
     densities, flows = [], []
     for states in scattering_states(syst, energy, params=params):
         psi = np.ascontiguousarray(states.T)
-        densities.append(volume_of * kernels.onsite_sums(psi, psi, pairs.p, pairs.q))
-        flows.append([kernels.onsite_sums(b @ psi, psi, pairs.p, pairs.q) for b in bonds])
+        densities.append(kernels.onsite_sums(psi, psi, pairs.p, pairs.q) / volume_of_pair)
+        flows.append([kernels.onsite_sums(bond @ psi, psi, pairs.p, pairs.q) for bond in bonds])
     return np.array(densities), np.array(flows)
 
 

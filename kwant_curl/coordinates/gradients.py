@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.coordinates.elements import hoppings, neighbours
+from kwant_curl.coordinates.where import places
 from kwant_curl.stack import Entries
 from kwant_curl.system import arguments, block_orbitals, orbital_offsets
 
@@ -23,8 +24,7 @@ def hopping_gradients(
     params: Mapping[str, Any] | None,
 ) -> Entries:
     """Return dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient."""
-    index = np.full(len(syst.sites), -1)
-    index[moving] = np.arange(moving.size)
+    index = places(moving, len(syst.sites))
     bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)], np.int64).reshape(-1, 2)
     keywords = arguments(gradient, 2, params)
     offsets = orbital_offsets(syst)
@@ -49,8 +49,7 @@ def onsite_gradients(
     """Return dH_ii/dr_other = gradient(site i, other) for all that moves and its neighbours."""
     pairs = [(site, other) for other in moving for site in [int(other), *neighbours(syst, other)]]
     site, other = np.array(pairs).T
-    index = np.full(len(syst.sites), -1)
-    index[moving] = np.arange(moving.size)
+    index = places(moving, len(syst.sites))
     keywords = arguments(gradient, 2, params)
     offsets = orbital_offsets(syst)
     blocks = [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kwant_curl.coordinates.differentiate import differentiate
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
+from kwant_curl.coordinates.where import places
 from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
 
@@ -39,17 +40,17 @@ def moved_sites_derivatives(
     syst: Any, moving: IntArray, positions: FloatArray, params: Mapping[str, Any] | None
 ) -> Entries:
     """Return dH/dr of onsite terms and hoppings whose value functions see `site.pos`."""
-    index = np.full(len(positions), -1)
-    index[moving] = np.arange(moving.size)
+    index = places(moving, len(positions))
     on_sites = [e for e in onsites(syst, moving) if e.names is not None]
-    bonds = [e for e in hoppings(syst, index >= 0) if e.names is not None]
+    all_bonds = hoppings(syst, index >= 0)
+    bonds = [e for e in all_bonds if e.names is not None]
+    constant = [e for e in all_bonds if e.names is None]
     scale = _length_scale(syst, moving, positions)
     ends = [
         _one_end_moved(syst, elements, end, index, scale, positions.shape[1], params)
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
     ]
     hopping_entries = ends[1].joined(ends[2]).with_conjugates()
-    constant = [e for e in hoppings(syst, index >= 0) if e.names is None]
     if constant and np.any(hopping_entries.value):
         warnings.warn(
             f"{len(constant)} hoppings of the sites that move are constants and don't follow, "

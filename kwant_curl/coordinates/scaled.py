@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates.elements import neighbours
 from kwant_curl.coordinates.laws import ScalingLaw
+from kwant_curl.coordinates.where import places
 from kwant_curl.stack import Entries
 from kwant_curl.system import orbital_offsets
 
@@ -29,8 +30,7 @@ def scaled_bonds(
     row, col, value = _elements_from(syst, moving, offsets, params)
     site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     here, there = site_of[col], site_of[row]
-    index = np.full(len(offsets) - 1, -1)
-    index[moving] = np.arange(moving.size)
+    index = places(moving, len(offsets) - 1)
     bond = (here != there) & (index[here] >= 0)
     row, col, value, here, there = (a[bond] for a in (row, col, value, here, there))
 

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from kwant_curl.system import check_sites, interface_sites
 
-__all__ = ["moving_sites", "sites_in"]
+__all__ = ["moving_sites", "places", "sites_in"]
+
+
+def places(sites: NDArray[np.int64], n_sites: int) -> NDArray[np.int64]:
+    """Return where each site of the system stands in `sites`, -1 for those that don't."""
+    result = np.full(n_sites, -1)
+    result[sites] = np.arange(len(sites))
+    return result
 
 
 def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> NDArray[np.int64]:
