@@ -16,6 +16,7 @@ from kwant_curl.phonons import PumpingRates
 from kwant_curl.plotting import plot
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse
+from kwant_curl.solvers import direct_solver
 
 __all__ = [
     "CurlMap",
@@ -34,6 +35,7 @@ __all__ = [
     "PumpingRates",
     "born_cross_section",
     "curl_map",
+    "direct_solver",
     "flow_map",
     "force_response",
     "plot",

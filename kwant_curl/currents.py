@@ -1,30 +1,20 @@
 """The particle current as vectors on sites."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import kwant
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
+from kwant_curl.bonds import bond_rows, hamiltonian_rows
 from kwant_curl.checks import positive_array, real_number
-from kwant_curl.coordinates.where import places
-from kwant_curl.stack import Entries, OperatorStack
-from kwant_curl.system import (
-    arguments,
-    block_orbitals,
-    number_of_orbitals,
-    orbital_offsets,
-    site_positions,
-)
+from kwant_curl.stack import OperatorStack
+from kwant_curl.system import arguments, site_positions
 
 __all__ = [
     "Momentum",
-    "OnsitePairs",
-    "bond_vectors",
     "cell_volumes",
-    "onsite_pairs",
     "site_currents",
     "site_momenta",
 ]
@@ -102,68 +92,6 @@ def site_momenta(
     return array.astype(float)
 
 
-class OnsitePairs(NamedTuple):
-    """All pairs of orbitals (p, q) on the same site, site by site.
-
-    p, q: (n_pairs,); transposed: where the pair (q, p) is; start: (n_sites,) the first pair of
-    each site.
-    """
-
-    p: IntArray
-    q: IntArray
-    transposed: IntArray
-    start: IntArray
-
-
-def onsite_pairs(syst: Any) -> OnsitePairs:
-    """Return the pairs of orbitals on the same site."""
-    offsets = orbital_offsets(syst)
-    sites = np.arange(len(offsets) - 1)
-    p, q = block_orbitals(offsets, sites, sites)
-    norbs = np.diff(offsets)
-    start = np.cumsum(norbs**2) - norbs**2
-    site = np.repeat(sites, norbs**2)
-    transposed = start[site] + (q - offsets[site]) * norbs[site] + (p - offsets[site])
-    return OnsitePairs(p, q, transposed, start)
-
-
-class Bonds(NamedTuple):
-    """The Hamiltonian's elements (row, col, value) and, for each, the sites of row and column.
-
-    vector: (n_elements, dim), from the site of the row to that of the column.
-    """
-
-    row: IntArray
-    col: IntArray
-    value: NDArray[np.complex128]
-    here: IntArray
-    there: IntArray
-    vector: FloatArray
-
-
-def bonds_of(syst: Any, params: Mapping[str, Any] | None) -> Bonds:
-    """Return all elements of the Hamiltonian with the bonds that they are."""
-    offsets = orbital_offsets(syst)
-    positions = site_positions(syst)
-    h = syst.hamiltonian_submatrix(sparse=True, params=params)
-    site_of = np.repeat(np.arange(len(positions)), np.diff(offsets))
-    here, there = site_of[h.row], site_of[h.col]
-    return Bonds(h.row, h.col, h.data, here, there, positions[there] - positions[here])
-
-
-def bond_vectors(
-    syst: Any, volumes: FloatArray, params: Mapping[str, Any] | None = None
-) -> list[sparse.csr_array]:
-    """Return the matrices H_ij (r_j - r_i) / 2 v_i, one per direction.
-
-    For psi, -2 Im of psi_i^+ (matrix psi)_i is the current density at site i.
-    """
-    bonds = bonds_of(syst, params)
-    n = number_of_orbitals(syst)
-    values = bonds.value[:, None] * bonds.vector / (2 * volumes[bonds.here])[:, None]
-    return [sparse.csr_array((v, (bonds.row, bonds.col)), shape=(n, n)) for v in values.T]
-
-
 def site_currents(
     syst: Any,
     weights: FloatArray,
@@ -189,15 +117,12 @@ def site_currents(
     conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
     coupling) in it.
     """
-    bonds = bonds_of(syst, params)
-    dim = bonds.vector.shape[1]
-    index = places(where, len(syst.sites))[bonds.here]
-    kept = (bonds.here != bonds.there) & (index >= 0)
-    row, col, value, here, _, vector = (array[kept] for array in bonds)
-    entries = Entries(
-        (dim * index[kept][:, None] + np.arange(dim)).ravel(),
-        np.repeat(row, dim),
-        np.repeat(col, dim),
-        (0.5j * (value * weights[here])[:, None] * vector).ravel(),
-    ).with_conjugates()
-    return OperatorStack.from_entries(entries, dim * len(where), number_of_orbitals(syst))
+    bonds = bond_rows(syst, where, site_positions(syst), hamiltonian_rows(syst, where, params))
+    return OperatorStack(
+        hubs=bonds.hubs,
+        start=bonds.start,
+        indptr=bonds.indptr,
+        cols=bonds.cols,
+        values=0.5j * weights[bonds.here] * bonds.value * bonds.vector,
+        n_orbitals=bonds.n_orbitals,
+    )

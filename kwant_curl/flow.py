@@ -8,21 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl import kernels
 from kwant_curl.checks import positive_number
-from kwant_curl.currents import (
-    Momentum,
-    OnsitePairs,
-    bond_vectors,
-    cell_volumes,
-    onsite_pairs,
-    site_momenta,
-)
+from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.fields import FlowMap
-from kwant_curl.states import operating_point, scattering_states
-from kwant_curl.system import (
-    check_sites,
-    site_positions,
-    site_spacing,
-)
+from kwant_curl.stack import OperatorStack
+from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
+from kwant_curl.system import check_sites, site_positions, site_spacing
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -36,6 +26,8 @@ def flow_map(
     degeneracy: float = 1,
     cell_volume: ArrayLike | None = None,
     params: Mapping[str, Any] | None = None,
+    max_memory: float = MAX_MEMORY,
+    solver: Any = None,
 ) -> FlowMap:
     """Return the local density of states, the particle current and the momentum current per site.
 
@@ -63,6 +55,12 @@ def flow_map(
         (two spins as two lattices, say) each has the whole volume.
     params : mapping, optional
         Parameters of the system's value functions.
+    max_memory : float, default 512 MiB
+        Bytes that the states in work may take, beside the factorisation and the result: they
+        come in blocks.
+    solver : optional
+        What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
+        parameters.
 
     Returns
     -------
@@ -88,48 +86,46 @@ def flow_map(
     check_sites(syst)
     volumes = cell_volumes(syst, cell_volume)
     p = None if momentum is None else site_momenta(syst, momentum, params)
-    pairs = onsite_pairs(syst)
-    densities, flows = _onsite_matrices(syst, point.energy, pairs, volumes, params)
-    diagonal = pairs.p == pairs.q
-
-    def trace(a: Any, b: Any) -> Any:
-        """Return -2 Im Tr[a b] on each site of matrices (..., n_pairs)."""
-        return -2 * np.add.reduceat((a[..., pairs.transposed] * b).imag, pairs.start, axis=-1)
-
-    total, total_flow = densities.sum(axis=0), flows.sum(axis=0)
-    dos = np.add.reduceat(np.where(diagonal, densities.real, 0), pairs.start, axis=-1)
+    sites = np.arange(len(volumes))
+    currents = site_currents(syst, 1 / volumes, sites, params)
+    shell = energy_shell(syst, point.energy, params=params, max_memory=max_memory, solver=solver)
+    dos, current, capacity, correction = _onsite_traces(currents, shell)
     return FlowMap(
         positions=site_positions(syst),
         cell_volumes=volumes,
         spacing=site_spacing(syst),
         **point._asdict(),
-        lead_dos=dos,
-        lead_current=np.moveaxis(trace(diagonal, flows), 1, -1),
-        lead_capacity=np.moveaxis(trace(total, flows), 1, -1),
-        lead_correction=-np.moveaxis(trace(densities[:, None], total_flow), 1, -1),
+        lead_dos=dos / volumes,
+        lead_current=current,
+        lead_capacity=capacity / volumes[:, None],
+        lead_correction=correction / volumes[:, None],
         momentum=p,
     )
 
 
-def _onsite_matrices(
-    syst: Any,
-    energy: float,
-    pairs: OnsitePairs,
-    volumes: NDArray[np.float64],
-    params: Mapping[str, Any] | None,
-) -> tuple[Any, Any]:
-    """Return D_alpha and the matrices X_alpha whose -2 Im Tr is the current, on pairs of orbitals.
+def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, Any, Any, Any]:
+    """Return Tr D_alpha, Tr J_alpha, Tr[D J_alpha] and -Tr[D_alpha J] on each site.
 
-    D_alpha: (n_leads, n_pairs), X_alpha: (n_leads, dim, n_pairs), both per volume.
+    (n_leads, n_sites) and three times (n_leads, n_sites, dim).  On a site, with orbitals a, J_k is
+    the Hermitian matrix 2 Re of <a| B_k D |b>, the rows B_k being half of the current operator.
     """
-    bonds = bond_vectors(syst, volumes, params)
-    volume_of_pair = np.repeat(volumes, np.diff([*pairs.start, len(pairs.p)]))
-    densities, flows = [], []
-    for states in scattering_states(syst, energy, params=params):
-        psi = np.ascontiguousarray(states.T)
-        densities.append(kernels.onsite_sums(psi, psi, pairs.p, pairs.q) / volume_of_pair)
-        flows.append([kernels.onsite_sums(bond @ psi, psi, pairs.p, pairs.q) for bond in bonds])
-    return np.array(densities), np.array(flows)
+    n_leads, n_sites, dim = len(shell.n_modes), len(currents.start) - 1, currents.dim
+    dos = np.zeros((n_leads, n_sites))
+    current, capacity, correction = (np.zeros((n_leads, n_sites, dim)) for _ in range(3))
+    sums = kernels.StarDensities(currents, currents.groups_by_rows(), n_leads)
+    for lead, states in shell.blocks():
+        sums.add(lead, states)
+    for sites, densities in sums.of_parts():
+        n_orbitals = densities.shape[-1] // (1 + dim)
+        parts = densities.reshape(n_leads, len(sites), 1 + dim, n_orbitals, 1 + dim, n_orbitals)
+        density = parts[:, :, 0, :, 0]
+        half = parts[:, :, 1:, :, 0]  # <row a of B_k| D_alpha |b>
+        total, total_half = density.sum(axis=0), half.sum(axis=0)
+        dos[:, sites] = np.einsum("lnaa->ln", density).real
+        current[:, sites] = 2 * np.einsum("lnkaa->lnk", half).real
+        capacity[:, sites] = 2 * np.einsum("nba,lnkab->lnk", total, half).real
+        correction[:, sites] = -2 * np.einsum("lnba,nkab->lnk", density, total_half).real
+    return dos, current, capacity, correction
 
 
 def born_cross_section(

@@ -9,18 +9,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.stack import NonzeroRows, OperatorStack
+from kwant_curl import compiled
+from kwant_curl.stack import Factors, OperatorStack, ranges
 
 __all__ = [
+    "StarDensities",
     "act",
+    "add_local_densities",
     "all_matrix_elements",
+    "expectations",
     "lead_responses",
-    "local_densities",
     "local_responses",
     "local_responses_by_modes",
     "matrix_elements",
-    "onsite_sums",
     "rotation_vector",
+    "star_responses",
     "weighted_trace",
 ]
 
@@ -43,22 +46,34 @@ def matrix_elements(
     operators: OperatorStack, bras: ComplexArray, kets: ComplexArray
 ) -> ComplexArray:
     """Return <bra_n| A_I |ket_n> for pairs of states, (n_states, n_operators)."""
-    result = np.empty((len(bras), len(operators)), complex)
-    for some in chunks(len(bras), len(operators.rows)):
-        pairs = bras[some][:, operators.rows].conj() * kets[some][:, operators.cols]
-        result[some] = (operators.coefficients @ pairs.T).T
-    return result
+    n_groups = len(operators.start) - 1
+    result = np.empty((len(bras), n_groups, operators.dim), complex)
+    halves = [operators.half(k) for k in range(operators.dim)]
+    sums = operators.group_sums()
+    for some in chunks(len(bras), len(operators.hubs)):
+        bra, ket = bras[some].T, kets[some].T
+        for k, half in enumerate(halves):
+            rows = bra[operators.hubs].conj() * (half @ ket)
+            rows += (half @ bra).conj() * ket[operators.hubs]
+            result[some, :, k] = (sums @ rows).T
+    return result.reshape(len(bras), len(operators))
+
+
+def expectations(operators: OperatorStack, states: ComplexArray) -> FloatArray:
+    """Return <psi_n| A_I |psi_n> for every state, (n_states, n_operators)."""
+    result = np.empty((len(states), len(operators.start) - 1, operators.dim))
+    compiled.expectations(operators, states, result)
+    return result.reshape(len(states), len(operators))
 
 
 def weighted_trace(
     operators: OperatorStack, states: ComplexArray, weights: FloatArray
 ) -> FloatArray:
     """Return sum_n weights_n <psi_n| A_I |psi_n> of every operator, (n_operators,)."""
-    pairs = np.zeros(len(operators.rows), complex)
-    for some in chunks(len(operators.rows), len(states)):
-        bras, kets = states[:, operators.rows[some]], states[:, operators.cols[some]]
-        pairs[some] = np.einsum("np,n,np->p", bras.conj(), weights, kets)
-    return (operators.coefficients @ pairs).real
+    result = np.zeros(len(operators))
+    for some in chunks(len(states), len(operators)):
+        result += weights[some] @ expectations(operators, states[some])
+    return result
 
 
 def act(operators: OperatorStack, kets: ComplexArray) -> ComplexArray:
@@ -66,29 +81,30 @@ def act(operators: OperatorStack, kets: ComplexArray) -> ComplexArray:
     return np.ascontiguousarray((operators.sum() @ kets.T).T)
 
 
-def all_matrix_elements(rows: NonzeroRows, bras: ComplexArray, kets: ComplexArray) -> ComplexArray:
+def all_matrix_elements(factors: Factors, bras: ComplexArray, kets: ComplexArray) -> ComplexArray:
     """Return A_I^{mn} = <bra_m| A_I |ket_n>, (n_operators, n_bras, n_kets)."""
-    n_rows = np.diff(rows.start)
+    n_rows = np.diff(factors.start)
     result = np.zeros((len(n_rows), len(bras), len(kets)), complex)
     for count in np.unique(n_rows[n_rows > 0]):
         alike = np.flatnonzero(n_rows == count)
         for some in chunks(len(alike), count * (len(bras) + len(kets)) + len(bras) * len(kets)):
-            which = rows.start[alike[some]][:, None] + np.arange(count)
-            acted = rows.matrix[which.ravel()] @ kets.T
-            bra = bras.T[rows.orbitals[which]].conj().swapaxes(1, 2)
-            result[alike[some]] = bra @ acted.reshape(*which.shape, -1)
+            n = len(alike[some])
+            rows = ranges(factors.start[alike[some]], np.full(n, count))
+            left = (factors.left[rows] @ bras.T).reshape(n, count, len(bras))
+            right = (factors.right[rows] @ kets.T).reshape(n, count, len(kets))
+            result[alike[some]] = left.conj().swapaxes(1, 2) @ right
     return result
 
 
 def lead_responses(
-    rows: NonzeroRows, states: Sequence[ComplexArray]
+    factors: Factors, states: Sequence[ComplexArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Force, curl and friction of all coordinates by lead, for a degeneracy of one.
 
     Parameters
     ----------
-    rows : NonzeroRows
-        The force operators, on the orbitals of `states`.
+    factors : Factors
+        Those of the force operators, on the orbitals of `states`.
     states : sequence of arrays (n_modes, n_orbitals)
         The scattering states of each lead.
 
@@ -106,7 +122,7 @@ def lead_responses(
     -----
     Todorov et al. (2011), Eq. 1, 31 and 32, in the basis of the scattering states.
     """
-    n_leads, n_c = len(states), len(rows.start) - 1
+    n_leads, n_c = len(states), len(factors.start) - 1
     force = np.zeros((n_leads, n_c))
     curl = np.zeros((n_leads, n_c, n_c))
     friction = np.zeros((n_c, n_c))
@@ -114,7 +130,7 @@ def lead_responses(
         for b in range(a, n_leads):
             gram = np.zeros((n_c, n_c), complex)
             for some in chunks(len(states[a]), n_c * len(states[b])):
-                elements = all_matrix_elements(rows, states[a][some], states[b])
+                elements = all_matrix_elements(factors, states[a][some], states[b])
                 if a == b:
                     mode = np.arange(elements.shape[1])
                     diagonal = elements[:, mode, mode + some.start]
@@ -131,15 +147,91 @@ def lead_responses(
     return force, curl, friction
 
 
-def local_densities(states: ComplexArray, orbitals: IntArray) -> ComplexArray:
-    """Return the blocks of D on the orbitals (n, size) of each centre, (n, size, size)."""
+def add_local_densities(states: ComplexArray, orbitals: IntArray, densities: ComplexArray) -> None:
+    """Add (1/2 pi) sum_n |psi_n><psi_n| on the orbitals (n, size) of each centre.
+
+    densities: (n, size, size), changed in place.
+    """
     n, size = orbitals.shape
-    result = np.zeros((n, size, size), complex)
     by_orbital = states.T
     for some in chunks(n, size * (len(states) + size)):
         local = by_orbital[orbitals[some]]
-        result[some] = local @ local.conj().swapaxes(1, 2) / (2 * np.pi)
-    return result
+        densities[some] += local @ local.conj().swapaxes(1, 2) / (2 * np.pi)
+
+
+class StarDensities:
+    """D_alpha between the hubs and the rows of groups of operators, added up as states come.
+
+    Parameters
+    ----------
+    operators : OperatorStack
+        The operators.
+    parts : sequence of int arrays
+        Groups of the stack, in each part those of as many rows.
+    n_leads : int
+        How many leads there are.
+    """
+
+    def __init__(self, operators: OperatorStack, parts: Sequence[IntArray], n_leads: int) -> None:
+        self._operators, self._parts = operators, parts
+        n_rows = [np.diff(operators.start)[part[0]] for part in parts]
+        sizes = [(1 + operators.dim) * count for count in n_rows]
+        self._sums = [
+            np.zeros((n_leads, len(part), size, size), complex)
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+
+    def add(self, lead: int, states: ComplexArray) -> None:
+        """Add some states (n_states, n_orbitals) of a lead."""
+        for part, total in zip(self._parts, self._sums, strict=True):
+            compiled.add_grams(self._operators, part, states, total[lead])
+
+    def of_parts(self) -> Iterator[tuple[IntArray, ComplexArray]]:
+        """Yield each part (n,) and its D_alpha (n_leads, n, size, size).
+
+        size = (1 + dim) n_rows: the hubs of a group first, then its rows in each direction.
+        """
+        for part, total in zip(self._parts, self._sums, strict=True):
+            lower: ComplexArray = np.tril(total)
+            above = np.tril(total, -1).conj().swapaxes(-1, -2)
+            yield part, (lower + above) / (2 * np.pi)
+
+
+def star_responses(densities: ComplexArray, dim: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Force, curl and friction of centres that are stars by lead, for a degeneracy of one.
+
+    The force operators of a centre are F_i = sum_a |a><i_a| + h.c., with its hubs a and the rows
+    i_a of their halves.  So the traces need D on the hubs and the rows alone.
+
+    Parameters
+    ----------
+    densities : array (n_leads, n, size, size)
+        D_alpha between the hubs, then the rows of each direction: size = (1 + dim) n_hubs.
+    dim : int
+        The number of directions.
+
+    Returns
+    -------
+    force, curl, friction
+        As those of `local_responses`.
+    """
+    n_leads, n, size = densities.shape[:3]
+    shape = (n, 1 + dim, size // (1 + dim), 1 + dim, size // (1 + dim))
+    total = densities.sum(axis=0).reshape(shape)
+    force = np.zeros((n_leads, n, dim))
+    curl = np.zeros((n_leads, n, dim, dim))
+    friction = np.zeros((n, dim, dim))
+    for lead, density in enumerate(densities):
+        part = density.reshape(shape)
+        force[lead] = 2 * np.einsum("nkaa->nk", part[:, 1:, :, 0]).real
+        # Tr[F_i D F_j D_alpha] of F_i = |a><i_a| + |i_a><a|, F_j likewise with b.
+        trace = np.einsum("niab,njba->nij", total[:, 1:, :, 0], part[:, 1:, :, 0])
+        trace += np.einsum("niajb,nba->nij", total[:, 1:, :, 1:], part[:, 0, :, 0])
+        trace += np.einsum("nab,njbia->nij", total[:, 0, :, 0], part[:, 1:, :, 1:])
+        trace += np.einsum("najb,nbia->nij", total[:, 0, :, 1:], part[:, 0, :, 1:])
+        curl[lead] = 4 * np.pi * trace.imag
+        friction += np.pi * trace.real
+    return force, curl, friction
 
 
 def local_responses(
@@ -215,18 +307,6 @@ def _products(forces: ComplexArray, density: ComplexArray) -> ComplexArray:
     if forces.ndim == 3:
         return forces[..., None] * density[:, None]
     return forces @ density[:, None]
-
-
-def onsite_sums(left: ComplexArray, right: ComplexArray, p: IntArray, q: IntArray) -> ComplexArray:
-    """Return (1/2 pi) sum_n left[p, n] right[q, n]^* for pairs of orbitals, (n_pairs,).
-
-    left, right: (n_orbitals, n_states).
-    """
-    result = np.empty(len(p), complex)
-    for some in chunks(len(p), left.shape[1]):
-        result[some] = np.einsum("pn,pn->p", left[p[some]], right[q[some]].conj())
-    result /= 2 * np.pi
-    return result
 
 
 def rotation_vector(curl: FloatArray) -> FloatArray:

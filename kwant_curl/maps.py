@@ -1,6 +1,7 @@
 """Maps over a device: what is local to each atom."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,9 @@ from kwant_curl import kernels
 from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
-from kwant_curl.states import operating_point, scattering_states
+from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
 
 __all__ = ["curl_map"]
-
-GATHERED = 2**26
-"""Complex numbers that D_alpha on all blocks may take together: 1 GiB."""
 
 
 def curl_map(
@@ -25,6 +23,9 @@ def curl_map(
     bias: float | Mapping[int, float] = 1.0,
     degeneracy: float = 1,
     params: Mapping[str, Any] | None = None,
+    route: str = "auto",
+    max_memory: float = MAX_MEMORY,
+    solver: Any = None,
 ) -> CurlMap:
     """Return the force of the current, its curl and the friction on each atom by itself.
 
@@ -49,6 +50,15 @@ def curl_map(
         Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
     params : mapping, optional
         Parameters of the system's value functions.
+    route : {"auto", "modes", "adjoint"}, default "auto"
+        Solve the linear system for every scattering state, or, transposed, for every orbital
+        that the coordinates touch; "auto" takes what there is less of.
+    max_memory : float, default 512 MiB
+        Bytes that the states in work may take, beside the factorisation and the result: they
+        come in blocks.
+    solver : optional
+        What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
+        parameters.
 
     Returns
     -------
@@ -87,7 +97,18 @@ def curl_map(
             f"The sites have positions in {dim} dimension(s); a curl needs 2 or 3. For motion "
             "along a line, use force_response with pairs of modes."
         )
-    force, curl, friction = _local_responses(syst, forces, point.energy, params)
+    touched = forces.orbitals
+    shell = energy_shell(
+        syst,
+        point.energy,
+        params=params,
+        orbitals=None if 2 * len(touched) > forces.n_orbitals else touched,
+        route=route,
+        max_memory=max_memory,
+        solver=solver,
+    )
+    local = forces if shell.orbitals is None else forces.on_orbitals(touched)
+    force, curl, friction = _local_responses(local, shell)
     return CurlMap(
         positions=forces.positions,
         sites=forces.sites,
@@ -98,40 +119,56 @@ def curl_map(
     )
 
 
-def _local_responses(
-    syst: Any, forces: Derivatives, energy: float, params: Mapping[str, Any] | None
-) -> tuple[Any, Any, Any]:
+def _local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:
     """Return force, curl and friction of each centre by lead, in the order of the centres."""
-    touched = forces.orbitals
-    whole = len(touched) == forces.n_orbitals
-    blocks = (forces if whole else forces.on_orbitals(touched)).centre_blocks()
-    states = scattering_states(syst, energy, params=params, orbitals=None if whole else touched)
     n, dim = forces.positions.shape  # type: ignore[union-attr]
-    force = np.zeros((len(syst.leads), n, dim))
-    curl = np.zeros((len(syst.leads), n, dim, dim))
+    n_leads = len(shell.n_modes)
+    force = np.zeros((n_leads, n, dim))
+    curl = np.zeros((n_leads, n, dim, dim))
     friction = np.zeros((n, dim, dim))
-    for centres, part in _by_centres(blocks, states, len(syst.leads)):
+    for centres, part in _by_centres(forces, shell):
         force[:, centres], curl[:, centres], friction[centres] = part
     return force, curl, friction
 
 
 def _by_centres(
-    blocks: list[CentreBlocks], states: Iterable[Any], n_leads: int
+    forces: Derivatives, shell: EnergyShell
 ) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
     """Yield some centres and their responses until all are done.
 
-    Where the centres touch few orbitals, D_alpha is gathered as each lead's states come and the
-    states are forgotten; else the states are kept and the centres taken a few at a time.
+    D_alpha is added up where each centre needs it as the states come, block by block, and the
+    states are forgotten.  Only where centres touch so many orbitals that this takes more memory
+    than allowed, the states are kept and the centres taken a few at a time.
     """
-    size = n_leads * sum(block.orbitals.size * block.orbitals.shape[1] for block in blocks)
-    if size <= GATHERED:
-        by_lead = [
-            [kernels.local_densities(psi, block.orbitals) for block in blocks] for psi in states
-        ]
-        for block, *densities in zip(blocks, *by_lead, strict=True):
-            yield block.centres, kernels.local_responses(block.matrices, np.stack(densities))
-        return
-    kept = list(states)
+    stars = forces.stars()
+    others = np.ones(len(forces.start) - 1, bool)
+    for some in stars:
+        others[some] = False
+    blocks = forces.centre_blocks(np.flatnonzero(others))
+    n_leads = len(shell.n_modes)
+    sizes = [(n_leads, *block.orbitals.shape, block.orbitals.shape[1]) for block in blocks]
+    fits = 16 * sum(math.prod(size) for size in sizes) <= shell.max_memory
+    densities = [np.zeros(size, complex) for size in sizes if fits]
+    sums = kernels.StarDensities(forces, stars, n_leads)
+
+    kept = None if fits else shell.states_by_lead()
+    for lead, states in shell.blocks() if kept is None else enumerate(kept):
+        sums.add(lead, states)
+        for block, density in zip(blocks, densities, strict=fits):
+            kernels.add_local_densities(states, block.orbitals, density[lead])
+
+    for some, density in sums.of_parts():
+        yield some, kernels.star_responses(density, forces.dim)
+    for block, density in zip(blocks, densities, strict=fits):
+        yield block.centres, kernels.local_responses(block.matrices, density)
+    if kept is not None:
+        yield from _by_modes(blocks, kept)
+
+
+def _by_modes(
+    blocks: list[CentreBlocks], kept: list[Any]
+) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
+    """Yield some centres and their responses, from matrix elements between all states."""
     n_modes = [len(psi) for psi in kept]
     by_orbital = np.concatenate(kept).T
     for block in blocks:

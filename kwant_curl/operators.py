@@ -16,7 +16,7 @@ from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_mome
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
 from kwant_curl.stack import OperatorStack
-from kwant_curl.states import operating_point, scattering_states
+from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point
 from kwant_curl.system import check_finite_system, check_sites, number_of_orbitals
 
 __all__ = [
@@ -127,8 +127,12 @@ class StackedOperator(ABC):
             For arrays of another shape, or `params` for a bound operator.
         """
         bras, kets, single = as_pair(bra, ket, number_of_orbitals(self.syst))
-        elements = kernels.matrix_elements(self._operators(params), bras, kets)
-        values = self._shaped(elements.real if ket is None else elements, 1)
+        operators = self._operators(params)
+        if ket is None:
+            elements: NDArray[Any] = kernels.expectations(operators, bras)
+        else:
+            elements = kernels.matrix_elements(operators, bras, kets)
+        values = self._shaped(elements, 1)
         return values[0] if single else values
 
     def act(self, ket: ArrayLike, *, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
@@ -176,8 +180,8 @@ class StackedOperator(ABC):
         n = number_of_orbitals(self.syst)
         left, _ = as_states("bras", bras, n)
         right, _ = as_states("kets", kets, n)
-        rows = self._operators(params).nonzero_rows()
-        return self._shaped(kernels.all_matrix_elements(rows, left, right), 0)
+        factors = self._operators(params).factors()
+        return self._shaped(kernels.all_matrix_elements(factors, left, right), 0)
 
     def trace(
         self,
@@ -321,6 +325,11 @@ class NonequilibriumDensity:
         Degeneracy of every level: 2 if a spinless Hamiltonian stands for both spins.
     params : mapping, optional
         Parameters of the system's value functions.
+    max_memory : float, default 512 MiB
+        Bytes that the states in work may take, beside the factorisation and `states`.
+    solver : optional
+        What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
+        parameters.
 
     Attributes
     ----------
@@ -349,17 +358,19 @@ class NonequilibriumDensity:
         bias: float | Mapping[int, float] = 1.0,
         degeneracy: float = 1,
         params: Mapping[str, Any] | None = None,
+        max_memory: float = MAX_MEMORY,
+        solver: Any = None,
     ) -> None:
         point = operating_point(syst, energy, bias, degeneracy)
         self.syst = syst
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
         self.params = None if params is None else dict(params)
-        by_lead = list(scattering_states(syst, self.energy, params=params))
-        self.states = np.concatenate(by_lead)
+        shell = energy_shell(syst, self.energy, params=params, max_memory=max_memory, solver=solver)
+        self.states = shell.states()
         self.states.flags.writeable = False
-        n_modes = [len(states) for states in by_lead]
-        self.weights = read_only(np.repeat(self.bias, n_modes) * self.degeneracy / (2 * np.pi))
+        weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
+        self.weights = read_only(weights)
 
     def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
         """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).

@@ -6,7 +6,7 @@ from typing import Any
 from kwant_curl import kernels
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import ForceResponse
-from kwant_curl.states import operating_point, scattering_states
+from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point
 
 __all__ = ["force_response"]
 
@@ -19,6 +19,9 @@ def force_response(
     bias: float | Mapping[int, float] = 1.0,
     degeneracy: float = 1,
     params: Mapping[str, Any] | None = None,
+    route: str = "auto",
+    max_memory: float = MAX_MEMORY,
+    solver: Any = None,
 ) -> ForceResponse:
     """Return force, generalised curl and friction of coordinates that are coupled to each other.
 
@@ -42,6 +45,16 @@ def force_response(
         Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
     params : mapping, optional
         Parameters of the system's value functions.
+    route : {"auto", "modes", "adjoint"}, default "auto"
+        Solve the linear system for every scattering state, or, transposed, for every orbital
+        that the coordinates touch; "auto" takes what there is less of.
+    max_memory : float, default 512 MiB
+        Bytes that the states in work may take, beside the factorisation and the result: they
+        come in blocks.
+        The states themselves are kept at the orbitals that the coordinates touch.
+    solver : optional
+        What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
+        parameters.
 
     Returns
     -------
@@ -71,9 +84,17 @@ def force_response(
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
     orbitals = forces.orbitals
-    states = list(scattering_states(syst, point.energy, params=params, orbitals=orbitals))
-    rows = forces.on_orbitals(orbitals).nonzero_rows()
-    force, curl, friction = kernels.lead_responses(rows, states)
+    shell = energy_shell(
+        syst,
+        point.energy,
+        params=params,
+        orbitals=orbitals,
+        route=route,
+        max_memory=max_memory,
+        solver=solver,
+    )
+    factors = forces.on_orbitals(orbitals).factors()
+    force, curl, friction = kernels.lead_responses(factors, shell.states_by_lead())
     return ForceResponse(
         **point._asdict(),
         lead_force=point.degeneracy * force,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Entries", "NonzeroRows", "OperatorStack"]
+__all__ = ["Entries", "Factors", "OperatorStack", "places", "ranges", "real_if_real"]
 
 IntArray = NDArray[np.int64]
 ComplexArray = NDArray[np.complex128]
@@ -26,106 +26,211 @@ class Entries(NamedTuple):
     operator: IntArray
     row: IntArray
     col: IntArray
-    value: ComplexArray
+    value: NDArray[Any]
 
     def joined(self, other: Self) -> Self:
         """Return the entries of both."""
         return type(self)(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
-    def with_conjugates(self) -> Self:
-        """Return these entries and those of the conjugate transpose."""
-        return self.joined(type(self)(self.operator, self.col, self.row, self.value.conj()))
+    def conjugated(self) -> Self:
+        """Return the entries of the conjugate transposes."""
+        return type(self)(self.operator, self.col, self.row, self.value.conj())
+
+    def halved(self) -> Self:
+        """Return one half B of Hermitian operators A = B + B^+: upper triangles, half diagonals."""
+        upper = self.row <= self.col
+        operator, row, col, value = (array[upper] for array in self)
+        return type(self)(operator, row, col, np.where(row == col, 0.5 * value, value))
 
 
-class NonzeroRows(NamedTuple):
-    """The nonzero rows of every operator, stacked operator by operator.
+class Factors(NamedTuple):
+    """Operators as sums over their rows r of |left_r^*><right_r^*|: A_I = sum_r left_r^+ right_r.
 
-    matrix: (n_rows, n_orbitals) the rows; orbitals: (n_rows,) the orbital of each;
-    start: (n_operators + 1,) where the rows of each operator begin.
+    left, right: sparse (n_rows, n_orbitals), stacked operator by operator; start:
+    (n_operators + 1,) where the rows of each operator begin.
     """
 
-    matrix: Any
-    orbitals: IntArray
+    left: Any
+    right: Any
     start: IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class OperatorStack:
-    """Hermitian operators A_I, stored on the union of their orbital pairs.
+    """Hermitian operators A = B + B^+, stored by the nonzero rows of their halves B.
+
+    Operators come in groups of `dim` that share their orbitals: the directions x, y(, z) of a
+    site that moves.  Operator I is direction I % dim of group I // dim.  Any split of A into
+    halves is right; the fewer rows, the cheaper.  A site that moves takes the rows of its own
+    orbitals, since each of its bonds ends there.
 
     Attributes
     ----------
-    rows, cols : array of int, shape (n_pairs,)
-        The pairs of orbitals (p, q), each once.
-    coefficients : sparse array of complex, shape (n_operators, n_pairs)
-        Row I holds the elements (A_I)_pq of every pair.  Both (p, q) and (q, p) are there.
+    hubs : array of int, shape (n_rows,)
+        The orbital of each row, group by group, sorted within a group.
+    start : array of int, shape (n_groups + 1,)
+        Where the rows of each group begin.
+    indptr : array of int, shape (n_rows + 1,)
+        Where the elements of each row begin, as in a CSR matrix.
+    cols : array of int, shape (n_elements,)
+        The column of each element.
+    values : array, shape (dim, n_elements)
+        The elements of B in each direction; real where all of them are.
     n_orbitals : int
         Dimension of the Hamiltonian.
     """
 
-    rows: IntArray
+    hubs: IntArray
+    start: IntArray
+    indptr: IntArray
     cols: IntArray
-    coefficients: Any
+    values: NDArray[Any]
     n_orbitals: int
 
     @classmethod
-    def from_entries(cls, entries: Entries, n_operators: int, n_orbitals: int) -> Self:
-        """Collect entries, given in any order."""
-        key = entries.row.astype(np.int64) * n_orbitals + entries.col
-        pairs, pair = np.unique(key, return_inverse=True)
-        coefficients = sparse.csr_array(
-            (entries.value.astype(complex), (entries.operator, pair)),
-            shape=(n_operators, len(pairs)),
-        )
-        coefficients.sum_duplicates()
-        rows, cols = np.divmod(pairs, n_orbitals)
-        return cls(rows, cols, coefficients, n_orbitals)
+    def from_entries(
+        cls, entries: Entries, n_operators: int, n_orbitals: int, *, dim: int = 1
+    ) -> Self:
+        """Collect the entries of Hermitian operators, given in any order."""
+        return cls.from_halves(entries.halved(), n_operators, n_orbitals, dim=dim)
+
+    @classmethod
+    def from_halves(
+        cls, halves: Entries, n_operators: int, n_orbitals: int, *, dim: int = 1
+    ) -> Self:
+        """Collect the entries of B, A = B + B^+, given in any order."""
+        group, direction = np.divmod(halves.operator.astype(np.int64), dim)
+        row_key = group * n_orbitals + halves.row
+        rows, row = np.unique(row_key, return_inverse=True)
+        keys, element = np.unique(row * n_orbitals + halves.col, return_inverse=True)
+        row_of, cols = np.divmod(keys, n_orbitals)
+        values = np.zeros((dim, len(keys)), complex)
+        np.add.at(values, (direction, element), halves.value)
+        group_of, hubs = np.divmod(rows, n_orbitals)
+        start = np.searchsorted(group_of, np.arange(n_operators // dim + 1))
+        indptr = np.searchsorted(row_of, np.arange(len(rows) + 1))
+        return cls(hubs, start, indptr, cols, real_if_real(values), n_orbitals)
+
+    def halves(self) -> Entries:
+        """Return the entries of B."""
+        count = np.diff(self.indptr)
+        group = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        operator = self.dim * np.repeat(group, count) + np.arange(self.dim)[:, None]
+        row = np.tile(np.repeat(self.hubs, count), self.dim)
+        return Entries(operator.ravel(), row, np.tile(self.cols, self.dim), self.values.ravel())
 
     def __neg__(self) -> Self:
         """Return the operators -A_I."""
-        return replace(self, coefficients=-self.coefficients)
+        return replace(self, values=-self.values)
 
     def __len__(self) -> int:
         """Return the number of operators."""
-        return int(self.coefficients.shape[0])
+        return self.dim * (len(self.start) - 1)
+
+    @property
+    def dim(self) -> int:
+        """The number of operators in each group."""
+        return len(self.values)
 
     @property
     def orbitals(self) -> IntArray:
         """The orbitals that any operator touches, sorted."""
-        return np.unique(np.concatenate([self.rows, self.cols]))
+        touched = np.zeros(self.n_orbitals, bool)
+        touched[self.hubs] = True
+        touched[self.cols] = True
+        return np.flatnonzero(touched)
 
     def on_orbitals(self, orbitals: IntArray) -> Self:
         """Return the same operators on a space of these (sorted) orbitals alone."""
-        return replace(
-            self,
-            rows=np.searchsorted(orbitals, self.rows),
-            cols=np.searchsorted(orbitals, self.cols),
-            n_orbitals=len(orbitals),
-        )
+        index = places(orbitals, self.n_orbitals)
+        return replace(self, hubs=index[self.hubs], cols=index[self.cols], n_orbitals=len(orbitals))
+
+    def half(self, direction: int) -> Any:
+        """Return the rows of B in one direction as a sparse array (n_rows, n_orbitals)."""
+        shape = (len(self.hubs), self.n_orbitals)
+        return sparse.csr_array((self.values[direction], self.cols, self.indptr), shape=shape)
+
+    def groups_by_rows(self) -> list[IntArray]:
+        """Return the groups, those of as many rows together."""
+        n_rows = np.diff(self.start)
+        return [np.flatnonzero(n_rows == count) for count in np.unique(n_rows)]
+
+    def group_sums(self) -> Any:
+        """Return the sparse array (n_groups, n_rows) that adds up the rows of each group."""
+        shape = (len(self.start) - 1, len(self.hubs))
+        ones = np.ones(len(self.hubs))
+        return sparse.csr_array((ones, np.arange(len(self.hubs)), self.start), shape=shape)
 
     def matrices(self) -> Iterator[Any]:
         """Yield the A_I as sparse arrays (n_orbitals, n_orbitals)."""
-        c = self.coefficients
-        shape = (self.n_orbitals, self.n_orbitals)
-        for start, stop in zip(c.indptr[:-1], c.indptr[1:], strict=True):
-            pair = c.indices[start:stop]
-            entries = (c.data[start:stop], (self.rows[pair], self.cols[pair]))
-            yield sparse.csr_array(entries, shape=shape)
+        for first, last in zip(self.start[:-1], self.start[1:], strict=True):
+            here = slice(self.indptr[first], self.indptr[last])
+            row = np.repeat(self.hubs[first:last], np.diff(self.indptr[first : last + 1]))
+            for values in self.values[:, here]:
+                yield self._whole(row, self.cols[here], values)
 
     def sum(self) -> Any:
         """Return the sum of all A_I as a sparse array (n_orbitals, n_orbitals)."""
-        values = np.asarray(self.coefficients.sum(axis=0)).ravel()
-        shape = (self.n_orbitals, self.n_orbitals)
-        return sparse.csr_array((values, (self.rows, self.cols)), shape=shape)
+        row = np.repeat(self.hubs, np.diff(self.indptr))
+        return self._whole(row, self.cols, self.values.sum(axis=0))
 
-    def nonzero_rows(self) -> NonzeroRows:
-        """Return the nonzero rows of all A_I, stacked."""
-        c = self.coefficients.tocoo()
-        key = c.row.astype(np.int64) * self.n_orbitals + self.rows[c.col]
-        keys, row = np.unique(key, return_inverse=True)
-        index, orbitals = np.divmod(keys, self.n_orbitals)
-        matrix = sparse.csr_array(
-            (c.data, (row, self.cols[c.col])), shape=(len(keys), self.n_orbitals)
+    def _whole(self, row: IntArray, col: IntArray, values: NDArray[Any]) -> Any:
+        shape = (self.n_orbitals, self.n_orbitals)
+        half = sparse.csr_array((values.astype(complex), (row, col)), shape=shape)
+        return half + half.conj().T
+
+    def factors(self) -> Factors:
+        """Return each A_I as a sum over as few rows as there are."""
+        whole = self._whole_factors()
+        return whole if whole.start[-1] <= 2 * self.dim * len(self.hubs) else self._half_factors()
+
+    def _half_factors(self) -> Factors:
+        """Return the factors |hub><row of B| and |row of B><hub| for every row."""
+        n_rows = len(self.hubs)
+        hub = sparse.csr_array(
+            (np.ones(n_rows), self.hubs, np.arange(n_rows + 1)), shape=(n_rows, self.n_orbitals)
         )
-        start = np.searchsorted(index, np.arange(len(self) + 1))
-        return NonzeroRows(matrix, orbitals, start)
+        hubs = [hub] * self.dim
+        rows = [self.half(k) for k in range(self.dim)]
+        group = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        operator = np.tile((self.dim * group + np.arange(self.dim)[:, None]).ravel(), 2)
+        order = np.argsort(operator, kind="stable")
+        count = np.bincount(operator, minlength=len(self))
+        return Factors(
+            sparse.vstack([*hubs, *rows], format="csr")[order],
+            sparse.vstack([*rows, *hubs], format="csr")[order],
+            np.concatenate([[0], np.cumsum(count)]),
+        )
+
+    def _whole_factors(self) -> Factors:
+        """Return the factors |orbital><row of A| for every nonzero row."""
+        halves = self.halves()
+        operator, row, col, value = halves.joined(halves.conjugated())
+        keys, place = np.unique(operator * self.n_orbitals + row, return_inverse=True)
+        index, orbitals = np.divmod(keys, self.n_orbitals)
+        shape = (len(keys), self.n_orbitals)
+        right = sparse.csr_array((value, (place, col)), shape=shape)
+        left = sparse.csr_array(
+            (np.ones(len(keys)), orbitals, np.arange(len(keys) + 1)), shape=shape
+        )
+        return Factors(left, right, np.searchsorted(index, np.arange(len(self) + 1)))
+
+
+def real_if_real(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the real parts if there is no imaginary one, which halves time and memory."""
+    if np.iscomplexobj(values) and not values.imag.any():
+        return np.ascontiguousarray(values.real)
+    return values
+
+
+def places(some: IntArray, n: int) -> IntArray:
+    """Return where each of 0 .. n - 1 stands in `some`, -1 for those that don't."""
+    result = np.full(n, -1)
+    result[some] = np.arange(len(some))
+    return result
+
+
+def ranges(first: IntArray, count: IntArray) -> IntArray:
+    """Return first[0], first[0] + 1, ... (count[0] of them), then those of first[1], and so on."""
+    before = np.cumsum(count) - count
+    return np.arange(count.sum()) + np.repeat(first - before, count)

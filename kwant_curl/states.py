@@ -1,18 +1,27 @@
-"""The scattering states on an energy shell, lead by lead."""
+"""The scattering states on an energy shell, in blocks."""
 
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import kwant
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kwant_curl.checks import positive_number, real_number
 from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.solvers import direct_solver
 from kwant_curl.system import check_finite_system, check_leads
 
-__all__ = ["OperatingPoint", "operating_point", "scattering_states"]
+__all__ = ["MAX_MEMORY", "EnergyShell", "OperatingPoint", "energy_shell", "operating_point"]
+
+ComplexArray = NDArray[np.complex128]
+
+MAX_MEMORY = 2**29
+"""Bytes that the states in work may take, beside the factorisation and the results: 512 MiB."""
+
+BLOCK = 64
+"""States in a block at most: larger ones are not solved for faster (benchmarks/README.md)."""
 
 
 class OperatingPoint(NamedTuple):
@@ -36,14 +45,102 @@ def operating_point(
     )
 
 
-def scattering_states(
+class EnergyShell:
+    """The scattering states at one energy: one linear system, factorised once for all leads.
+
+    Rows are states as `kwant.wave_function` returns them, normalised to unit incoming current,
+    at the orbitals asked for.
+
+    Attributes
+    ----------
+    n_modes : tuple of int
+        The open modes, so the states, of each lead.
+    orbitals : array of int or None
+        The orbitals asked for; None for all.
+    adjoint : bool
+        Whether the linear system is solved for these orbitals instead of for the states.
+    """
+
+    def __init__(
+        self,
+        problem: Any,
+        solver: Any,
+        orbitals: NDArray[np.int64] | None,
+        route: str,
+        max_memory: float,
+    ) -> None:
+        self._factorised = problem.factorized_h
+        self._rhs = [sparse.csc_matrix(rhs) for rhs in problem.rhs]
+        self._solver = solver
+        self._n_orbitals = problem.num_orb
+        self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
+        self.orbitals = orbitals
+        self.max_memory = max_memory
+        n_wanted = problem.num_orb if orbitals is None else len(orbitals)
+        self.adjoint = {"modes": False, "adjoint": True}.get(route, n_wanted < sum(self.n_modes))
+        # The solution itself, and what is made of it.
+        per_column = 2 * 16 * self._rhs[0].shape[0]
+        self._block = int(min(BLOCK, max(1, max_memory // per_column)))
+
+    def blocks(self) -> Iterator[tuple[int, ComplexArray]]:
+        """Yield (lead, some of its states (n_states, n_orbitals)), lead by lead."""
+        if self.adjoint:
+            yield from enumerate(self.states_by_lead())
+            return
+        for lead, rhs in enumerate(self._rhs):
+            for some in self._slices(rhs.shape[1]):
+                psi = self._solver.solve_block(self._factorised, rhs[:, some]).T
+                whole = self.orbitals is None
+                yield lead, psi[:, : self._n_orbitals] if whole else psi[:, self.orbitals]
+
+    def states(self) -> ComplexArray:
+        """Return all states, lead by lead, (n_states, n_orbitals)."""
+        n = self._n_orbitals if self.orbitals is None else len(self.orbitals)
+        result = np.empty((sum(self.n_modes), n), complex)
+        if self.adjoint:
+            self._fill_by_orbitals(result)
+            return result
+        filled = 0
+        for _, block in self.blocks():
+            result[filled : filled + len(block)] = block
+            filled += len(block)
+        return result
+
+    def states_by_lead(self) -> list[ComplexArray]:
+        """Return all states of each lead, (n_modes, n_orbitals)."""
+        return np.split(self.states(), np.cumsum(self.n_modes)[:-1])
+
+    def _fill_by_orbitals(self, result: ComplexArray) -> None:
+        """Set the states at the orbitals from the solutions of the transposed system.
+
+        psi = e^T A^-1 rhs = (A^-T e)^T rhs, with a unit vector e for each orbital.
+        """
+        size = self._rhs[0].shape[0]
+        incoming = sparse.hstack(self._rhs, format="csr")
+        orbitals = np.arange(self._n_orbitals) if self.orbitals is None else self.orbitals
+        for some in self._slices(len(orbitals)):
+            here = orbitals[some]
+            unit = (np.ones(len(here), complex), (here, np.arange(len(here))))
+            rhs = sparse.csc_matrix(unit, shape=(size, len(here)))
+            columns = self._solver.solve_transposed(self._factorised, rhs)
+            result[:, some] = incoming.T @ columns
+
+    def _slices(self, length: int) -> Iterator[slice]:
+        for start in range(0, length, self._block):
+            yield slice(start, min(start + self._block, length))
+
+
+def energy_shell(
     syst: Any,
     energy: float,
     *,
     params: Mapping[str, Any] | None = None,
     orbitals: NDArray[np.int64] | None = None,
-) -> Iterator[NDArray[np.complex128]]:
-    """Yield the scattering states that come in through each lead, one lead after another.
+    route: str = "auto",
+    max_memory: float = MAX_MEMORY,
+    solver: Any = None,
+) -> EnergyShell:
+    """Set up and factorise the scattering problem.
 
     Parameters
     ----------
@@ -54,29 +151,33 @@ def scattering_states(
     params : mapping, optional
         Parameters of the system's value functions.
     orbitals : array of int, optional
-        Keep the states at these orbitals only.
-
-    Yields
-    ------
-    array of complex, shape (n_modes, n_orbitals)
-        As `kwant.wave_function` returns them: normalised to unit incoming current.  A lead with
-        no open mode yields an array of no rows.
+        The states are wanted at these orbitals only, sorted.
+    route : {"auto", "modes", "adjoint"}
+        Solve for each state, or for each orbital; "auto": for what there is less of.
+    max_memory : float
+        Bytes that the states in work may take.
+    solver : optional
+        From `direct_solver`; default: a new one.
 
     Warns
     -----
     RuntimeWarning
         If no lead has an open mode at this energy.
     """
-    solve = kwant.solvers.default.wave_function(syst, energy, params=params)
-    n_modes = 0
-    for lead in range(len(syst.leads)):
-        states = solve(lead)
-        n_modes += len(states)
-        yield states if orbitals is None else states[:, orbitals]
-    if not n_modes:
+    if route not in ("auto", "modes", "adjoint"):
+        raise ValueError(f'route is {route!r}; expected "auto", "modes" or "adjoint".')
+    memory = positive_number("max_memory", max_memory)
+    if solver is None:
+        solver = direct_solver()
+    elif not hasattr(solver, "solve_transposed"):
+        raise TypeError(f"solver is {solver!r}; expected what direct_solver() returns, or None.")
+    problem = solver.wave_function(syst, energy, params=params)
+    shell = EnergyShell(problem, solver, orbitals, route, memory)
+    if not sum(shell.n_modes):
         warnings.warn(
             f"No lead has an open mode at energy {energy}: there is no current, and all results "
             "are zero.",
             RuntimeWarning,
             stacklevel=3,
         )
+    return shell

@@ -264,6 +264,11 @@ def chain(n_sites, hopping=-1.0):
     return builder
 
 
+def has_mumps():
+    """Whether Kwant was built with MUMPS."""
+    return kwant.solvers.default.smodule.__name__ == "kwant.solvers.mumps"
+
+
 def square_wire(length=6, width=4, disorder=0.0, seed=0, norbs=1):
     """A square lattice with a lead as wide as itself on either end."""
     lattice = kwant.lattice.square(norbs=norbs)

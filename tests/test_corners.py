@@ -15,7 +15,7 @@ from systems import (
 )
 
 import kwant_curl as kc
-from kwant_curl import devices, kernels
+from kwant_curl import compiled, devices, kernels
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.phonons import ROUNDING
 from kwant_curl.stack import Entries
@@ -165,7 +165,7 @@ def test_value_functions_that_return_lists():
         np.testing.assert_allclose(one.toarray(), other.toarray(), atol=1e-11)
 
 
-def everything(syst):
+def everything(syst, max_memory=2**29):
     moving = kc.Displacements(scaling=kc.PowerLaw(2))
     probe = kc.Probe([(2.2, 1.4), (3.0, 2.0), (1.5, 0.3)], width=1.0)
     size = syst.site_ranges[-1][2]
@@ -173,26 +173,26 @@ def everything(syst):
     matrices = kc.Matrices([random_hermitian(rng, size) for _ in range(3)])
     states = rng.normal(size=(7, size)) + 1j * rng.normal(size=(7, size))
     force = kc.Force(syst, moving).bind()
-    flow = kc.flow_map(syst, 1.7)
+    flow = kc.flow_map(syst, 1.7, max_memory=max_memory)
     yield from (force(states), force.act(states), force.matrix(states, states[:3]))
     yield from (force.trace(states, np.arange(7.0)), flow.current)
     for result in (
-        kc.curl_map(syst, moving, 1.7),
-        kc.curl_map(syst, probe, 1.7),
+        kc.curl_map(syst, moving, 1.7, max_memory=max_memory),
+        kc.curl_map(syst, probe, 1.7, max_memory=max_memory),
         kc.force_response(syst, moving, 1.7),
         kc.force_response(syst, matrices, 1.7),
     ):
         yield from (result.lead_force, result.lead_curl, result.friction)
 
 
-@pytest.mark.parametrize("gathered", [2**26, 0])
+@pytest.mark.parametrize("max_memory", [2**29, 1])
 @pytest.mark.parametrize("chunk", [1, 50, 700])
-def test_small_chunks_change_nothing(monkeypatch, chunk, gathered):
+def test_small_chunks_change_nothing(monkeypatch, chunk, max_memory):
     syst = square_wire(disorder=0.8, norbs=2).finalized()
     expected = list(everything(syst))
     monkeypatch.setattr(kernels, "CHUNK", chunk)
-    monkeypatch.setattr(kc.maps, "GATHERED", gathered)
-    for one, other in zip(everything(syst), expected, strict=True):
+    monkeypatch.setattr(compiled, "TILE", chunk)
+    for one, other in zip(everything(syst, max_memory), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12 * np.abs(other).max())
 
 
@@ -260,7 +260,8 @@ def test_entries_may_repeat():
     one = np.array([0, 0, 1])
     entries = Entries(one, one, one, np.array([1.0, 2.0, 5.0]) + 0j)
     stack = Derivatives.from_entries(entries, 2, 3)
-    np.testing.assert_array_equal(stack.coefficients.toarray(), [[3, 0], [0, 5]])
+    dense = [matrix.toarray() for matrix in stack.matrices()]
+    np.testing.assert_array_equal(dense, [np.diag([3, 0, 0]), np.diag([0, 5, 0])])
     twice = sparse.coo_array(([1.0, 1.0], ([2, 2], [2, 2])), shape=(24, 24))
     force = kc.Force(square_wire().finalized(), kc.Matrices([twice])).matrices()[0]
     assert force[2, 2] == -2
@@ -274,7 +275,7 @@ def test_keys_do_not_overflow():
     entries = Entries(index, far, far, np.ones(2, complex))
     stack = Derivatives.from_entries(entries, 2, n)
     np.testing.assert_array_equal(stack.orbitals, [n - 2, n - 1])
-    np.testing.assert_array_equal(stack.nonzero_rows().orbitals, [n - 1, n - 2])
+    np.testing.assert_array_equal(stack.factors().left.indices, [n - 1, n - 2])
 
 
 def test_nearly_hermitian_is_not_hermitian():

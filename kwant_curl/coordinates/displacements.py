@@ -8,6 +8,7 @@ import numpy as np
 from kwant.builder import SiteFamily
 from numpy.typing import NDArray
 
+from kwant_curl.bonds import hamiltonian_rows
 from kwant_curl.coordinates.gradients import hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import ScalingLaw
 from kwant_curl.coordinates.moved import moved_sites_derivatives
@@ -103,11 +104,17 @@ class Displacements:
         moving = moving_sites(syst, self.where)
         positions = site_positions(syst)
         dim = positions.shape[1]
-        entries = self._entries(syst, moving, positions, params)
-        stack = Derivatives.from_entries(entries, moving.size * dim, number_of_orbitals(syst))
+        if self.scaling is not None and self.onsite_gradient is None:
+            rows = hamiltonian_rows(syst, moving, params)
+            stack = scaled_bonds(syst, moving, positions, self.scaling, rows)
+        else:
+            halves = self._halves(syst, moving, positions, params)
+            stack = Derivatives.from_halves(
+                halves, moving.size * dim, number_of_orbitals(syst), dim=dim
+            )
         return replace(stack, positions=positions[moving], sites=moving)
 
-    def _entries(
+    def _halves(
         self,
         syst: Any,
         moving: NDArray[np.int64],
@@ -116,7 +123,8 @@ class Displacements:
     ) -> Entries:
         dim = positions.shape[1]
         if self.scaling is not None:
-            hoppings = scaled_bonds(syst, moving, positions, self.scaling, params)
+            rows = hamiltonian_rows(syst, moving, params)
+            hoppings = scaled_bonds(syst, moving, positions, self.scaling, rows).halves()
         elif self.hopping_gradient is not None:
             hoppings = hopping_gradients(syst, moving, dim, self.hopping_gradient, params)
         else:

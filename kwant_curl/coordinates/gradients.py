@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.coordinates.elements import hoppings, neighbours
-from kwant_curl.coordinates.where import places
-from kwant_curl.stack import Entries
+from kwant_curl.stack import Entries, places
 from kwant_curl.system import arguments, block_orbitals, orbital_offsets
 
 __all__ = ["block_entries", "check_hermitian", "hopping_gradients", "onsite_gradients"]
@@ -23,7 +22,10 @@ def hopping_gradients(
     gradient: Callable[..., Any],
     params: Mapping[str, Any] | None,
 ) -> Entries:
-    """Return dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient."""
+    """Return halves of dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient.
+
+    Each in the rows of the site that moves.
+    """
     index = places(moving, len(syst.sites))
     bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)], np.int64).reshape(-1, 2)
     keywords = arguments(gradient, 2, params)
@@ -36,7 +38,7 @@ def hopping_gradients(
         block_entries(offsets, bonds[:, 0], bonds[:, 1], index[bonds[:, end]], sign, blocks)
         for end, sign in ((0, 1), (1, -1))
     ]
-    return ends[0].joined(ends[1]).with_conjugates()
+    return ends[0].joined(ends[1].conjugated())
 
 
 def onsite_gradients(
@@ -46,7 +48,7 @@ def onsite_gradients(
     gradient: Callable[..., Any],
     params: Mapping[str, Any] | None,
 ) -> Entries:
-    """Return dH_ii/dr_other = gradient(site i, other) for all that moves and its neighbours."""
+    """Return halves of dH_ii/dr_other = gradient(site i, other): all that moves, its neighbours."""
     pairs = [(site, other) for other in moving for site in [int(other), *neighbours(syst, other)]]
     site, other = np.array(pairs).T
     index = places(moving, len(syst.sites))
@@ -57,7 +59,7 @@ def onsite_gradients(
         for i, j in pairs
     ]
     check_hermitian(syst, site, blocks)
-    return block_entries(offsets, site, site, index[other], 1, blocks)
+    return block_entries(offsets, site, site, index[other], 1, blocks).halved()
 
 
 def check_hermitian(syst: Any, sites: IntArray, blocks: Sequence[NDArray[np.complex128]]) -> None:

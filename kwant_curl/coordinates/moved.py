@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from kwant_curl.coordinates.differentiate import differentiate
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
-from kwant_curl.coordinates.where import places
-from kwant_curl.stack import Entries
+from kwant_curl.stack import Entries, places
 from kwant_curl.system import orbital_offsets
 
 __all__ = ["moved_sites_derivatives"]
@@ -39,7 +38,7 @@ class MovedSite(Site):
 def moved_sites_derivatives(
     syst: Any, moving: IntArray, positions: FloatArray, params: Mapping[str, Any] | None
 ) -> Entries:
-    """Return dH/dr of onsite terms and hoppings whose value functions see `site.pos`."""
+    """Return halves of dH/dr of the onsite terms and hoppings whose functions see `site.pos`."""
     index = places(moving, len(positions))
     on_sites = [e for e in onsites(syst, moving) if e.names is not None]
     all_bonds = hoppings(syst, index >= 0)
@@ -50,7 +49,7 @@ def moved_sites_derivatives(
         _one_end_moved(syst, elements, end, index, scale, positions.shape[1], params)
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
     ]
-    hopping_entries = ends[1].joined(ends[2]).with_conjugates()
+    hopping_entries = ends[1].joined(ends[2].conjugated())
     if constant and np.any(hopping_entries.value):
         warnings.warn(
             f"{len(constant)} hoppings of the sites that move are constants and don't follow, "
@@ -59,7 +58,7 @@ def moved_sites_derivatives(
             RuntimeWarning,
             stacklevel=5,
         )
-    entries = ends[0].joined(hopping_entries)
+    entries = ends[0].halved().joined(hopping_entries)
     if not np.any(entries.value):
         raise ValueError(
             "No value function of the sites that move depends on their position, so every force "

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from kwant_curl.checks import positive_number, real_number
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
-from kwant_curl.stack import Entries
+from kwant_curl.stack import Entries, ranges
 from kwant_curl.system import (
     check_finite_system,
     number_of_orbitals,
@@ -107,7 +107,7 @@ class Probe:
             )
         site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
         entries = self._entries(syst, positions, site, np.repeat(np.arange(n_points), count))
-        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst))
+        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst), dim=dim)
         return replace(stack, positions=points)
 
     def _check_width(self, spacing: float) -> None:
@@ -134,12 +134,11 @@ class Probe:
         slope = gaussian[:, None] * offset / self.width**2
         offsets = orbital_offsets(syst)
         norbs = np.diff(offsets)[site]
-        first = np.cumsum(norbs) - norbs
-        orbital = np.repeat(offsets[site] - first, norbs) + np.arange(norbs.sum())
+        orbital = ranges(offsets[site], norbs)
         coordinate = dim * np.repeat(point, norbs)[:, None] + np.arange(dim)
         return Entries(
             coordinate.ravel(),
             np.repeat(orbital, dim),
             np.repeat(orbital, dim),
-            np.repeat(slope, norbs, axis=0).ravel().astype(complex),
+            np.repeat(slope, norbs, axis=0).ravel(),
         )

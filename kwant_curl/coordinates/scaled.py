@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.coordinates.elements import neighbours
+from kwant_curl.bonds import bond_rows
 from kwant_curl.coordinates.laws import ScalingLaw
-from kwant_curl.coordinates.where import places
-from kwant_curl.stack import Entries
-from kwant_curl.system import orbital_offsets
+from kwant_curl.derivatives import Derivatives
 
 __all__ = ["scaled_bonds"]
 
@@ -23,56 +21,29 @@ def scaled_bonds(
     moving: IntArray,
     positions: FloatArray,
     scaling: ScalingLaw | Mapping[Any, ScalingLaw],
-    params: Mapping[str, Any] | None,
-) -> Entries:
-    """Return dH_ij/dr_i = H_ij (d ln t/dd) (r_i - r_j)/d for every bond of a moving site."""
-    offsets = orbital_offsets(syst)
-    row, col, value = _elements_from(syst, moving, offsets, params)
-    site_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    here, there = site_of[col], site_of[row]
-    index = places(moving, len(offsets) - 1)
-    bond = (here != there) & (index[here] >= 0)
-    row, col, value, here, there = (a[bond] for a in (row, col, value, here, there))
+    rows: Any,
+) -> Derivatives:
+    """Return dH_ij/dr_i = H_ij (d ln t/dd) (r_i - r_j)/d for every bond of a moving site i.
 
-    vector = positions[here] - positions[there]
-    distance = np.linalg.norm(vector, axis=1)
-    if np.any(distance == 0):
+    rows: the Hamiltonian's at the orbitals of the moving sites, from `hamiltonian_rows`.
+    """
+    bonds = bond_rows(syst, moving, positions, rows)
+    distance = np.sqrt((bonds.vector**2).sum(axis=0))
+    if not distance.all():
         worst = np.flatnonzero(distance == 0)[0]
         raise ValueError(
-            f"{syst.sites[here[worst]]} and {syst.sites[there[worst]]} share a bond and a "
-            "position; a scaling law needs bonds of nonzero length."
+            f"{syst.sites[bonds.here[worst]]} and {syst.sites[bonds.there[worst]]} share a bond "
+            "and a position; a scaling law needs bonds of nonzero length."
         )
-    slope = _log_derivatives(syst, here, there, distance, scaling) / distance
-    gradient = (value * slope)[:, None] * vector
-    dim = positions.shape[1]
-    coordinate = dim * index[here][:, None] + np.arange(dim)
-    return Entries(
-        coordinate.ravel(), np.repeat(row, dim), np.repeat(col, dim), gradient.ravel()
-    ).with_conjugates()
-
-
-def _elements_from(
-    syst: Any, moving: IntArray, offsets: IntArray, params: Mapping[str, Any] | None
-) -> tuple[IntArray, IntArray, NDArray[np.complex128]]:
-    """Return rows, columns and values of the Hamiltonian, at least in the moving sites' columns."""
-    if 2 * moving.size > len(offsets) - 1:
-        full = syst.hamiltonian_submatrix(sparse=True, params=params)
-        return full.row, full.col, full.data
-    around = np.array(
-        [other for site in moving for other in neighbours(syst, site)], dtype=np.int64
+    slope = _log_derivatives(syst, bonds.here, bonds.there, distance, scaling) / distance
+    return Derivatives(
+        hubs=bonds.hubs,
+        start=bonds.start,
+        indptr=bonds.indptr,
+        cols=bonds.cols,
+        values=-slope * bonds.value * bonds.vector,
+        n_orbitals=bonds.n_orbitals,
     )
-    to_sites = np.union1d(moving, around)
-    part = syst.hamiltonian_submatrix(
-        to_sites=to_sites.astype(int), from_sites=moving, sparse=True, params=params
-    )
-    return _orbitals(offsets, to_sites)[part.row], _orbitals(offsets, moving)[part.col], part.data
-
-
-def _orbitals(offsets: IntArray, sites: IntArray) -> IntArray:
-    """Return the orbitals of these sites, site by site."""
-    norbs = offsets[sites + 1] - offsets[sites]
-    first = np.cumsum(norbs) - norbs
-    return np.arange(norbs.sum()) + np.repeat(offsets[sites] - first, norbs)
 
 
 def _log_derivatives(

@@ -9,14 +9,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.system import check_sites, interface_sites
 
-__all__ = ["moving_sites", "places", "sites_in"]
-
-
-def places(sites: NDArray[np.int64], n_sites: int) -> NDArray[np.int64]:
-    """Return where each site of the system stands in `sites`, -1 for those that don't."""
-    result = np.full(n_sites, -1)
-    result[sites] = np.arange(len(sites))
-    return result
+__all__ = ["moving_sites", "sites_in"]
 
 
 def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> NDArray[np.int64]:
@@ -50,7 +43,7 @@ def moving_sites(
     check_sites(syst)
     fixed = interface_sites(syst)
     if where is None:
-        moving = np.setdiff1d(np.arange(len(syst.sites)), fixed)
+        moving = np.delete(np.arange(len(syst.sites)), fixed)
         if not moving.size:
             raise ValueError("Every site of the system is on a lead's interface; none may move.")
         return moving

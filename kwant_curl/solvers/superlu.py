@@ -1,0 +1,27 @@
+"""Kwant's solver on SciPy's SuperLU, with blocks of right-hand sides and transposed systems."""
+
+from typing import Any
+
+import kwant.solvers.sparse
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+__all__ = ["SuperLUSolver"]
+
+
+class SuperLUSolver(kwant.solvers.sparse.Solver):
+    """Solves one linear system after another.  SuperLU offers no analysis that can be kept."""
+
+    def _factorized(self, a: Any) -> Any:
+        """Factorise, as Kwant's solver does."""
+        return splu(sparse.csc_matrix(a))
+
+    def solve_block(self, factorised: Any, rhs: Any) -> NDArray[np.complex128]:
+        """Return x of A x = rhs for a sparse CSC matrix rhs (n, k), as an array (n, k)."""
+        return factorised.solve(rhs.toarray())
+
+    def solve_transposed(self, factorised: Any, rhs: Any) -> NDArray[np.complex128]:
+        """Return x of A^T x = rhs for a sparse CSC matrix rhs (n, k), as an array (n, k)."""
+        return factorised.solve(rhs.toarray(), trans="T")
