@@ -1,10 +1,11 @@
 """Maps over a device: what is local to each atom."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kwant_curl import kernels
 from kwant_curl.derivatives import CentreBlocks, Derivatives
@@ -108,7 +109,7 @@ def curl_map(
         solver=solver,
     )
     local = forces if shell.orbitals is None else forces.on_orbitals(touched)
-    force, curl, friction = _local_responses(local, shell)
+    force, curl, friction = local_responses(local, shell)
     return CurlMap(
         positions=forces.positions,
         sites=forces.sites,
@@ -119,7 +120,7 @@ def curl_map(
     )
 
 
-def _local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:
+def local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:
     """Return force, curl and friction of each centre by lead, in the order of the centres."""
     n, dim = forces.positions.shape  # type: ignore[union-attr]
     n_leads = len(shell.n_modes)
@@ -151,8 +152,9 @@ def _by_centres(
     densities = [np.zeros(size, complex) for size in sizes if fits]
     sums = kernels.StarDensities(forces, stars, n_leads)
 
-    kept = None if fits else shell.states_by_lead()
-    for lead, states in shell.blocks() if kept is None else enumerate(kept):
+    kept = None if fits else shell.states()
+    by_lead = shell.blocks() if kept is None else enumerate(shell.split(kept))
+    for lead, states in by_lead:
         sums.add(lead, states)
         for block, density in zip(blocks, densities, strict=fits):
             kernels.add_local_densities(states, block.orbitals, density[lead])
@@ -162,15 +164,14 @@ def _by_centres(
     for block, density in zip(blocks, densities, strict=fits):
         yield block.centres, kernels.local_responses(block.matrices, density)
     if kept is not None:
-        yield from _by_modes(blocks, kept)
+        yield from _by_modes(blocks, kept, shell.n_modes)
 
 
 def _by_modes(
-    blocks: list[CentreBlocks], kept: list[Any]
+    blocks: list[CentreBlocks], kept: NDArray[np.complex128], n_modes: Sequence[int]
 ) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
     """Yield some centres and their responses, from matrix elements between all states."""
-    n_modes = [len(psi) for psi in kept]
-    by_orbital = np.concatenate(kept).T
+    by_orbital = kept.T
     for block in blocks:
         n, touched = block.orbitals.shape
         dim, n_states = block.matrices.shape[1], sum(n_modes)

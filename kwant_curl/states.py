@@ -108,7 +108,11 @@ class EnergyShell:
 
     def states_by_lead(self) -> list[ComplexArray]:
         """Return all states of each lead, (n_modes, n_orbitals)."""
-        return np.split(self.states(), np.cumsum(self.n_modes)[:-1])
+        return self.split(self.states())
+
+    def split(self, states: ComplexArray) -> list[ComplexArray]:
+        """Return what `states` gives lead by lead."""
+        return np.split(states, np.cumsum(self.n_modes)[:-1])
 
     def _fill_by_orbitals(self, result: ComplexArray) -> None:
         """Set the states at the orbitals from the solutions of the transposed system.

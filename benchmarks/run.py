@@ -1,0 +1,313 @@
+"""Time kwant_curl against Kwant, side by side in one run.
+
+python benchmarks/run.py
+
+Prints a table of ratios.  --quick takes a smaller device, --million maps 10^6 orbitals, once.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+# Before NumPy starts its threads.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import kwant
+import numpy as np
+from device import ENERGY, Device, middle_atoms, square
+
+import kwant_curl
+from kwant_curl.bonds import hamiltonian_rows
+from kwant_curl.coordinates.scaled import scaled_bonds
+from kwant_curl.coordinates.where import moving_sites
+from kwant_curl.maps import local_responses
+from kwant_curl.states import EnergyShell
+from kwant_curl.system import site_positions
+
+LAW = kwant_curl.PowerLaw(2)
+ALL = kwant_curl.Displacements(scaling=LAW)
+
+
+def side_by_side(
+    ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int
+) -> tuple[float, float, float]:
+    """Return the median times and the median of the ratios.
+
+    Before each call that is timed there is one that isn't: memory that was given back to the
+    system a second ago may cost more to get again than all that is computed.
+    """
+    times = [(warm_seconds(ours), warm_seconds(theirs)) for _ in range(repeats)]
+    mine, kwants = (statistics.median(column) for column in zip(*times, strict=True))
+    return mine, kwants, statistics.median(a / b for a, b in times)
+
+
+def warm_seconds(function: Callable[[], Any]) -> float:
+    """Return how long the second of two calls takes; what it returns is freed in that time."""
+    function()
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def kwant_states(device: Device) -> Any:
+    """Solve for all states as a Kwant user does, with Kwant's default settings."""
+    solve = kwant.wave_function(device.syst, ENERGY, params=device.params)
+    return [solve(lead) for lead in range(2)]
+
+
+def our_map(device: Device) -> Any:
+    """Map the curl over all sites."""
+    return kwant_curl.curl_map(device.syst, ALL, ENERGY, params=device.params)
+
+
+def our_flow(device: Device) -> Any:
+    """Map the flow over all sites."""
+    return kwant_curl.flow_map(device.syst, ENERGY, params=device.params)
+
+
+def our_molecule(device: Device, size: int) -> Any:
+    """Return the response of 24 atoms in the middle."""
+    atoms = kwant_curl.Displacements(middle_atoms(device, size, size), scaling=LAW)
+    return kwant_curl.force_response(device.syst, atoms, ENERGY, params=device.params)
+
+
+def derivatives(device: Device, rows: Any) -> Any:
+    """Return dH/dr of all sites from the Hamiltonian."""
+    moving = moving_sites(device.syst, None)
+    positions = site_positions(device.syst)
+    stack = scaled_bonds(device.syst, moving, positions, LAW, rows)
+    return replace(stack, positions=positions[moving], sites=moving)
+
+
+def loop_of_currents(current: Any, states: Any) -> None:
+    """Evaluate Kwant's operator for one state after another."""
+    for psi in states:
+        current(psi)
+
+
+class GivenStates(EnergyShell):
+    """States that need no solving."""
+
+    def __init__(self, states: Any) -> None:
+        self.n_modes = (len(states) // 2, len(states) - len(states) // 2)
+        self.max_memory = 2.0**29
+        self.given = states
+
+    def blocks(self) -> Any:
+        """Yield the states of both leads."""
+        yield from enumerate(np.split(self.given, [self.n_modes[0]]))
+
+
+def growth(sizes: list[int], n_states: int, repeats: int) -> list[float]:
+    """Return the time per site and mode of all but Kwant's part, in ns."""
+    result = []
+    for size in sizes:
+        device = square(size, size)
+        rows = hamiltonian_rows(device.syst, moving_sites(device.syst, None), device.params)
+        rng = np.random.default_rng(0)
+        n = len(device.syst.sites)
+        states = GivenStates(rng.normal(size=(n_states, n)) + 1j * rng.normal(size=(n_states, n)))
+
+        def ours(device: Any = device, rows: Any = rows, states: Any = states) -> None:
+            local_responses(derivatives(device, rows), states)
+
+        ours()
+        best = statistics.median(warm_seconds(ours) for _ in range(repeats))
+        result.append(1e9 * best / n / n_states)
+    return result
+
+
+def energy_point(energy: float) -> Any:
+    """Return the integrand at one energy, on the device of this worker."""
+    device, solver = WORKER
+    result = kwant_curl.curl_map(device.syst, ALL, energy, params=device.params, solver=solver)
+    return result.lead_curl
+
+
+def start_worker(size: int) -> None:
+    """Build the device, and compile, before the clock starts."""
+    global WORKER
+    WORKER = square(size, size), kwant_curl.direct_solver()
+    energy_point(ENERGY)
+
+
+def integral(pool: Any, nodes: Any, weights: Any) -> Any:
+    """Integrate the curl over energy by Gauss and Legendre's rule."""
+    values = pool.map(energy_point, nodes)
+    return sum(weight * value for weight, value in zip(weights, values, strict=True))
+
+
+def pools(size: int, repeats: int) -> tuple[float, float, float]:
+    """Return the times with one and with two processes, of one thread each, and their ratio."""
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    nodes, weights = ENERGY + 0.1 * nodes, 0.1 * weights
+    threads, os.environ["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"], "1"
+    made = [ProcessPoolExecutor(n, get_context("spawn"), start_worker, (size,)) for n in (1, 2)]
+    for pool, n in zip(made, (1, 2), strict=True):
+        list(pool.map(time.sleep, [0.5] * n))  # starts all workers
+    one, two = (partial(integral, pool, nodes.tolist(), weights) for pool in made)
+    np.testing.assert_allclose(one(), two(), rtol=1e-9, atol=1e-12)
+    result = side_by_side(one, two, repeats)
+    for pool in made:
+        pool.shutdown()
+    os.environ["OMP_NUM_THREADS"] = threads
+    return result
+
+
+def peak_of_this_process() -> float:
+    """Return the most memory that was resident, in GiB (on Linux)."""
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20
+
+
+def peak_memory(what: str, size: int) -> float:
+    """Return the peak memory in GiB of a process that builds the device and does `what`."""
+    command = [sys.executable, __file__, "--peak", what, "--size", str(size)]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+def show_peak(what: str, size: int) -> None:
+    """Do it, and print the peak of this process."""
+    device = square(size, size)
+    kept = {"nothing": lambda _: None, "states": kwant_states, "map": our_map, "flow": our_flow}[
+        what
+    ](device)
+    del kept
+    print(peak_of_this_process())
+
+
+def row(what: str, mine: str, kwants: str, ratio: str, goal: str) -> None:
+    """Print a row of the table."""
+    print(f"| {what} | {mine} | {kwants} | {ratio} | {goal} |", flush=True)
+
+
+def timed(what: str, goal: str, times: tuple[float, float, float], inverse: bool = False) -> None:
+    """Print the row of two times."""
+    mine, kwants, ratio = times
+    shown = f"{1 / ratio:.2f} times faster" if inverse else f"{ratio:.2f}"
+    row(what, f"{mine:.3f} s", f"{kwants:.3f} s", shown, goal)
+
+
+def table(size: int, repeats: int) -> None:
+    """Measure everything and print the table."""
+    device = square(size, size)
+    states = kwant_states(device)
+    n_modes = len(states[0])
+    print(f"{size} x {size} sites, {n_modes} modes per lead, medians of {repeats} pairs\n")
+    row("what", "kwant_curl", "Kwant", "ratio", "goal")
+    row("---", "---", "---", "---", "---")
+    theirs = partial(kwant_states, device)
+
+    current = kwant.operator.Current(device.syst).bind(params=device.params)
+    force = kwant_curl.Force(device.syst, ALL).bind(params=device.params)
+    psi = np.ascontiguousarray(states[0])
+    del states
+    pair = side_by_side(partial(force, psi), partial(loop_of_currents, current, psi), 2 * repeats)
+    timed(f"`Force`, all sites, {n_modes} states / loop of `Current`", ">= 10 times", pair, True)
+    del psi, current, force
+
+    rows = hamiltonian_rows(device.syst, moving_sites(device.syst, None), device.params)
+    evaluate = partial(device.syst.hamiltonian_submatrix, sparse=True, params=device.params)
+    pair = side_by_side(partial(derivatives, device, rows), evaluate, 2 * repeats)
+    timed("dH/dr of all sites by a law / Kwant's H", "<= 0.3", pair)
+
+    pair = side_by_side(partial(our_map, device), theirs, repeats)
+    timed("`curl_map`, all sites / `wave_function`, both leads", "<= 1.0", pair)
+    pair = side_by_side(partial(our_flow, device), theirs, repeats)
+    timed("`flow_map`, all sites / the same", "", pair)
+    pair = side_by_side(partial(our_molecule, device, size), theirs, repeats)
+    timed("`force_response`, 24 atoms / the same", "<= 0.5", pair)
+
+    peaks = {what: peak_memory(what, size) for what in ("nothing", "states", "map", "flow")}
+    for what, name in (("map", "curl_map"), ("flow", "flow_map")):
+        row(
+            f"peak memory, `{name}` / `wave_function` ({peaks['nothing']:.2f} GiB: the device)",
+            f"{peaks[what]:.2f} GiB",
+            f"{peaks['states']:.2f} GiB",
+            f"{peaks[what] / peaks['states']:.2f}",
+            "<= 1.2",
+        )
+
+    sizes = [size // 4, size // 2, size]
+    cost = growth(sizes, 64, repeats)
+    row(
+        f"our part per site and state, {' / '.join(f'{n}^2' for n in sizes)} sites",
+        " / ".join(f"{ns:.2f}" for ns in cost) + " ns",
+        "",
+        f"{max(cost) / min(cost):.2f}",
+        "<= 1.5",
+    )
+    small = size // 4
+    one, two, ratio = pools(small, 3)
+    row(
+        f"64 energies, {small} x {small} sites, one process / two",
+        f"{one:.2f} s",
+        f"{two:.2f} s",
+        f"{ratio:.2f} times faster",
+        ">= 1.7 times",
+    )
+
+
+def million() -> None:
+    """Map 10^6 orbitals, and print the figures."""
+    start = time.perf_counter()
+    device = square(1000, 1000, lead_width=300)
+    built = time.perf_counter()
+    result = our_map(device)
+    done = time.perf_counter()
+    modes = [lead.modes(ENERGY)[1].nmodes for lead in device.syst.leads]
+    print(
+        f"1000 x 1000 sites, {modes} modes: building {built - start:.0f} s, curl_map "
+        f"{done - built:.0f} s, {len(result.curl)} curls, peak memory "
+        f"{peak_of_this_process():.1f} GiB"
+    )
+
+
+def machine() -> str:
+    """Say what this runs on."""
+    versions = ", ".join(
+        f"{name} {sys.modules[name].__version__}" for name in ("kwant", "numpy", "scipy", "numba")
+    )
+    cpu = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as info:
+            cpu = next(line.split(":")[1].strip() for line in info if "model name" in line)
+    return (
+        f"{cpu}, {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}, Python "
+        f"{platform.python_version()}, {versions}, "
+        f"{kwant.solvers.default.smodule.__name__.rsplit('.', 1)[1]}"
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="160 x 160 sites")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--million", action="store_true", help="10^6 orbitals, once")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, default=400)
+    options = parser.parse_args()
+    if options.peak:
+        show_peak(options.peak, options.size)
+        return
+    print(machine())
+    if options.million:
+        million()
+    else:
+        table(160 if options.quick else options.size, options.repeats)
+
+
+if __name__ == "__main__":
+    main()
