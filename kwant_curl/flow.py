@@ -38,7 +38,7 @@ def flow_map(
     ----------
     syst : kwant.system.FiniteSystem
         Finalized Builder in two or three dimensions (one will do, but has no curl), with leads
-        that are known by their modes.
+        that are known by their modes or by their self-energy.
     energy : float
         The equilibrium Fermi level mu.
     momentum : float, array (n_sites,) or callable, optional

@@ -37,8 +37,8 @@ def curl_map(
     Parameters
     ----------
     syst : kwant.system.FiniteSystem
-        Finalized system in two or three dimensions, with any number of leads that are known by
-        their modes.  Time-reversal symmetry is not needed.
+        Finalized system in two or three dimensions, with any number of leads, known by their
+        modes or by their self-energy.  Time-reversal symmetry is not needed.
     coordinates : Displacements or Probe
         Which atoms move, and how the Hamiltonian follows; or a test particle at many points.
     energy : float
@@ -69,7 +69,7 @@ def curl_map(
     Raises
     ------
     ValueError, TypeError
-        For a system that is not finalized, one-dimensional, or without leads that have modes;
+        For a system that is not finalized, one-dimensional, or without leads;
         an energy or a bias that is not finite, a bias for a lead that is not there, a scalar
         bias with other than two leads; coordinates without positions.
 

@@ -315,7 +315,7 @@ class NonequilibriumDensity:
     Parameters
     ----------
     syst : kwant.system.FiniteSystem
-        Finalized system with leads that are known by their modes.
+        Finalized system with leads, known by their modes or by their self-energy.
     energy : float
         The equilibrium Fermi level mu.
     bias : float or mapping, default 1.0
@@ -341,9 +341,9 @@ class NonequilibriumDensity:
     Raises
     ------
     ValueError, TypeError
-        For a system that is not finalized, without leads or with leads known by self-energy
-        alone, an energy or bias that is not finite, a bias for a lead that is not there, a
-        scalar bias with other than two leads, or a degeneracy that is not positive.
+        For a system that is not finalized, without leads, an energy or bias that is not
+        finite, a bias for a lead that is not there, a scalar bias with other than two leads, or
+        a degeneracy that is not positive.
 
     Notes
     -----

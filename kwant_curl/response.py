@@ -31,7 +31,8 @@ def force_response(
     Parameters
     ----------
     syst : kwant.system.FiniteSystem
-        Finalized system with any number of leads that are known by their modes.  Time-reversal
+        Finalized system with any number of leads, known by their modes or by their
+        self-energy.  Time-reversal
         symmetry is not needed.
     coordinates : Displacements, Parameters or Matrices
         What moves, and how the Hamiltonian follows.
@@ -64,7 +65,7 @@ def force_response(
     Raises
     ------
     ValueError, TypeError
-        For a system that is not finalized, or without leads that have modes; an energy or a
+        For a system that is not finalized, or without leads; an energy or a
         bias that is not finite, a bias for a lead that is not there, a scalar bias with other
         than two leads; and what `coordinates` raises.
 

@@ -1,9 +1,10 @@
 """The scattering states on an energy shell, in blocks."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import kwant
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -11,7 +12,13 @@ from scipy import sparse
 from kwant_curl.checks import positive_number, real_number
 from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.solvers import direct_solver
-from kwant_curl.system import check_finite_system, check_leads
+from kwant_curl.stack import ranges
+from kwant_curl.system import (
+    check_finite_system,
+    check_leads,
+    orbital_offsets,
+    with_known_leads,
+)
 
 __all__ = ["MAX_MEMORY", "EnergyShell", "OperatingPoint", "energy_shell", "operating_point"]
 
@@ -22,6 +29,13 @@ MAX_MEMORY = 2**29
 
 BLOCK = 64
 """States in a block at most: larger ones are not solved for faster (benchmarks/README.md)."""
+
+
+GAIN = 1e-8
+"""How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
+
+ROUNDING = 1e-13
+"""Below this part of Sigma, i(Sigma - Sigma^+) is rounding: nothing comes in there."""
 
 
 class OperatingPoint(NamedTuple):
@@ -49,7 +63,8 @@ class EnergyShell:
     """The scattering states at one energy: one linear system, factorised once for all leads.
 
     Rows are states as `kwant.wave_function` returns them, normalised to unit incoming current,
-    at the orbitals asked for.
+    at the orbitals asked for.  Of a lead that is known by its self-energy alone they are as many
+    vectors of which D_alpha is the same sum, (1/2 pi) sum_n |psi_n><psi_n|.
 
     Attributes
     ----------
@@ -64,13 +79,14 @@ class EnergyShell:
     def __init__(
         self,
         problem: Any,
+        rhs: Sequence[Any],
         solver: Any,
         orbitals: NDArray[np.int64] | None,
         route: str,
         max_memory: float,
     ) -> None:
         self._factorised = problem.factorized_h
-        self._rhs = [sparse.csc_matrix(rhs) for rhs in problem.rhs]
+        self._rhs = rhs
         self._solver = solver
         self._n_orbitals = problem.num_orb
         self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
@@ -149,7 +165,7 @@ def energy_shell(
     Parameters
     ----------
     syst : kwant.system.FiniteSystem
-        Finalized system with leads that are known by their modes.
+        Finalized system with leads.
     energy : float
         Where on the energy axis.
     params : mapping, optional
@@ -175,8 +191,15 @@ def energy_shell(
         solver = direct_solver()
     elif not hasattr(solver, "solve_transposed"):
         raise TypeError(f"solver is {solver!r}; expected what direct_solver() returns, or None.")
+    syst = with_known_leads(syst)
     problem = solver.wave_function(syst, energy, params=params)
-    shell = EnergyShell(problem, solver, orbitals, route, memory)
+    rhs = [
+        _absorbed(syst, lead, energy, params, incoming.shape[0])
+        if kwant.system.is_selfenergy_lead(syst.leads[lead])
+        else sparse.csc_matrix(incoming)
+        for lead, incoming in enumerate(problem.rhs)
+    ]
+    shell = EnergyShell(problem, rhs, solver, orbitals, route, memory)
     if not sum(shell.n_modes):
         warnings.warn(
             f"No lead has an open mode at energy {energy}: there is no current, and all results "
@@ -185,3 +208,30 @@ def energy_shell(
             stacklevel=3,
         )
     return shell
+
+
+def _absorbed(
+    syst: Any, lead: int, energy: float, params: Mapping[str, Any] | None, size: int
+) -> Any:
+    """Return right-hand sides (size, k) of what comes in through a lead known by its self-energy.
+
+    With Gamma = i(Sigma - Sigma^+) = sum_k |u_k><u_k|, the vectors psi_k = G^r u_k serve as
+    scattering states: D_alpha = (1/2 pi) G^r Gamma G^a = (1/2 pi) sum_k |psi_k><psi_k|.
+    """
+    sigma = np.asarray(syst.leads[lead].selfenergy(energy, params=params), dtype=complex)
+    values, vectors = np.linalg.eigh(1j * (sigma - sigma.conj().T))
+    magnitude = np.abs(sigma).max(initial=0.0)
+    if values.min(initial=0.0) < -GAIN * magnitude:
+        raise ValueError(
+            f"The self-energy of lead {lead} at energy {energy} feeds electrons in instead of "
+            f"absorbing them: i(Sigma - Sigma^+) has the eigenvalue {values.min():.3g}. Expected "
+            "the retarded self-energy, whose anti-Hermitian part is negative."
+        )
+    open_ones = values > ROUNDING * magnitude
+    columns = vectors[:, open_ones] * np.sqrt(values[open_ones])
+    offsets = orbital_offsets(syst)
+    interface = np.asarray(syst.lead_interfaces[lead], dtype=np.int64)
+    rows = ranges(offsets[interface], offsets[interface + 1] - offsets[interface])
+    col = np.arange(columns.shape[1])
+    entries = (columns.ravel(), (np.repeat(rows, len(col)), np.tile(col, len(rows))))
+    return sparse.csc_matrix(entries, shape=(size, len(col)))

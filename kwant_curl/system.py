@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from itertools import chain, pairwise
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "orbital_offsets",
     "site_positions",
     "site_spacing",
+    "with_known_leads",
 ]
 
 
@@ -58,18 +60,44 @@ def _norbs_message(syst: Any) -> str:
 
 
 def check_leads(syst: Any) -> None:
-    """Raise unless `syst` has leads, all of them known by their modes."""
+    """Raise unless `syst` has leads."""
     if not syst.leads:
         raise ValueError(
             "The system has no leads, so no current can flow; attach leads to the Builder "
             "with attach_lead() before finalizing it."
         )
-    for number, lead in enumerate(syst.leads):
-        if kwant.system.is_selfenergy_lead(lead):
-            raise ValueError(
-                f"Lead {number} is known by its self-energy alone; scattering states need its "
-                "modes. Attach the lead as a Builder, or precalculate(what='modes')."
-            )
+
+
+class SelfEnergyOnly:
+    """A lead of which only the self-energy is shown."""
+
+    def __init__(self, lead: Any) -> None:
+        self.parameters = lead.parameters
+        self.selfenergy = lead.selfenergy
+
+
+def with_known_leads(syst: Any) -> Any:
+    """Return the system with leads that offer modes only if they have them.
+
+    A precalculated lead offers modes always, and raises if only its self-energy was calculated.
+    """
+    leads = [SelfEnergyOnly(lead) if not _has_modes(lead) else lead for lead in syst.leads]
+    if all(one is other for one, other in zip(leads, syst.leads, strict=True)):
+        return syst
+    result = copy(syst)
+    result.leads = tuple(leads)
+    return result
+
+
+def _has_modes(lead: Any) -> bool:
+    if kwant.system.is_selfenergy_lead(lead):
+        return False
+    if isinstance(lead, kwant.system.PrecalculatedLead):
+        try:
+            lead.modes()
+        except ValueError:
+            return False
+    return True
 
 
 def check_sites(syst: Any) -> None:

@@ -7,6 +7,7 @@ from itertools import combinations
 import kwant
 import numpy as np
 
+from kwant_curl import Matrices
 from kwant_curl.devices import Atoms
 
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
@@ -285,3 +286,22 @@ def square_wire(length=6, width=4, disorder=0.0, seed=0, norbs=1):
     builder.attach_lead(lead)
     builder.attach_lead(lead.reversed())
     return builder
+
+
+def two_levels(v=0.3, gamma=(0.6, 0.2)):
+    """Two levels between wide-band leads: H = X + (v + Y) sigma_x, one lead on each level.
+
+    Returns the system and the coordinates X, Y.
+    """
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(2))] = 0
+    builder[lattice.neighbors()] = v
+    for i, width in enumerate(gamma):
+
+        def sigma(energy, args=(), params=None, width=width):
+            return np.array([[-0.5j * width]])
+
+        builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(i)], []))
+    coordinates = Matrices([np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]])])
+    return builder.finalized(), coordinates

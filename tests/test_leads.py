@@ -1,0 +1,98 @@
+"""Leads that are known by their self-energy alone."""
+
+import kwant
+import numpy as np
+import pytest
+from systems import MODELS, atoms_of, random_hermitian, square_wire, two_levels
+
+import kwant_curl as kc
+
+ENERGY = 1.7
+
+
+@pytest.mark.parametrize("route", ["modes", "adjoint"])
+@pytest.mark.parametrize("name", MODELS)
+def test_self_energies_give_what_modes_give(name, route):
+    model = MODELS[name]
+    syst = model.syst(model.positions())
+    leads = syst.precalculate(model.energy, what="selfenergy").leads
+    moving = kc.Displacements(atoms_of(syst), scaling=kc.PowerLaw(2))
+    options = {"bias": model.dmu(), "route": route}
+    expected = [
+        routine(syst, moving, model.energy, **options)
+        for routine in (kc.curl_map, kc.force_response)
+    ]
+    for some in (range(len(leads)), [1]):
+        mixed = model.syst(model.positions())
+        mixed.leads = [leads[i] if i in some else lead for i, lead in enumerate(mixed.leads)]
+        for routine, wanted in zip((kc.curl_map, kc.force_response), expected, strict=True):
+            result = routine(mixed, moving, model.energy, **options)
+            for field in ("lead_force", "lead_curl", "friction"):
+                one, other = getattr(result, field), getattr(wanted, field)
+                np.testing.assert_allclose(one, other, rtol=0, atol=1e-9 * np.abs(other).max())
+
+
+def test_flow_and_density():
+    syst = square_wire(length=7, width=5, norbs=2, disorder=0.7).finalized()
+    bare = syst.precalculate(ENERGY, what="selfenergy")
+    one, other = (kc.flow_map(s, ENERGY) for s in (bare, syst))
+    for field in ("lead_dos", "lead_current", "lead_capacity", "lead_correction"):
+        np.testing.assert_allclose(getattr(one, field), getattr(other, field), atol=1e-10)
+    one, other = (kc.NonequilibriumDensity(s, ENERGY) for s in (bare, syst))
+    np.testing.assert_allclose(one.toarray(), other.toarray(), atol=1e-10)
+
+
+def test_density_of_states_of_a_random_self_energy():
+    """D_alpha = G Gamma_alpha G^+ / 2 pi, with dense matrices; interfaces in odd order."""
+    rng = np.random.default_rng(3)
+    builder = square_wire(length=5, width=3, norbs=2, disorder=0.5)
+    sites = list(builder.sites())
+    sigmas, chosen = [], [[sites[4], sites[1]], [sites[9], sites[1], sites[7]]]
+    builder.leads[:] = []
+    for interface in chosen:
+        size = 2 * len(interface)
+        low_rank = rng.normal(size=(size, 2)) + 1j * rng.normal(size=(size, 2))
+        hermitian = random_hermitian(rng, size, density=1.0)
+        sigmas.append(np.asarray(hermitian) - 0.5j * low_rank @ low_rank.conj().T)
+        builder.leads.append(
+            kwant.builder.SelfEnergyLead(
+                lambda energy, args=(), params=None, s=sigmas[-1]: s, interface, []
+            )
+        )
+    syst = builder.finalized()
+    rows = [
+        np.concatenate([2 * syst.id_by_site[site] + np.arange(2) for site in interface])
+        for interface in chosen
+    ]
+    inverse = ENERGY * np.eye(30) - syst.hamiltonian_submatrix()
+    for where, sigma in zip(rows, sigmas, strict=True):
+        inverse[np.ix_(where, where)] -= sigma
+    green = np.linalg.inv(inverse)
+    for lead, (where, sigma) in enumerate(zip(rows, sigmas, strict=True)):
+        gamma = 1j * (sigma - sigma.conj().T)
+        expected = green[:, where] @ gamma @ green[:, where].conj().T / (2 * np.pi)
+        rho = kc.NonequilibriumDensity(syst, ENERGY, bias={lead: 1.0})
+        assert np.count_nonzero(rho.weights) == 2
+        np.testing.assert_allclose(rho.toarray(), expected, atol=1e-12)
+
+
+def test_two_levels():
+    syst, coordinates = two_levels()
+    result = kc.force_response(syst, coordinates, 0.0)
+    np.testing.assert_allclose(np.diag(result.friction), [2.21048532, 1.32629119], atol=1e-8)
+    assert result.curl[0, 1] == pytest.approx(1.32629119, abs=1e-8)
+
+
+def test_closed_self_energy_leads():
+    """A real self-energy binds, but nothing comes in through it."""
+    builder = square_wire()
+    for i, lead in enumerate(builder.leads):
+        size = len(lead.interface)
+        builder.leads[i] = kwant.builder.SelfEnergyLead(
+            lambda energy, args=(), params=None, size=size: 0.2 * np.eye(size), lead.interface, []
+        )
+    with pytest.warns(RuntimeWarning, match="No lead has an open mode"):
+        result = kc.curl_map(
+            builder.finalized(), kc.Displacements([8], scaling=kc.PowerLaw(2)), ENERGY
+        )
+    assert not result.friction.any()
