@@ -12,6 +12,7 @@ from kwant_curl.fields import FlowMap, GridField
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
+from kwant_curl.parallel import SweepError, sweep
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.plotting import plot
 from kwant_curl.response import force_response
@@ -33,10 +34,12 @@ __all__ = [
     "PowerLaw",
     "Probe",
     "PumpingRates",
+    "SweepError",
     "born_cross_section",
     "curl_map",
     "direct_solver",
     "flow_map",
     "force_response",
     "plot",
+    "sweep",
 ]

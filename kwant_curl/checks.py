@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["positive_array", "positive_number", "real_number"]
+__all__ = ["nonnegative_number", "positive_array", "positive_number", "real_number"]
 
 
 def real_number(name: str, value: Any, expected: str = "a real number") -> float:
@@ -23,6 +23,14 @@ def positive_number(name: str, value: Any) -> float:
     number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"{name} is {value!r}; expected a positive number.")
+    return number
+
+
+def nonnegative_number(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise if it is not one number that is zero or positive."""
+    number = real_number(name, value)
+    if number < 0:
+        raise ValueError(f"{name} is {value!r}; expected a number that is not negative.")
     return number
 
 

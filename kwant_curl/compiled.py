@@ -8,16 +8,19 @@ LLVM would not see that only the real part is wanted.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-__all__ = ["add_grams", "expectations"]
+__all__ = ["add_grams", "expectations", "one_thread"]
 
 WORTHWHILE = 2**16
 """Elements of operators times states below which a second thread costs more than it brings."""
@@ -37,11 +40,31 @@ def compiled(function: CompiledLoop) -> CompiledLoop:
         return njit(**options)(function)
 
 
+ALONE = ContextVar("ALONE", default=True)
+"""Whether no other processes share the cores, as far as we know: false in `one_thread`."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give one thread, or OMP_NUM_THREADS, to each numerical library and to the loops here."""
+    token = ALONE.set(False)
+    try:
+        with threadpool_limits(available_threads()):
+            yield
+    finally:
+        ALONE.reset(token)
+
+
 def available_threads() -> int:
-    """Return OMP_NUM_THREADS if it is set, as for the other numerical libraries, else the cores."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted) > 0:
+    """Return OMP_NUM_THREADS if it is set, as for the other numerical libraries, else the cores.
+
+    Without it, one where others share the cores.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
+    if not ALONE.get():
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.stack import OperatorStack, ranges
+from kwant_curl.stack import OperatorStack
 
 __all__ = ["CentreBlocks", "Derivatives"]
 
@@ -50,36 +50,42 @@ class Derivatives(OperatorStack):
     positions: NDArray[np.float64] | None = None
     sites: IntArray | None = None
 
-    def stars(self) -> list[IntArray]:
-        """Return the centres that are cheaper by their rows than by all orbitals they touch.
+    def are_stars(self) -> bool:
+        """Return whether the centres are cheaper by their rows than by all orbitals they touch.
 
-        Such are the sites whose hoppings follow them: one row per orbital and direction instead
-        of the orbitals of all neighbours.  Centres with as many rows together.
+        Such are sites whose hoppings follow them: one row per orbital and direction instead of
+        the orbitals of all neighbours.
         """
         n_rows = np.diff(self.start)
-        length = np.zeros(len(n_rows), np.int64)
-        group = np.repeat(np.arange(len(n_rows)), n_rows)
-        np.maximum.at(length, group, np.diff(self.indptr))
-        is_star = self.dim * n_rows <= length
-        parts = [groups[is_star[groups]] for groups in self.groups_by_rows()]
-        return [part for part in parts if part.size]
+        cost = np.sum(((1 + self.dim) * n_rows) ** 2)
+        centre = np.repeat(np.arange(len(n_rows)), n_rows)
+        longest = np.zeros_like(n_rows)
+        np.maximum.at(longest, centre, np.diff(self.indptr))
+        if cost <= np.sum(np.maximum(n_rows, longest) ** 2):  # no centre touches fewer
+            return True
+        return bool(cost <= np.sum(self._touched()[1] ** 2))
 
-    def centre_blocks(self, centres: IntArray) -> list[CentreBlocks]:
-        """Return dense operators of some centres, those of as many orbitals together."""
-        n_rows = np.diff(self.start)[centres]
-        rows = ranges(self.start[centres], n_rows)
-        count = np.diff(self.indptr)[rows]
-        elements = ranges(self.indptr[rows], count)
-        centre = np.repeat(np.repeat(np.arange(len(centres)), n_rows), count)
-        row = centre * self.n_orbitals + np.repeat(self.hubs[rows], count)
-        col = centre * self.n_orbitals + self.cols[elements]
-        touched = np.unique(np.concatenate([row, col]))
-        centre_of, orbital_of = np.divmod(touched, self.n_orbitals)
-        start = np.searchsorted(centre_of, np.arange(len(centres) + 1))
-        size = np.diff(start)
+    def _touched(self) -> tuple[IntArray, IntArray]:
+        """Return what each centre touches, sorted keys, and how many orbitals that are."""
+        n_centres = len(self.start) - 1
+        group = np.repeat(np.arange(n_centres), np.diff(self.start))
+        rows = group * self.n_orbitals + self.hubs
+        cols = np.repeat(group, np.diff(self.indptr)) * self.n_orbitals + self.cols
+        keys = np.unique(np.concatenate([rows, cols]))
+        return keys, np.bincount(keys // self.n_orbitals, minlength=n_centres)
+
+    def centre_blocks(self) -> list[CentreBlocks]:
+        """Return dense operators per centre, centres of as many orbitals together."""
+        n_centres = len(self.start) - 1
+        count = np.diff(self.indptr)
+        centre = np.repeat(np.repeat(np.arange(n_centres), np.diff(self.start)), count)
+        row = centre * self.n_orbitals + np.repeat(self.hubs, count)
+        col = centre * self.n_orbitals + self.cols
+        touched, size = self._touched()
+        orbital_of = touched % self.n_orbitals
+        start = np.concatenate([[0], np.cumsum(size)])
         here = [np.searchsorted(touched, key) - start[centre] for key in (row, col)]
         is_diagonal = np.array_equal(row, col)
-        values = self.values[:, elements]
 
         blocks = []
         for n_local in np.unique(size):
@@ -90,8 +96,8 @@ class Derivatives(OperatorStack):
             local = [index[some] for index in (here[:1] if is_diagonal else here)]
             half = np.zeros((self.dim, *shape), complex)
             place: tuple[Any, ...] = (slice(None), which, *local)
-            half[place] = values[:, some]
+            half[place] = self.values[:, some]
             whole = half + (half.conj() if is_diagonal else half.conj().swapaxes(2, 3))
             orbitals = orbital_of[start[alike][:, None] + np.arange(n_local)]
-            blocks.append(CentreBlocks(centres[alike], orbitals, np.moveaxis(whole, 0, 1)))
+            blocks.append(CentreBlocks(alike, orbitals, np.moveaxis(whole, 0, 1)))
         return blocks

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.checks import positive_number
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.results import LinearResponse
+from kwant_curl.results import Response
 from kwant_curl.smoothing import smoothed_curl, smoothed_vectors
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class GridField:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FlowMap(LinearResponse):
+class FlowMap(Response):
     """Local density of states, particle current and momentum current per site.
 
     Made by `flow_map`.  hbar = 1.  With energies in E, lengths in L, dim dimensions: densities
@@ -83,8 +83,13 @@ class FlowMap(LinearResponse):
     lead_capacity, lead_correction : array of float, shape (n_leads, n_sites, dim)
         Tr[D J_alpha] and -Tr[D_alpha J], per level: traces over the orbitals of a site of the
         matrices that D and j are there, alpha the lead's share and no index the sum over leads.
+    lead_density : array of float, shape (n_leads, n_sites)
+        Nonequilibrium density of each lead per level: in linear response `lead_dos` per unit
+        shift, which it is then.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
+    temperature, linear, error, partial
+        See `Response`.
     """
 
     positions: FloatArray
@@ -94,6 +99,7 @@ class FlowMap(LinearResponse):
     lead_current: FloatArray
     lead_capacity: FloatArray
     lead_correction: FloatArray
+    lead_density: FloatArray
     momentum: FloatArray | None
 
     def __repr__(self) -> str:
@@ -106,7 +112,7 @@ class FlowMap(LinearResponse):
 
     def __post_init__(self) -> None:
         freeze(self, "positions", "cell_volumes", "bias", "lead_dos", "lead_current")
-        freeze(self, "lead_capacity", "lead_correction")
+        freeze(self, "lead_capacity", "lead_correction", "lead_density")
         if self.momentum is not None:
             freeze(self, "momentum")
 
@@ -118,7 +124,7 @@ class FlowMap(LinearResponse):
     @property
     def density(self) -> FloatArray:
         """Nonequilibrium particle density of all levels, (n_sites,): g n(r)."""
-        return self.superposed(self.degeneracy * self.lead_dos)
+        return self.superposed(self.degeneracy * self.lead_density)
 
     @property
     def current(self) -> FloatArray:

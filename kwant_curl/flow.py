@@ -1,12 +1,14 @@
 """The gas-flow picture: where a flow can exert a nonconservative force at all."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl import kernels
+from kwant_curl.averages import RTOL, Shares, averaged
 from kwant_curl.checks import positive_number
 from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.fields import FlowMap
@@ -25,9 +27,14 @@ def flow_map(
     bias: float | Mapping[int, float] = 1.0,
     degeneracy: float = 1,
     cell_volume: ArrayLike | None = None,
+    temperature: float = 0.0,
+    linear: bool = True,
+    rtol: float = RTOL,
     params: Mapping[str, Any] | None = None,
     max_memory: float = MAX_MEMORY,
     solver: Any = None,
+    executor: Any = None,
+    progress: bool = False,
 ) -> FlowMap:
     """Return the local density of states, the particle current and the momentum current per site.
 
@@ -53,14 +60,27 @@ def flow_map(
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
         the lattice, divided among the sites of its unit cell.  Of sites that share a position
         (two spins as two lattices, say) each has the whole volume.
+    temperature : float, default 0.0
+        kT, an energy.
+    linear : bool, default True
+        Linear response to the bias (averaged thermally), or, if False, the whole bias window:
+        each lead's Fermi function minus that at mu, integrated over energy.
+    rtol : float, default 1e-6
+        Error to be reached by the adaptive integration over energy, where there is one, relative
+        to the largest element of each quantity; see the result's `error`.
     params : mapping, optional
         Parameters of the system's value functions.
     max_memory : float, default 512 MiB
-        Bytes that the states in work may take, beside the factorisation and the result: they
-        come in blocks.
+        Bytes for the states that are being solved for, in blocks of one to 64, beside the
+        factorisation and the result.
     solver : optional
         What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
         parameters.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for the energies of an integral;
+        the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
+    progress : bool, default False
+        Show a progress bar: energies evaluated.
 
     Returns
     -------
@@ -75,32 +95,53 @@ def flow_map(
     Warns
     -----
     RuntimeWarning
-        If no lead has an open mode at this energy; all results are then zero.
+        If no lead has an open mode at this energy, so that all results are zero, or at some
+        energies of the window; if the integral does not reach `rtol`.
 
     Notes
     -----
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 11.  That D j is the whole
     capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    point = operating_point(syst, energy, bias, degeneracy)
+    point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
     check_sites(syst)
     volumes = cell_volumes(syst, cell_volume)
     p = None if momentum is None else site_momenta(syst, momentum, params)
     sites = np.arange(len(volumes))
     currents = site_currents(syst, 1 / volumes, sites, params)
-    shell = energy_shell(syst, point.energy, params=params, max_memory=max_memory, solver=solver)
-    dos, current, capacity, correction = _onsite_traces(currents, shell)
+    shares = partial(_shares, syst=syst, currents=currents, params=params, max_memory=max_memory)
+    average = averaged(
+        shares,
+        syst,
+        point,
+        params=params,
+        rtol=rtol,
+        executor=executor,
+        progress=progress,
+        solver=solver,
+    )
+    density, current, capacity, correction = average.by_lead
     return FlowMap(
         positions=site_positions(syst),
         cell_volumes=volumes,
         spacing=site_spacing(syst),
         **point._asdict(),
-        lead_dos=dos / volumes,
+        lead_dos=average.total[0] / volumes,
         lead_current=current,
         lead_capacity=capacity / volumes[:, None],
         lead_correction=correction / volumes[:, None],
+        lead_density=density / volumes,
         momentum=p,
+        error=average.error,
+        partial=average.partial,
     )
+
+
+def _shares(energy: float, *, syst: Any, currents: OperatorStack, **options: Any) -> Shares:
+    """Return the traces on the sites at one energy."""
+    shell = energy_shell(syst, energy, **options)
+    traces = _onsite_traces(currents, shell)
+    return Shares(traces, traces[:1], sum(shell.n_modes))
 
 
 def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, Any, Any, Any]:
@@ -112,14 +153,13 @@ def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, An
     n_leads, n_sites, dim = len(shell.n_modes), len(currents.start) - 1, currents.dim
     dos = np.zeros((n_leads, n_sites))
     current, capacity, correction = (np.zeros((n_leads, n_sites, dim)) for _ in range(3))
-    sums = kernels.StarDensities(currents, currents.groups_by_rows(), n_leads)
-    for lead, states in shell.blocks():
-        sums.add(lead, states)
-    for sites, densities in sums.of_parts():
+    parts = currents.groups_by_rows()
+    for sites, densities in kernels.star_densities(currents, parts, shell):
         n_orbitals = densities.shape[-1] // (1 + dim)
-        parts = densities.reshape(n_leads, len(sites), 1 + dim, n_orbitals, 1 + dim, n_orbitals)
-        density = parts[:, :, 0, :, 0]
-        half = parts[:, :, 1:, :, 0]  # <row a of B_k| D_alpha |b>
+        shape = (n_leads, len(sites), 1 + dim, n_orbitals, 1 + dim, n_orbitals)
+        blocks = densities.reshape(shape)
+        density = blocks[:, :, 0, :, 0]
+        half = blocks[:, :, 1:, :, 0]  # <row a of B_k| D_alpha |b>
         total, total_half = density.sum(axis=0), half.sum(axis=0)
         dos[:, sites] = np.einsum("lnaa->ln", density).real
         current[:, sites] = 2 * np.einsum("lnkaa->lnk", half).real

@@ -5,6 +5,7 @@ operator of a lead is D = (1/2 pi) sum_n |psi_n><psi_n|.  hbar = 1.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ __all__ = [
     "local_responses_by_modes",
     "matrix_elements",
     "rotation_vector",
+    "star_densities",
     "star_responses",
     "weighted_trace",
 ]
@@ -187,14 +189,42 @@ class StarDensities:
             compiled.add_grams(self._operators, part, states, total[lead])
 
     def of_parts(self) -> Iterator[tuple[IntArray, ComplexArray]]:
-        """Yield each part (n,) and its D_alpha (n_leads, n, size, size).
+        """Yield some groups (n,) of a part and their D_alpha (n_leads, n, size, size), until done.
 
         size = (1 + dim) n_rows: the hubs of a group first, then its rows in each direction.
         """
         for part, total in zip(self._parts, self._sums, strict=True):
-            lower: ComplexArray = np.tril(total)
-            above = np.tril(total, -1).conj().swapaxes(-1, -2)
-            yield part, (lower + above) / (2 * np.pi)
+            n_leads, n, size, _ = total.shape
+            for some in chunks(n, n_leads * size**2):
+                lower: ComplexArray = np.tril(total[:, some])
+                above = np.tril(total[:, some], -1).conj().swapaxes(-1, -2)
+                yield part[some], (lower + above) / (2 * np.pi)
+
+
+def star_densities(
+    operators: OperatorStack, parts: Sequence[IntArray], shell: Any
+) -> Iterator[tuple[IntArray, ComplexArray]]:
+    """Yield what `StarDensities.of_parts` does, for the states of an energy shell.
+
+    The states come block by block and are forgotten.  Only where the sums take more memory than
+    allowed and the states less than the sums, the states are kept and some groups taken at a time.
+    """
+    n_leads = len(shell.n_modes)
+    sizes = [(1 + operators.dim) * int(np.diff(operators.start)[part[0]]) for part in parts]
+    memory = 16 * n_leads * sum(len(p) * size**2 for p, size in zip(parts, sizes, strict=True))
+    if memory <= max(shell.max_memory, 16 * sum(shell.n_modes) * operators.n_orbitals):
+        sums = StarDensities(operators, parts, n_leads)
+        for lead, states in shell.blocks():
+            sums.add(lead, states)
+        yield from sums.of_parts()
+        return
+    kept = shell.states_by_lead()
+    for part, size in zip(parts, sizes, strict=True):
+        for some in chunks(len(part), n_leads * size**2):
+            sums = StarDensities(operators, [part[some]], n_leads)
+            for lead, states in enumerate(kept):
+                sums.add(lead, states)
+            yield from sums.of_parts()
 
 
 def star_responses(densities: ComplexArray, dim: int) -> tuple[FloatArray, FloatArray, FloatArray]:

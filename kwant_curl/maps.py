@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl import kernels
+from kwant_curl.averages import RTOL, Shares, averaged
 from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
@@ -23,14 +25,19 @@ def curl_map(
     *,
     bias: float | Mapping[int, float] = 1.0,
     degeneracy: float = 1,
+    temperature: float = 0.0,
+    linear: bool = True,
+    rtol: float = RTOL,
     params: Mapping[str, Any] | None = None,
     route: str = "auto",
     max_memory: float = MAX_MEMORY,
     solver: Any = None,
+    executor: Any = None,
+    progress: bool = False,
 ) -> CurlMap:
     """Return the force of the current, its curl and the friction on each atom by itself.
 
-    In linear response at zero temperature.  The curl of the force on one atom is what the
+    The curl of the force on one atom is what the
     current does, per area, when it pushes that atom around a small closed path:
     kappa_xy = dF_y/dx - dF_x/dy = 4 pi g sum_alpha dmu_alpha Im Tr[F_x D F_y D_alpha].
 
@@ -49,17 +56,31 @@ def curl_map(
         stay at mu.
     degeneracy : float, default 1
         Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
+    temperature : float, default 0.0
+        kT, an energy.
+    linear : bool, default True
+        Linear response to the bias (averaged thermally), or, if False, the whole bias window:
+        each lead's Fermi function minus that at mu, integrated over energy.
+    rtol : float, default 1e-6
+        Error to be reached by the adaptive integration over energy, where there is one, relative
+        to the largest element of each quantity; see the result's `error`.
     params : mapping, optional
         Parameters of the system's value functions.
     route : {"auto", "modes", "adjoint"}, default "auto"
         Solve the linear system for every scattering state, or, transposed, for every orbital
-        that the coordinates touch; "auto" takes what there is less of.
+        that the coordinates touch, with all states kept there; "auto" takes what there is less
+        of (counting all orbitals where more than half are touched).
     max_memory : float, default 512 MiB
-        Bytes that the states in work may take, beside the factorisation and the result: they
-        come in blocks.
+        Bytes for the states that are being solved for, in blocks of one to 64, beside the
+        factorisation and the result.
     solver : optional
         What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
         parameters.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for the energies of an integral;
+        the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
+    progress : bool, default False
+        Show a progress bar: energies evaluated.
 
     Returns
     -------
@@ -76,14 +97,15 @@ def curl_map(
     Warns
     -----
     RuntimeWarning
-        If no lead has an open mode at this energy; all results are then zero.
+        If no lead has an open mode at this energy, so that all results are zero, or at some
+        energies of the window; if the integral does not reach `rtol`.
 
     Notes
     -----
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    point = operating_point(syst, energy, bias, degeneracy)
+    point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
     check_coordinates(coordinates)
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
@@ -99,25 +121,44 @@ def curl_map(
             "along a line, use force_response with pairs of modes."
         )
     touched = forces.orbitals
-    shell = energy_shell(
-        syst,
-        point.energy,
+    whole = 2 * len(touched) > forces.n_orbitals
+    shares = partial(
+        _shares,
+        syst=syst,
+        forces=forces if whole else forces.on_orbitals(touched),
         params=params,
-        orbitals=None if 2 * len(touched) > forces.n_orbitals else touched,
+        orbitals=None if whole else touched,
         route=route,
         max_memory=max_memory,
+    )
+    average = averaged(
+        shares,
+        syst,
+        point,
+        params=params,
+        rtol=rtol,
+        executor=executor,
+        progress=progress,
         solver=solver,
     )
-    local = forces if shell.orbitals is None else forces.on_orbitals(touched)
-    force, curl, friction = local_responses(local, shell)
+    force, curl = average.by_lead
     return CurlMap(
         positions=forces.positions,
         sites=forces.sites,
         **point._asdict(),
         lead_force=point.degeneracy * force,
-        lead_curl=point.degeneracy * kernels.rotation_vector(curl),
-        friction=point.degeneracy * friction,
+        lead_curl=point.degeneracy * curl,
+        friction=point.degeneracy * average.total[0],
+        error=average.error,
+        partial=average.partial,
     )
+
+
+def _shares(energy: float, *, syst: Any, forces: Derivatives, **options: Any) -> Shares:
+    """Return force, curl and friction of each centre at one energy."""
+    shell = energy_shell(syst, energy, **options)
+    force, curl, friction = local_responses(forces, shell)
+    return Shares((force, kernels.rotation_vector(curl)), (friction,), sum(shell.n_modes))
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:
@@ -135,36 +176,34 @@ def local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, 
 def _by_centres(
     forces: Derivatives, shell: EnergyShell
 ) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
-    """Yield some centres and their responses until all are done.
+    """Yield some centres and their responses until all are done."""
+    if not forces.are_stars():
+        yield from _by_blocks(forces.centre_blocks(), shell)
+        return
+    for some, density in kernels.star_densities(forces, forces.groups_by_rows(), shell):
+        yield some, kernels.star_responses(density, forces.dim)
 
-    D_alpha is added up where each centre needs it as the states come, block by block, and the
-    states are forgotten.  Only where centres touch so many orbitals that this takes more memory
-    than allowed, the states are kept and the centres taken a few at a time.
+
+def _by_blocks(
+    blocks: list[CentreBlocks], shell: EnergyShell
+) -> Iterator[tuple[Any, tuple[Any, Any, Any]]]:
+    """Yield the same for centres that are no stars.
+
+    D_alpha is added up on all orbitals of each centre as the states come, and the states are
+    forgotten.  Only where that takes more memory than allowed, the states are kept and the
+    centres taken a few at a time.
     """
-    stars = forces.stars()
-    others = np.ones(len(forces.start) - 1, bool)
-    for some in stars:
-        others[some] = False
-    blocks = forces.centre_blocks(np.flatnonzero(others))
     n_leads = len(shell.n_modes)
     sizes = [(n_leads, *block.orbitals.shape, block.orbitals.shape[1]) for block in blocks]
-    fits = 16 * sum(math.prod(size) for size in sizes) <= shell.max_memory
-    densities = [np.zeros(size, complex) for size in sizes if fits]
-    sums = kernels.StarDensities(forces, stars, n_leads)
-
-    kept = None if fits else shell.states()
-    by_lead = shell.blocks() if kept is None else enumerate(shell.split(kept))
-    for lead, states in by_lead:
-        sums.add(lead, states)
-        for block, density in zip(blocks, densities, strict=fits):
+    if 16 * sum(math.prod(size) for size in sizes) > shell.max_memory:
+        yield from _by_modes(blocks, shell.states(), shell.n_modes)
+        return
+    densities = [np.zeros(size, complex) for size in sizes]
+    for lead, states in shell.blocks():
+        for block, density in zip(blocks, densities, strict=True):
             kernels.add_local_densities(states, block.orbitals, density[lead])
-
-    for some, density in sums.of_parts():
-        yield some, kernels.star_responses(density, forces.dim)
-    for block, density in zip(blocks, densities, strict=fits):
+    for block, density in zip(blocks, densities, strict=True):
         yield block.centres, kernels.local_responses(block.matrices, density)
-    if kept is not None:
-        yield from _by_modes(blocks, kept, shell.n_modes)
 
 
 def _by_modes(

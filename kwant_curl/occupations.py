@@ -1,4 +1,4 @@
-"""How the leads are filled: the bias as shifts of their chemical potentials."""
+"""How the leads are filled: bias, temperature, Fermi functions."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from kwant_curl.checks import real_number
 
-__all__ = ["chemical_potential_shifts"]
+__all__ = ["chemical_potential_shifts", "fermi", "thermal_weight", "window"]
 
 
 def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
@@ -53,3 +54,30 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
             )
         shifts[int(lead)] = real_number(f"bias[{lead}]", shift)
     return shifts
+
+
+REACH = 40.0
+"""Where the Fermi function has ended, in units of kT: exp(-40) = 4e-18."""
+
+
+def fermi(energy: float, mu: NDArray[np.float64] | float, temperature: float) -> Any:
+    """Return the Fermi function f(energy) of leads at chemical potentials mu and this kT.
+
+    At zero temperature a step, one half at mu itself.
+    """
+    x = np.asarray(energy - np.asarray(mu, dtype=float))
+    if temperature == 0:
+        return np.heaviside(-x, 0.5)
+    return expit(-x / temperature)
+
+
+def thermal_weight(energy: float, mu: float, temperature: float) -> float:
+    """Return -df/dE, whose integral over energy is one, at a temperature above zero."""
+    x = (energy - mu) / temperature
+    return float(expit(x) * expit(-x) / temperature)
+
+
+def window(levels: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return where Fermi functions at these levels end or jump, sorted: limits and break points."""
+    tail = REACH * temperature
+    return np.unique([levels.min() - tail, *levels, levels.max() + tail])

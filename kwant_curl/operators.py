@@ -16,7 +16,7 @@ from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_mome
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
 from kwant_curl.stack import OperatorStack
-from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point
+from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point, warn_if_closed
 from kwant_curl.system import check_finite_system, check_sites, number_of_orbitals
 
 __all__ = [
@@ -192,7 +192,13 @@ class StackedOperator(ABC):
     ) -> NDArray[np.float64]:
         """Return the sum of weights[n] <states[n]|A|states[n]> over a stack of states."""
         stack, _ = as_states("states", states, number_of_orbitals(self.syst))
-        values = kernels.weighted_trace(self._operators(params), stack, np.asarray(weights, float))
+        numbers = np.asarray(weights)
+        if numbers.shape != (len(stack),) or numbers.dtype.kind not in "fiu":
+            raise ValueError(
+                f"weights has shape {numbers.shape} and type {numbers.dtype}; expected "
+                f"{len(stack)} real numbers, one per state."
+            )
+        values = kernels.weighted_trace(self._operators(params), stack, numbers.astype(float))
         return self._shaped(values, 0)
 
     def _operators(self, params: Mapping[str, Any] | None) -> OperatorStack:
@@ -326,7 +332,8 @@ class NonequilibriumDensity:
     params : mapping, optional
         Parameters of the system's value functions.
     max_memory : float, default 512 MiB
-        Bytes that the states in work may take, beside the factorisation and `states`.
+        Bytes for the states that are being solved for, in blocks of one to 64, beside the
+        factorisation and `states`.
     solver : optional
         What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
         parameters.
@@ -344,6 +351,11 @@ class NonequilibriumDensity:
         For a system that is not finalized, without leads, an energy or bias that is not
         finite, a bias for a lead that is not there, a scalar bias with other than two leads, or
         a degeneracy that is not positive.
+
+    Warns
+    -----
+    RuntimeWarning
+        If no lead has an open mode at this energy; Delta rho is then zero.
 
     Notes
     -----
@@ -367,6 +379,7 @@ class NonequilibriumDensity:
         self.bias = read_only(point.bias)
         self.params = None if params is None else dict(params)
         shell = energy_shell(syst, self.energy, params=params, max_memory=max_memory, solver=solver)
+        warn_if_closed(sum(shell.n_modes), self.energy, stacklevel=3)
         self.states = shell.states()
         self.states.flags.writeable = False
         weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)

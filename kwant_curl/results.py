@@ -1,7 +1,7 @@
 """What the routines return: frozen, with read-only arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,30 +15,61 @@ from kwant_curl.phonons import PumpingRates, pair_responses, plane_responses, pu
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CurlMap", "ForceResponse", "LinearResponse"]
+__all__ = ["CurlMap", "ForceResponse", "Response"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearResponse:
-    """What results in linear response share: where the device is operated, and superposition."""
+class Response:
+    """What results share: where the device is operated, and how the leads' shares add up.
+
+    Attributes
+    ----------
+    temperature : float
+        kT, an energy.
+    linear : bool
+        Whether the response is linear in the bias.  What is given by lead is then per unit shift
+        of each lead's chemical potential; otherwise it is each lead's share at this bias.
+    error : float
+        Estimated error of the integration over energy, relative to the largest element of each
+        quantity (of the integral of its modulus); zero where nothing was integrated.
+    partial : bool
+        Whether the window holds energies at which no lead has an open mode.
+    """
 
     energy: float
     bias: FloatArray
     degeneracy: float
+    _: KW_ONLY
+    temperature: float = 0.0
+    linear: bool = True
+    error: float = 0.0
+    partial: bool = False
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
-        """Return the result at another bias; exact in linear response, without a new solve."""
+        """Return the result at another bias, without a new solve; exact in linear response.
+
+        Raises
+        ------
+        ValueError
+            For the result of a whole bias window (``linear=False``), which can't be scaled.
+        """
+        if not self.linear:
+            raise ValueError(
+                "This result is that of a whole bias window (linear=False), which another bias "
+                "changes; call the routine again with the other bias."
+            )
         return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
 
     def superposed(self, by_lead: FloatArray) -> FloatArray:
-        """Return the sum of dmu_alpha times what is given per unit shift of each lead."""
-        return read_only(np.tensordot(self.bias, by_lead, axes=1))
+        """Return the sum of all leads' shares, of what is given by lead."""
+        weights = self.bias if self.linear else np.ones(len(self.bias))
+        return read_only(np.tensordot(weights, by_lead, axes=1))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurlMap(LinearResponse):
+class CurlMap(Response):
     """Nonequilibrium force, its curl and the electronic friction, centre by centre.
 
     Made by `curl_map`.  hbar = 1: with energies in E and lengths in L, forces are in E/L, curls
@@ -63,6 +94,8 @@ class CurlMap(LinearResponse):
     friction : array of float, shape (n, dim, dim)
         Equilibrium electronic friction eta_ij, positive semidefinite: a force
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
+    temperature, linear, error, partial
+        See `Response`.
     """
 
     positions: FloatArray
@@ -89,7 +122,7 @@ class CurlMap(LinearResponse):
 
     @property
     def force(self) -> FloatArray:
-        """Nonequilibrium force Delta F, shape (n, dim): the sum of dmu_alpha lead_force."""
+        """Nonequilibrium force Delta F, shape (n, dim): the sum of all leads' shares."""
         return self.superposed(self.lead_force)
 
     @property
@@ -184,7 +217,7 @@ class CurlMap(LinearResponse):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ForceResponse(LinearResponse):
+class ForceResponse(Response):
     """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
 
     Made by `force_response`.  Coordinates I, J are in the order of the specification.  hbar = 1:
@@ -206,6 +239,8 @@ class ForceResponse(LinearResponse):
     friction : array of float, shape (n_c, n_c)
         Equilibrium electronic friction eta_IJ, symmetric, positive semidefinite.  It doesn't
         depend on the bias.
+    temperature, linear, error, partial
+        See `Response`.
     """
 
     lead_force: FloatArray
@@ -224,7 +259,7 @@ class ForceResponse(LinearResponse):
 
     @property
     def force(self) -> FloatArray:
-        """Nonequilibrium force Delta F_I, shape (n_c,): the sum of dmu_alpha lead_force."""
+        """Nonequilibrium force Delta F_I, shape (n_c,): the sum of all leads' shares."""
         return self.superposed(self.lead_force)
 
     @property

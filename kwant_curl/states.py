@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kwant_curl.checks import positive_number, real_number
+from kwant_curl.checks import nonnegative_number, positive_number, real_number
 from kwant_curl.occupations import chemical_potential_shifts
 from kwant_curl.solvers import direct_solver
 from kwant_curl.stack import ranges
@@ -20,7 +20,14 @@ from kwant_curl.system import (
     with_known_leads,
 )
 
-__all__ = ["MAX_MEMORY", "EnergyShell", "OperatingPoint", "energy_shell", "operating_point"]
+__all__ = [
+    "MAX_MEMORY",
+    "EnergyShell",
+    "OperatingPoint",
+    "energy_shell",
+    "operating_point",
+    "warn_if_closed",
+]
 
 ComplexArray = NDArray[np.complex128]
 
@@ -39,15 +46,25 @@ ROUNDING = 1e-13
 
 
 class OperatingPoint(NamedTuple):
-    """Where a device is operated: Fermi level, shifts of the leads (n_leads,), degeneracy."""
+    """Where a device is operated: Fermi level, shifts of the leads (n_leads,), degeneracy, kT.
+
+    linear: whether the response is linear in the shifts, or that of the whole bias window.
+    """
 
     energy: float
     bias: NDArray[np.float64]
     degeneracy: float
+    temperature: float = 0.0
+    linear: bool = True
 
 
 def operating_point(
-    syst: Any, energy: Any, bias: float | Mapping[int, float], degeneracy: Any
+    syst: Any,
+    energy: Any,
+    bias: float | Mapping[int, float],
+    degeneracy: Any,
+    temperature: Any = 0.0,
+    linear: Any = True,
 ) -> OperatingPoint:
     """Check what a routine is given, from the system to the degeneracy."""
     check_finite_system(syst)
@@ -56,7 +73,26 @@ def operating_point(
         real_number("energy", energy),
         chemical_potential_shifts(bias, len(syst.leads)),
         positive_number("degeneracy", degeneracy),
+        nonnegative_number("temperature", temperature),
+        _true_or_false("linear", linear),
     )
+
+
+def _true_or_false(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; expected True or False.")
+    return bool(value)
+
+
+def warn_if_closed(n_modes: int, energy: float, *, stacklevel: int) -> None:
+    """Warn where no lead has an open mode."""
+    if not n_modes:
+        warnings.warn(
+            f"No lead has an open mode at energy {energy}: there is no current, and all results "
+            "are zero.",
+            RuntimeWarning,
+            stacklevel=stacklevel,
+        )
 
 
 class EnergyShell:
@@ -72,6 +108,8 @@ class EnergyShell:
         The open modes, so the states, of each lead.
     orbitals : array of int or None
         The orbitals asked for; None for all.
+    max_memory : float
+        Bytes for a block of states.
     adjoint : bool
         Whether the linear system is solved for these orbitals instead of for the states.
     """
@@ -93,7 +131,9 @@ class EnergyShell:
         self.orbitals = orbitals
         self.max_memory = max_memory
         n_wanted = problem.num_orb if orbitals is None else len(orbitals)
-        self.adjoint = {"modes": False, "adjoint": True}.get(route, n_wanted < sum(self.n_modes))
+        n_states = sum(self.n_modes)
+        cheaper = n_wanted < n_states and 16 * n_wanted * n_states <= max_memory
+        self.adjoint = {"modes": False, "adjoint": True}.get(route, cheaper)
         # The solution itself, and what is made of it.
         per_column = 2 * 16 * self._rhs[0].shape[0]
         self._block = int(min(BLOCK, max(1, max_memory // per_column)))
@@ -173,41 +213,42 @@ def energy_shell(
     orbitals : array of int, optional
         The states are wanted at these orbitals only, sorted.
     route : {"auto", "modes", "adjoint"}
-        Solve for each state, or for each orbital; "auto": for what there is less of.
+        Solve for each state, or for each orbital; "auto": for what there is less of, and for
+        the states where those at the orbitals would take more than max_memory.
     max_memory : float
-        Bytes that the states in work may take.
+        Bytes for the states that are being solved for.
     solver : optional
         From `direct_solver`; default: a new one.
 
-    Warns
-    -----
-    RuntimeWarning
-        If no lead has an open mode at this energy.
+    Returns
+    -------
+    EnergyShell
+
+    Raises
+    ------
+    ValueError, TypeError
+        For another route, a limit that is not positive, a solver that is none of ours, and a
+        self-energy that feeds electrons in.
     """
     if route not in ("auto", "modes", "adjoint"):
         raise ValueError(f'route is {route!r}; expected "auto", "modes" or "adjoint".')
-    memory = positive_number("max_memory", max_memory)
+    memory = np.inf if max_memory == np.inf else positive_number("max_memory", max_memory)
     if solver is None:
         solver = direct_solver()
-    elif not hasattr(solver, "solve_transposed"):
-        raise TypeError(f"solver is {solver!r}; expected what direct_solver() returns, or None.")
+    elif isinstance(solver, type) or not hasattr(solver, "solve_transposed"):
+        raise TypeError(
+            f"solver is of type {type(solver).__name__}; expected what direct_solver() returns "
+            "(with its parentheses), or None."
+        )
     syst = with_known_leads(syst)
-    problem = solver.wave_function(syst, energy, params=params)
+    problem = solver.problem(syst, energy, params)
     rhs = [
         _absorbed(syst, lead, energy, params, incoming.shape[0])
         if kwant.system.is_selfenergy_lead(syst.leads[lead])
         else sparse.csc_matrix(incoming)
         for lead, incoming in enumerate(problem.rhs)
     ]
-    shell = EnergyShell(problem, rhs, solver, orbitals, route, memory)
-    if not sum(shell.n_modes):
-        warnings.warn(
-            f"No lead has an open mode at energy {energy}: there is no current, and all results "
-            "are zero.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return shell
+    return EnergyShell(problem, rhs, solver, orbitals, route, memory)
 
 
 def _absorbed(

@@ -1,5 +1,7 @@
 """One factorisation, states in blocks, the two routes, compiled loops: all give the same."""
 
+import pickle
+
 import kwant
 import kwant.solvers.sparse
 import numpy as np
@@ -39,12 +41,12 @@ def noted(method, notes, note):
 def recording(solver):
     """Make a solver note what it does: ("factorise" | "modes" | "adjoint", columns)."""
     notes = []
-    for name, note in (
-        ("_factorized", "factorise"),
-        ("solve_block", "modes"),
-        ("solve_transposed", "adjoint"),
+    for owner, name, note in (
+        (solver._solver, "_factorized", "factorise"),
+        (solver, "solve_block", "modes"),
+        (solver, "solve_transposed", "adjoint"),
     ):
-        setattr(solver, name, noted(getattr(solver, name), notes, note))
+        setattr(owner, name, noted(getattr(owner, name), notes, note))
     return notes
 
 
@@ -276,10 +278,12 @@ def test_stars_and_blocks_agree(name, monkeypatch):
     syst = model.syst_of_functions(model.positions())
     for options in ({}, {"scaling": kc.PowerLaw(2)}):
         moving = kc.Displacements(atoms_of(syst), **options)
-        assert moving.hamiltonian_derivatives(syst).stars()
+        assert moving.hamiltonian_derivatives(syst).are_stars()
         stars = kc.curl_map(syst, moving, model.energy, bias=model.dmu())
+        few = kc.curl_map(syst, moving, model.energy, bias=model.dmu(), max_memory=1)
+        assert_same(few, stars, 1e-11)
         with monkeypatch.context() as patch:
-            patch.setattr(Derivatives, "stars", lambda self: [])
+            patch.setattr(Derivatives, "are_stars", lambda self: False)
             blocks = kc.curl_map(syst, moving, model.energy, bias=model.dmu())
         assert_same(blocks, stars, 1e-11)
 
@@ -297,9 +301,11 @@ def test_threads_and_tiles_change_nothing(monkeypatch, threads):
 
 
 def test_number_of_threads(monkeypatch):
-    for value in ("", "0", "many"):
+    for value in ("", "0", "many", "²"):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert compiled.available_threads() >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", " 3,1")
+    assert compiled.available_threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert compiled.available_threads() >= 1
 
@@ -335,8 +341,10 @@ def test_bad_options():
                 routine(syst, coordinates, ENERGY, max_memory=wrong)
         with pytest.raises(TypeError, match="max_memory is '1 GB'"):
             routine(syst, coordinates, ENERGY, max_memory="1 GB")
-        with pytest.raises(TypeError, match=r"what direct_solver\(\) returns"):
-            routine(syst, coordinates, ENERGY, solver=kwant.solvers.default)
+        for wrong in (kwant.solvers.default, kc.direct_solver, SuperLUSolver):
+            with pytest.raises(TypeError, match=r"what direct_solver\(\) returns"):
+                routine(syst, coordinates, ENERGY, solver=wrong)
+        routine(syst, coordinates, ENERGY, max_memory=float("inf"))
     with pytest.raises(ValueError, match="backend is 'umfpack'"):
         kc.direct_solver("umfpack")
 
@@ -346,3 +354,78 @@ def test_mumps_where_it_is_not(monkeypatch):
     with pytest.raises(ValueError, match="built without MUMPS"):
         kc.direct_solver("mumps")
     assert isinstance(kc.direct_solver(), SuperLUSolver)
+
+
+@pytest.mark.parametrize("routine", ["curl_map", "flow_map"])
+def test_memory_of_many_orbitals(routine, monkeypatch):
+    """With many orbitals and few modes the states are kept instead of sums for every site."""
+    norbs, n_sites = 6, 40
+    syst = square_wire(length=10, width=4, norbs=norbs, disorder=0.6).finalized()
+    made = []
+    zeros = np.zeros
+
+    def noted(shape, *args, **kwargs):
+        result = zeros(shape, *args, **kwargs)
+        made.append(result.nbytes)
+        return result
+
+    calls = {
+        "curl_map": lambda limit: kc.curl_map(
+            syst, kc.Displacements(scaling=kc.PowerLaw(2)), 0.5, max_memory=limit
+        ),
+        "flow_map": lambda limit: kc.flow_map(syst, 0.5, max_memory=limit),
+    }
+    largest = []
+    for limit in (2**29, 1):
+        monkeypatch.setattr(kernels, "CHUNK", 2 * (3 * norbs) ** 2)
+        monkeypatch.setattr(kernels.np, "zeros", noted)
+        made.clear()
+        calls[routine](limit)
+        monkeypatch.undo()
+        largest.append(max(made))
+    one_site = 16 * 2 * (3 * norbs) ** 2
+    assert largest[0] > 0.7 * n_sites * one_site
+    assert largest[1] < 2 * one_site
+
+
+def test_auto_heeds_the_memory():
+    syst = square_wire(length=9, width=7, disorder=0.6).finalized()
+    orbitals = np.array([3, 17])
+    assert energy_shell(syst, ENERGY, orbitals=orbitals).adjoint
+    assert not energy_shell(syst, ENERGY, orbitals=orbitals, max_memory=16 * 2 * 6 - 1).adjoint
+    assert energy_shell(syst, ENERGY, orbitals=orbitals, max_memory=16 * 2 * 6).adjoint
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_solver_that_is_shared(backend):
+    """The states of one energy never come from the factors of another."""
+    syst = square_wire(length=9, width=7, disorder=0.6).finalized()
+    solver = kc.direct_solver(backend)
+    first = energy_shell(syst, ENERGY, solver=solver)
+    second = energy_shell(syst, 2.3, solver=solver)
+    np.testing.assert_allclose(second.states(), energy_shell(syst, 2.3).states(), atol=1e-10)
+    if backend == "mumps":
+        for read in (first.states, lambda: next(first.blocks())):
+            with pytest.raises(RuntimeError, match="serves one call at a time"):
+                read()
+    else:
+        np.testing.assert_allclose(first.states(), energy_shell(syst, ENERGY).states(), atol=1e-10)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_solvers_can_be_sent_to_workers(backend):
+    syst = square_wire(disorder=0.6).finalized()
+    solver = kc.direct_solver(backend)
+    coordinates = kc.Displacements(scaling=kc.PowerLaw(2))
+    expected = kc.curl_map(syst, coordinates, ENERGY, solver=solver)
+    sent = pickle.loads(pickle.dumps(solver))
+    assert type(sent) is type(solver)
+    assert_same(kc.curl_map(syst, coordinates, ENERGY, solver=sent), expected)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0] * 5, 1.0, [[1.0] * 4], [1j] * 4])
+def test_weights_of_a_trace(weights):
+    syst = square_wire().finalized()
+    force = kc.Force(syst, kc.Displacements(scaling=kc.PowerLaw(2)))
+    with pytest.raises(ValueError, match="expected 4 real numbers, one per state"):
+        force.trace(np.ones((4, 24)), weights)

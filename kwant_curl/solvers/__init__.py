@@ -25,8 +25,13 @@ def direct_solver(backend: str | None = None) -> Any:
     Returns
     -------
     solver
-        One of Kwant's solvers (`kwant.solvers.mumps.Solver`, `kwant.solvers.sparse.Solver`) in
-        a form of ours.  It holds the last factorisation, and serves one thread at a time.
+        To be passed on.  It holds the last factorisation and serves one call at a time: give
+        each thread its own.  Pickled, it arrives without what it keeps.
+
+    Examples
+    --------
+    >>> solver = direct_solver()
+    >>> maps = [curl_map(syst, moving, energy, solver=solver) for energy in energies]
 
     Raises
     ------
