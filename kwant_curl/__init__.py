@@ -8,12 +8,14 @@ from kwant_curl.coordinates import (
     PowerLaw,
     Probe,
 )
+from kwant_curl.emission import phonon_rates
 from kwant_curl.fields import FlowMap, GridField
+from kwant_curl.files import load
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
 from kwant_curl.parallel import SweepError, sweep
-from kwant_curl.phonons import PumpingRates
+from kwant_curl.phonons import PhononRates, PumpingRates
 from kwant_curl.plotting import plot
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse
@@ -31,6 +33,7 @@ __all__ = [
     "MomentumCurrent",
     "NonequilibriumDensity",
     "Parameters",
+    "PhononRates",
     "PowerLaw",
     "Probe",
     "PumpingRates",
@@ -40,6 +43,8 @@ __all__ = [
     "direct_solver",
     "flow_map",
     "force_response",
+    "load",
+    "phonon_rates",
     "plot",
     "sweep",
 ]

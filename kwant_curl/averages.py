@@ -12,13 +12,22 @@ from tqdm.auto import tqdm
 
 from kwant_curl.bands import band_edges
 from kwant_curl.checks import positive_number
-from kwant_curl.integration import integrate
+from kwant_curl.integration import Sample, gauss_points, integrate
 from kwant_curl.occupations import fermi, thermal_weight, window
 from kwant_curl.parallel import check_executor, mapped
 from kwant_curl.solvers import direct_solver
-from kwant_curl.states import OperatingPoint, warn_if_closed
+from kwant_curl.states import OperatingPoint, energy_shell, warn_if_closed
 
-__all__ = ["RTOL", "Average", "Shares", "averaged", "check_integration"]
+__all__ = [
+    "RTOL",
+    "Average",
+    "Shares",
+    "averaged",
+    "check_integration",
+    "collected_states",
+    "response_sizes",
+    "warn_of_integral",
+]
 
 RTOL = 1e-6
 """Error of integrals over energy that is asked for, relative to the largest element."""
@@ -31,12 +40,23 @@ class Shares:
     """What an energy shell gives.
 
     by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; total: arrays
-    that are weighted with -df/dE always; n_modes: the open modes of all leads.
+    that are weighted with -df/dE always; sizes: for each of them the size of the terms that
+    their elements are sums of; n_modes: the open modes of all leads.
     """
 
     by_lead: Parts
     total: Parts
+    sizes: tuple[float, ...]
     n_modes: int
+
+
+def response_sizes(friction: NDArray[np.float64], n_modes: int) -> tuple[float, float, float]:
+    """Return the sizes of force, curl and friction, from the friction, in which nothing cancels.
+
+    Tr[F D]^2 <= n_modes Tr[F D F D], which is the friction over pi; the curl is as large.
+    """
+    largest = float(np.abs(friction).max(initial=0.0))
+    return float(np.sqrt(n_modes * largest)), largest, largest
 
 
 @dataclass(frozen=True)
@@ -96,20 +116,24 @@ def averaged(
     n_shares, closed = [0], [False]
     with tqdm(disable=not progress, unit=" energies") as bar:
 
-        def weighted(energies: Sequence[float]) -> Iterator[Parts]:
+        def weighted(energies: Sequence[float]) -> Iterator[Sample]:
             shares = mapped(shell, energies, executor, bar)
             for energy, share in zip(energies, shares, strict=True):
                 by_lead, total = _weights(energy, point)
-                counts = np.abs(by_lead).max() > np.finfo(float).eps
+                size = 4 * temperature * total if point.linear else np.abs(by_lead).max()
+                counts = size > rtol
                 closed[0] = closed[0] or (counts and not share.n_modes)
                 n_shares[0] = len(share.by_lead)
-                yield (
-                    *(_times(by_lead, part) for part in share.by_lead),
-                    *(total * part for part in share.total if temperature > 0),
-                )
+                parts = [_times(by_lead, part) for part in share.by_lead]
+                weights = [np.abs(by_lead).max()] * len(parts)
+                if temperature > 0:
+                    parts += [total * part for part in share.total]
+                    weights += [total] * len(share.total)
+                sizes = (w * size for w, size in zip(weights, share.sizes, strict=False))
+                yield tuple(parts), tuple(sizes)
 
         integral = integrate(weighted, points, rtol)
-    _warn(integral.error, rtol, closed[0])
+    warn_of_integral(integral.error, rtol, closed[0], stacklevel=4)
     parts, n = integral.parts, n_shares[0]
     rest = parts[n:] if temperature > 0 else shell(mu).total
     return Average(parts[:n], rest, integral.error, closed[0])
@@ -129,18 +153,59 @@ def _times(weights: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[n
     return weights.reshape(-1, *[1] * (part.ndim - 1)) * part
 
 
-def _warn(error: float, rtol: float, closed: bool) -> None:
+def warn_of_integral(error: float, rtol: float, closed: bool, *, stacklevel: int) -> None:
+    """Warn of an integral that has not converged, and of energies without open modes."""
     if error > rtol:
         warnings.warn(
             f"The integral over energy did not converge to rtol={rtol:.3g}: its estimated error "
             f"is {error:.3g}, as the result's `error` says.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
     if closed:
         warnings.warn(
             "At some energies of the window no lead has an open mode: the result is that of the "
             "others, and its `partial` is True.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
+
+
+def collected_states(
+    syst: Any,
+    point: OperatingPoint,
+    *,
+    params: Mapping[str, Any] | None,
+    rtol: float,
+    max_memory: float,
+    solver: Any,
+) -> tuple[NDArray[np.complex128], NDArray[np.float64], float]:
+    """Return states and weights that make up Delta rho, and the error of the density in them.
+
+    The states at Gauss and Legendre's points between the break points, in the variable of
+    `integrate`; twice as many until the density in each orbital stays.
+    """
+    solver = direct_solver() if solver is None else solver
+    levels = np.array([point.energy]) if point.linear else np.append(
+        point.energy + point.bias, point.energy
+    )  # fmt: skip
+    limits = window(levels, point.temperature)
+    points = np.union1d(limits, band_edges(syst, limits[0], limits[-1], params))
+    previous, error = None, np.inf
+    for order in (8, 16, 32, 64, 128):
+        states, weights = [], []
+        for energy, share in gauss_points(points, order):
+            by_lead = _weights(energy, point)[0] * (point.bias if point.linear else 1.0)
+            shell = energy_shell(syst, energy, params=params, max_memory=max_memory, solver=solver)
+            states.append(shell.states())
+            weights.append(share * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))
+        result = np.concatenate(states), point.degeneracy * np.concatenate(weights)
+        # Of both signs of the bias alike, or they could cancel and hide what is rough.
+        density = np.abs(result[1]) @ np.abs(result[0]) ** 2
+        if previous is not None:
+            error = float(np.abs(density - previous).max() / (density.max() or 1.0))
+            if error <= rtol:
+                break
+        previous = density
+    warn_of_integral(error, rtol, not len(result[0]), stacklevel=4)
+    return *result, error

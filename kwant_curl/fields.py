@@ -10,6 +10,7 @@ from kwant_curl.checks import positive_number
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.results import Response
 from kwant_curl.smoothing import smoothed_curl, smoothed_vectors
+from kwant_curl.storage import Storable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ MARGIN = 6.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GridField:
+class GridField(Storable):
     """A vector field on a regular grid, and the curl of it.
 
     Made by `FlowMap.interpolate`.
@@ -45,6 +46,11 @@ class GridField:
     vectors: FloatArray
     curl: FloatArray
     width: float
+
+    def dimensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the dimensions of each array."""
+        space = ("x", "y", "z")[: len(self.axes)]
+        return {"vectors": (*space, "direction"), "curl": (*space, "axis")}
 
     def __repr__(self) -> str:
         """Say how large it is."""
@@ -91,6 +97,18 @@ class FlowMap(Response):
     temperature, linear, error, partial
         See `Response`.
     """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "positions": ("site", "direction"),
+        "cell_volumes": ("site",),
+        "bias": ("lead",),
+        "lead_dos": ("lead", "site"),
+        "lead_current": ("lead", "site", "direction"),
+        "lead_capacity": ("lead", "site", "direction"),
+        "lead_correction": ("lead", "site", "direction"),
+        "lead_density": ("lead", "site"),
+        "momentum": ("site",),
+    }
 
     positions: FloatArray
     cell_volumes: FloatArray

@@ -141,7 +141,9 @@ def _shares(energy: float, *, syst: Any, currents: OperatorStack, **options: Any
     """Return the traces on the sites at one energy."""
     shell = energy_shell(syst, energy, **options)
     traces = _onsite_traces(currents, shell)
-    return Shares(traces, traces[:1], sum(shell.n_modes))
+    dos, current, capacity, _ = (float(np.abs(trace).max(initial=0.0)) for trace in traces)
+    sizes = (dos, current, capacity, capacity, dos)
+    return Shares(traces, traces[:1], sizes, sum(shell.n_modes))
 
 
 def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, Any, Any, Any]:

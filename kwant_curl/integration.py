@@ -3,17 +3,22 @@
 Arrays only: nothing here knows Kwant.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad_vec
 
-__all__ = ["Integral", "integrate"]
+__all__ = ["Integral", "Sample", "gauss_points", "integrate"]
 
 FloatArray = NDArray[np.float64]
 Parts = tuple[FloatArray, ...]
+Sample = tuple[Parts, tuple[float, ...]]
+
+CANCELLED = 1e-12
+"""What is left of a sum of terms that cancel, relative to the terms, is rounding: generously."""
 
 
 class Integral(NamedTuple):
@@ -29,7 +34,7 @@ class Integral(NamedTuple):
 
 
 def integrate(
-    evaluate: Callable[[Sequence[float]], Iterable[Parts]], points: FloatArray, rtol: float
+    evaluate: Callable[[Sequence[float]], Iterable[Sample]], points: FloatArray, rtol: float
 ) -> Integral:
     """Integrate a tuple of arrays from the first to the last of `points`, sorted.
 
@@ -41,36 +46,60 @@ def integrate(
     Parameters
     ----------
     evaluate : callable
-        Takes many energies, returns the arrays at each.
+        Takes many energies, returns for each the arrays, and for each array the size of the terms
+        that its elements are sums of: where they cancel, rounding errors are not integrated.
     points : array (n_points,)
         Limits, and break points between them: jumps and band edges.
     rtol : float
         Error to be reached, in the sense of `Integral`.
     """
-    nodes = _Nodes(evaluate, points)
+    nodes = _Nodes(evaluate, points, CANCELLED / rtol)
     options: dict[str, Any] = {
         "points": np.arange(1, len(points) - 1),
         "norm": "max",
         "epsabs": rtol,
         "epsrel": 0,
     }
-    limits = 0, len(points) - 1
-    nodes.fetch(lambda: quad_vec(nodes, *limits, **options))
-    value, error = quad_vec(nodes, *limits, workers=nodes.map, **options)
+    first = partial(quad_vec, nodes, 0, len(points) - 1, limit=len(points) - 1, **options)
+    nodes.fetch(first)
+    value, error = first()  # no interval is halved yet
+    if error > rtol:
+        value, error = quad_vec(nodes, 0, len(points) - 1, workers=nodes.map, **options)
     return Integral(nodes.taken_apart(value), float(error), nodes.n_energies)
+
+
+def substituted(s: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the energies at s, of which each unit is a segment between two points, and dE/ds."""
+    segment = np.clip(s.astype(int), 0, len(points) - 2)
+    x = 0.5 * np.pi * (s - segment)
+    length = np.diff(points)[segment]
+    energy = points[segment] + length * np.sin(x) ** 2
+    return energy, length * np.pi * np.sin(x) * np.cos(x)
+
+
+def gauss_points(points: FloatArray, order: int) -> Iterator[tuple[float, float]]:
+    """Yield energies and weights of Gauss and Legendre's rule in s, `order` per segment."""
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    segments = np.arange(len(points) - 1)[:, None]
+    energies, slopes = substituted((segments + 0.5 + 0.5 * nodes).ravel(), points)
+    shares = slopes * np.tile(0.5 * weights, len(segments))
+    yield from zip(energies.tolist(), shares.tolist(), strict=True)
 
 
 class _Nodes:
     """The integrand as `quad_vec` wants it, from values that are fetched many at a time.
 
-    `quad_vec` asks for one node after another.  So it runs twice: first the nodes are noted and
-    zeros are returned, then all are evaluated together, then it runs on these values.
+    `quad_vec` asks for one node after another.  So what it does is done twice: first the nodes
+    are noted and zeros returned, then all are evaluated together and it runs on these values.
     """
 
     def __init__(
-        self, evaluate: Callable[[Sequence[float]], Iterable[Parts]], points: FloatArray
+        self,
+        evaluate: Callable[[Sequence[float]], Iterable[Sample]],
+        points: FloatArray,
+        floor: float,
     ) -> None:
-        self._evaluate, self._points = evaluate, points
+        self._evaluate, self._points, self._floor = evaluate, points, floor
         self._noted: list[float] | None = None
         self._values: dict[float, FloatArray] = {}
         self._shapes: list[tuple[int, ...]] = []
@@ -81,11 +110,12 @@ class _Nodes:
         if self._noted is not None:
             self._noted.append(s)
             return np.zeros(1)
-        return self._values.pop(s)
+        return self._values[s]
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """Apply what evaluates nodes to all items, the nodes of all fetched first."""
         listed = list(items)
+        self._values.clear()  # those before are in the integrals of their intervals
         self.fetch(lambda: [function(item) for item in listed])
         return [function(item) for item in listed]
 
@@ -94,32 +124,27 @@ class _Nodes:
         self._noted = []
         visit()
         noted, self._noted = self._noted, None
-        energies, slopes = self._substituted(np.array(noted))
-        for s, slope, parts in zip(noted, slopes, self._evaluate(energies.tolist()), strict=True):
+        energies, slopes = substituted(np.array(noted), self._points)
+        values, sizes = [], []
+        for slope, (parts, size) in zip(slopes, self._evaluate(energies.tolist()), strict=True):
             self._shapes = [part.shape for part in parts]
-            self._values[s] = slope * np.concatenate([part.ravel() for part in parts])
+            values.append(slope * np.concatenate([part.ravel() for part in parts]))
+            sizes.append(slope * np.array(size))
         self.n_energies += len(noted)
         if not self._scales.size:
-            self._scales = self._magnitudes(len(self._points) - 1)
-            self._values = {s: value / self._scales for s, value in self._values.items()}
-        else:
-            for s in noted:
-                self._values[s] = self._values[s] / self._scales
+            self._scales = self._magnitudes(np.abs(values).mean(axis=0), np.mean(sizes, axis=0))
+        self._values |= {s: value / self._scales for s, value in zip(noted, values, strict=True)}
 
-    def _substituted(self, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the energies at s and dE/ds."""
-        segment = np.clip(s.astype(int), 0, len(self._points) - 2)
-        x = 0.5 * np.pi * (s - segment)
-        length = np.diff(self._points)[segment]
-        energy = self._points[segment] + length * np.sin(x) ** 2
-        return energy, length * np.pi * np.sin(x) * np.cos(x)
-
-    def _magnitudes(self, length: int) -> FloatArray:
+    def _magnitudes(self, moduli: FloatArray, sizes: FloatArray) -> FloatArray:
         """Return, for each element, the largest integrated modulus in the array it belongs to."""
-        total = sum(np.abs(value) for value in self._values.values())
-        parts = np.split(length * total / len(self._values), self._ends()[:-1])
-        largest = [np.full(part.size, part.max(initial=0.0) or 1.0) for part in parts]
-        return np.concatenate(largest)
+        length = len(self._points) - 1
+        parts = np.split(length * moduli, self._ends()[:-1])
+        return np.concatenate(
+            [
+                np.full(part.size, max(part.max(initial=0.0), length * self._floor * size) or 1.0)
+                for part, size in zip(parts, sizes, strict=True)
+            ]
+        )
 
     def _ends(self) -> NDArray[np.int64]:
         return np.cumsum([np.prod(shape, dtype=int) for shape in self._shapes])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl import kernels
-from kwant_curl.averages import RTOL, Shares, averaged
+from kwant_curl.averages import RTOL, Shares, averaged, response_sizes
 from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
@@ -158,7 +158,9 @@ def _shares(energy: float, *, syst: Any, forces: Derivatives, **options: Any) ->
     """Return force, curl and friction of each centre at one energy."""
     shell = energy_shell(syst, energy, **options)
     force, curl, friction = local_responses(forces, shell)
-    return Shares((force, kernels.rotation_vector(curl)), (friction,), sum(shell.n_modes))
+    n_modes = sum(shell.n_modes)
+    sizes = response_sizes(friction, n_modes)
+    return Shares((force, kernels.rotation_vector(curl)), (friction,), sizes, n_modes)
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:

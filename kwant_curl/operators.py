@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from kwant_curl import kernels
+from kwant_curl.averages import RTOL, check_integration, collected_states
 from kwant_curl.coordinates.where import sites_in
 from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.derivatives import Derivatives
@@ -312,11 +313,11 @@ class MomentumCurrent(StackedOperator):
 
 
 class NonequilibriumDensity:
-    """Nonequilibrium part of the one-electron density matrix, in linear response at T = 0.
+    """Nonequilibrium part of the one-electron density matrix.
 
-    Delta rho = degeneracy sum_alpha dmu_alpha D_alpha(energy), with
-    D_alpha = (1/2 pi) sum_n |psi_{alpha n}><psi_{alpha n}|, kept as the scattering states and a
-    weight for each.
+    Delta rho = degeneracy sum_alpha int dE [f_alpha(E) - f(E)] D_alpha(E), with
+    D_alpha = (1/2 pi) sum_n |psi_{alpha n}><psi_{alpha n}|, kept as scattering states and a weight
+    for each; at zero temperature and in linear response degeneracy sum_alpha dmu_alpha D_alpha(mu).
 
     Parameters
     ----------
@@ -329,6 +330,13 @@ class NonequilibriumDensity:
         V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``.
     degeneracy : float, default 1
         Degeneracy of every level: 2 if a spinless Hamiltonian stands for both spins.
+    temperature : float, default 0.0
+        kT, an energy.
+    linear : bool, default True
+        Linear response to the bias, or, if False, the whole bias window.
+    rtol : float, default 1e-6
+        Error of the density in each orbital that the integration over energy is to reach, where
+        there is one, relative to the largest.  The states of all energies are kept.
     params : mapping, optional
         Parameters of the system's value functions.
     max_memory : float, default 512 MiB
@@ -344,6 +352,8 @@ class NonequilibriumDensity:
         Scattering states, lead by lead.
     weights : array of float, shape (n_states,)
         Delta rho = sum_n weights[n] |states[n]><states[n]|.
+    error : float
+        Estimated error of the density in an orbital, relative to the largest.
 
     Raises
     ------
@@ -369,20 +379,29 @@ class NonequilibriumDensity:
         *,
         bias: float | Mapping[int, float] = 1.0,
         degeneracy: float = 1,
+        temperature: float = 0.0,
+        linear: bool = True,
+        rtol: float = RTOL,
         params: Mapping[str, Any] | None = None,
         max_memory: float = MAX_MEMORY,
         solver: Any = None,
     ) -> None:
-        point = operating_point(syst, energy, bias, degeneracy)
+        point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
+        rtol = check_integration(rtol, None)
         self.syst = syst
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
         self.params = None if params is None else dict(params)
-        shell = energy_shell(syst, self.energy, params=params, max_memory=max_memory, solver=solver)
-        warn_if_closed(sum(shell.n_modes), self.energy, stacklevel=3)
-        self.states = shell.states()
+        options = {"params": params, "max_memory": max_memory, "solver": solver}
+        self.temperature, self.linear, self.error = point.temperature, point.linear, 0.0
+        if point.temperature == 0 and (point.linear or not point.bias.any()):
+            shell = energy_shell(syst, self.energy, **options)
+            warn_if_closed(sum(shell.n_modes), self.energy, stacklevel=3)
+            self.states = shell.states()
+            weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
+        else:
+            self.states, weights, self.error = collected_states(syst, point, rtol=rtol, **options)
         self.states.flags.writeable = False
-        weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
         self.weights = read_only(weights)
 
     def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:

@@ -7,11 +7,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.frozen import freeze, read_only
+from kwant_curl.storage import Storable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PumpingRates", "pair_responses", "plane_responses", "pumping_rates"]
+__all__ = [
+    "PhononRates",
+    "PumpingRates",
+    "mode_pairs",
+    "mode_patterns",
+    "pair_responses",
+    "plane_responses",
+    "pumping_rates",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -20,7 +29,7 @@ ROUNDING = 1e3 * np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PumpingRates:
+class PumpingRates(Storable):
     """Rates at which directional phonons multiply: dN/dt = growth * N.
 
     A pair of coordinates X, Y of equal mass M and angular frequency omega makes two directional
@@ -41,6 +50,8 @@ class PumpingRates:
     order of the result or of the modes that they were asked of.  Todorov et al. (2011),
     Eq. 30 to 32, with N + 1 ~ N.
     """
+
+    DIMENSIONS = {"driving": ("pair",), "damping": ("pair",)}  # noqa: RUF012
 
     driving: FloatArray
     damping: FloatArray
@@ -106,6 +117,103 @@ class PumpingRates:
         from kwant_curl.plotting import plot_pumping_rates
 
         return plot_pumping_rates(self, ax=ax, x=x, xlabel=xlabel, energy_unit=energy_unit)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PhononRates(Storable):
+    """Rates of directional phonons: dN/dt = emission (N + 1) - absorption N.
+
+    Made by `phonon_rates`.  The (+) mode of a pair turns from X to Y, the (-) mode the other way.
+    All rates are in units of 1/time (energy, with hbar = 1).
+
+    Attributes
+    ----------
+    lead_emission : array of float, shape (n_pairs, 2, n_leads, n_leads)
+        Of (+) and (-), by electrons that come in through the lead of the first lead axis and are
+        in a state that comes in through that of the second one afterwards.
+    lead_absorption : array of float, shape (n_pairs, 2, n_leads, n_leads)
+        By electrons that are in a state of the first lead afterwards, and of the second before.
+    error : float
+        Estimated error of the integration over energy, relative to the largest element.
+    partial : bool
+        Whether at some energies no lead has an open mode.
+    """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "lead_emission": ("pair", "mode", "upper_lead", "lower_lead"),
+        "lead_absorption": ("pair", "mode", "upper_lead", "lower_lead"),
+    }
+
+    lead_emission: FloatArray
+    lead_absorption: FloatArray
+    error: float = 0.0
+    partial: bool = False
+
+    def __repr__(self) -> str:
+        """Say how many grow."""
+        return (
+            f"<PhononRates of {len(self.lead_emission)} pairs of modes, of which "
+            f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow>"
+        )
+
+    def __post_init__(self) -> None:
+        freeze(self, "lead_emission", "lead_absorption")
+
+    @property
+    def emission(self) -> FloatArray:
+        """Emission of (+) and (-), (n_pairs, 2): spontaneous, and stimulated per phonon."""
+        return read_only(self.lead_emission.sum(axis=(2, 3)))
+
+    @property
+    def absorption(self) -> FloatArray:
+        """Rates of absorption of (+) and (-) per phonon, (n_pairs, 2)."""
+        return read_only(self.lead_absorption.sum(axis=(2, 3)))
+
+    @property
+    def growth(self) -> FloatArray:
+        """Emission minus absorption of (+) and (-), (n_pairs, 2): they grow where positive."""
+        return read_only(self.emission - self.absorption)
+
+    @property
+    def occupation(self) -> FloatArray:
+        """Steady number of phonons of (+) and (-), (n_pairs, 2); infinite where there is none.
+
+        N = emission/(absorption - emission), if electrons are all that the mode exchanges energy
+        with.
+        """
+        balance = -self.growth
+        result = np.full_like(balance, np.inf)
+        np.divide(self.emission, balance, out=result, where=balance > 0)
+        return read_only(result)
+
+
+def mode_pairs(modes: ArrayLike, n_coordinates: int) -> FloatArray:
+    """Return modes (2, n_c) or (n_pairs, 2, n_c) as pairs of patterns X, Y (n_pairs, 2, n_c)."""
+    array = np.asarray(modes)
+    shape = "(2, n_c) or (n_pairs, 2, n_c)"
+    pairs = mode_patterns(
+        array[None] if array.ndim == 2 else array, n_coordinates, ndim=3, shape=shape
+    )
+    if pairs.shape[1] != 2:
+        raise ValueError(f"modes has shape {array.shape}; expected {shape}: pairs of X and Y.")
+    return pairs
+
+
+def mode_patterns(modes: ArrayLike, n_coordinates: int, *, ndim: int, shape: str) -> FloatArray:
+    """Return `modes` as an array of floats, or raise if it is not one of this shape."""
+    array = np.asarray(modes)
+    if array.ndim != ndim or array.shape[-1] != n_coordinates or not array.size:
+        raise ValueError(
+            f"modes has shape {np.shape(modes)}; expected {shape} with n_c = {n_coordinates}."
+        )
+    if np.iscomplexobj(array) or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"modes has entries of type {array.dtype}; expected real numbers. The real and "
+            "imaginary parts of a complex mode are its X and Y."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("modes has entries that are not finite.")
+    return array.astype(float)
 
 
 def pumping_rates(

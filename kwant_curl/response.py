@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from kwant_curl import kernels
-from kwant_curl.averages import RTOL, Shares, averaged
+from kwant_curl.averages import RTOL, Shares, averaged, response_sizes
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import ForceResponse
 from kwant_curl.stack import Factors
@@ -141,4 +141,5 @@ def _shares(energy: float, *, syst: Any, factors: Factors, **options: Any) -> Sh
     """Return force, curl and friction of all coordinates at one energy."""
     shell = energy_shell(syst, energy, **options)
     force, curl, friction = kernels.lead_responses(factors, shell.states_by_lead())
-    return Shares((force, curl), (friction,), sum(shell.n_modes))
+    n_modes = sum(shell.n_modes)
+    return Shares((force, curl), (friction,), response_sizes(friction, n_modes), n_modes)

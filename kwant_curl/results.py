@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.checks import positive_array
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.occupations import chemical_potential_shifts
-from kwant_curl.phonons import PumpingRates, pair_responses, plane_responses, pumping_rates
+from kwant_curl.phonons import (
+    PumpingRates,
+    mode_pairs,
+    mode_patterns,
+    pair_responses,
+    plane_responses,
+    pumping_rates,
+)
+from kwant_curl.storage import Storable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +29,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Response:
+class Response(Storable):
     """What results share: where the device is operated, and how the leads' shares add up.
 
     Attributes
@@ -97,6 +105,15 @@ class CurlMap(Response):
     temperature, linear, error, partial
         See `Response`.
     """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "positions": ("centre", "direction"),
+        "sites": ("centre",),
+        "bias": ("lead",),
+        "lead_force": ("lead", "centre", "direction"),
+        "lead_curl": ("lead", "centre", "axis"),
+        "friction": ("centre", "direction", "direction_of_motion"),
+    }
 
     positions: FloatArray
     sites: NDArray[np.int64] | None
@@ -243,6 +260,13 @@ class ForceResponse(Response):
         See `Response`.
     """
 
+    DIMENSIONS = {  # noqa: RUF012
+        "bias": ("lead",),
+        "lead_force": ("lead", "coordinate"),
+        "lead_curl": ("lead", "coordinate_of_motion", "coordinate"),
+        "friction": ("coordinate", "coordinate_of_motion"),
+    }
+
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
@@ -284,7 +308,7 @@ class ForceResponse(Response):
         ValueError
             For modes of another shape, or that are not real and finite.
         """
-        patterns = self._modes(modes, ndim=2, shape="(n_modes, n_c)")
+        patterns = mode_patterns(modes, len(self.friction), ndim=2, shape="(n_modes, n_c)")
         return replace(
             self,
             lead_force=self.lead_force @ patterns.T,
@@ -317,27 +341,7 @@ class ForceResponse(Response):
         ValueError
             For modes of another shape, and frequencies or masses that are not positive.
         """
-        array = np.asarray(modes)
-        shape = "(2, n_c) or (n_pairs, 2, n_c)"
-        pairs = self._modes(array[None] if array.ndim == 2 else array, ndim=3, shape=shape)
-        if pairs.shape[1] != 2:
-            raise ValueError(f"modes has shape {array.shape}; expected {shape}: pairs of X and Y.")
+        pairs = mode_pairs(modes, len(self.friction))
         kappa, trace = pair_responses(self.curl, self.friction, pairs)
         omega = positive_array("frequency", frequency, len(pairs))
         return pumping_rates(kappa, trace, omega, positive_array("mass", mass, len(pairs)))
-
-    def _modes(self, modes: ArrayLike, *, ndim: int, shape: str) -> FloatArray:
-        array = np.asarray(modes)
-        n_c = len(self.friction)
-        if array.ndim != ndim or array.shape[-1] != n_c or not array.size:
-            raise ValueError(
-                f"modes has shape {np.shape(modes)}; expected {shape} with n_c = {n_c}."
-            )
-        if np.iscomplexobj(array) or array.dtype.kind not in "fiu":
-            raise ValueError(
-                f"modes has entries of type {array.dtype}; expected real numbers. The real and "
-                "imaginary parts of a complex mode are its X and Y."
-            )
-        if not np.isfinite(array).all():
-            raise ValueError("modes has entries that are not finite.")
-        return array.astype(float)

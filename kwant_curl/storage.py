@@ -1,0 +1,105 @@
+"""Results in files, and as data sets with named dimensions."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from importlib.metadata import version
+from os import PathLike
+from typing import Any, ClassVar
+
+import numpy as np
+
+__all__ = ["Storable", "read_result"]
+
+UNITS = "hbar = 1; energies in the Hamiltonian's unit, lengths in the lattice's"
+
+
+class Storable:
+    """What results share: `save` and `to_xarray`."""
+
+    DIMENSIONS: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    def dimensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the dimensions of each array."""
+        return self.DIMENSIONS
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the result to one file, in NumPy's npz format, without pickle.
+
+        It holds the arrays, the other fields, their units and the package's version;
+        `kwant_curl.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, which is overwritten; no suffix is added.
+        """
+        arrays: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        lists: dict[str, int] = {}
+        for name, value in _values(self):
+            if isinstance(value, np.ndarray):
+                arrays[name] = value
+            elif isinstance(value, tuple):
+                lists[name] = len(value)
+                arrays |= {f"{name}.{i}": part for i, part in enumerate(value)}
+            else:
+                others[name] = value
+        metadata = {
+            "result": type(self).__name__,
+            "kwant_curl": version("kwant_curl"),
+            "units": UNITS,
+            "fields": others,
+            "lists": lists,
+        }
+        with open(path, "wb") as file:
+            np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
+
+    def to_xarray(self) -> Any:
+        """Return an `xarray.Dataset` of the arrays, with named dimensions.
+
+        Scalars are its attributes.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where xarray isn't installed.
+        """
+        try:
+            import xarray
+        except ModuleNotFoundError as missing:
+            raise ModuleNotFoundError(
+                "to_xarray needs xarray, which isn't installed: pip install xarray."
+            ) from missing
+        variables: dict[str, Any] = {}
+        attributes: dict[str, Any] = {"kwant_curl": version("kwant_curl"), "units": UNITS}
+        known = self.dimensions()
+        for name, value in _values(self):
+            dimensions = known.get(name)
+            if dimensions is not None and isinstance(value, np.ndarray):
+                variables[name] = (dimensions[: value.ndim], value)
+            elif isinstance(value, str | int | float) and value is not None:
+                attributes[name] = int(value) if isinstance(value, bool) else value
+        return xarray.Dataset(variables, attrs=attributes)
+
+
+def _values(result: Any) -> list[tuple[str, Any]]:
+    return [(field.name, getattr(result, field.name)) for field in fields(result)]
+
+
+def read_result(path: str | PathLike[str], classes: Iterable[type]) -> Any:
+    """Return the result in a file that `save` wrote, if it is one of these classes."""
+    known = {kind.__name__: kind for kind in classes}
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = dict(data)
+        metadata = json.loads(str(arrays.pop("metadata")))
+        kind = known[metadata["result"]]
+    except (ValueError, KeyError, AttributeError, EOFError) as failure:
+        raise ValueError(
+            f"{path} is no file that a result of kwant_curl was saved to, or is of a newer "
+            f"version: {failure}."
+        ) from failure
+    for name, length in metadata["lists"].items():
+        arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
+    return kind(**arrays, **metadata["fields"])

@@ -1,0 +1,263 @@
+"""Bias windows, temperature, and the integration over energy behind them."""
+
+import kwant
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from systems import MODELS, atoms_of, chain, square_wire, two_levels
+
+import kwant_curl as kc
+from kwant_curl.bands import band_edges
+from kwant_curl.integration import integrate
+from kwant_curl.occupations import fermi, thermal_weight
+
+TABLE = {0.2: 0.26693290, 0.5: 0.61705068, 1.0: 0.64880036, 2.0: 0.62592685}
+MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
+
+
+def two_level_integrand(x, w=0.3, left=0.6, right=0.2):
+    """kappa_XY per energy of the window, in closed form (lead 0 filled)."""
+    size = abs((x + 0.5j * left) * (x + 0.5j * right) - w**2) ** 4
+    numerator = left * right * w * (left - right) * (w**2 - x**2 + left * right / 4)
+    return numerator / (2 * np.pi * size)
+
+
+@pytest.mark.parametrize(("bias", "kappa"), TABLE.items())
+def test_two_levels_in_a_bias_window(bias, kappa):
+    syst, coordinates = two_levels()
+    result = kc.force_response(syst, coordinates, 0.0, bias=bias, linear=False, rtol=1e-9)
+    assert result.curl[0, 1] == pytest.approx(kappa, abs=1e-7)
+    np.testing.assert_allclose(np.diag(result.friction), [2.21048532, 1.32629119], atol=1e-8)
+    assert 0 <= result.error <= 1e-9
+    assert not result.partial
+
+
+@pytest.mark.parametrize("temperature", [0.02, 0.1, 1.0])
+def test_two_levels_at_a_temperature(temperature):
+    syst, coordinates = two_levels()
+    result = kc.force_response(
+        syst, coordinates, 0.1, bias=0.7, temperature=temperature, linear=False, rtol=1e-10
+    )
+
+    def integrand(x):
+        filled = fermi(x, 0.1 + 0.35, temperature) - fermi(x, 0.1 - 0.35, temperature)
+        return filled * two_level_integrand(x)
+
+    points = {"points": [-0.3, 0.0, 0.45, -0.25], "limit": 500, "epsabs": 1e-12}
+    expected = quad(integrand, -45 * temperature - 1, 45 * temperature + 1, **points)[0]
+    assert result.curl[0, 1] == pytest.approx(expected, abs=1e-9)
+    linear = kc.force_response(
+        syst, coordinates, 0.1, bias=0.7, temperature=temperature, rtol=1e-10
+    )
+
+    def shell(x):
+        return 0.7 * thermal_weight(x, 0.1, temperature) * two_level_integrand(x)
+
+    expected = quad(shell, -45 * temperature - 1, 45 * temperature + 1, **points)[0]
+    assert linear.curl[0, 1] == pytest.approx(expected, abs=1e-9)
+    assert linear.at_bias(1.4).curl[0, 1] == pytest.approx(2 * expected, abs=1e-9)
+    np.testing.assert_allclose(linear.friction, result.friction, rtol=1e-8)
+
+
+@pytest.mark.parametrize("bias", [0.5, 2.0, 3.9])
+def test_uniform_chain(bias):
+    """Current V/2 pi per level; bond order (sqrt(1 - (V/4t)^2) - 1)/pi; no force, no curl."""
+    syst = chain(8).finalized()
+    rho = kc.NonequilibriumDensity(syst, 0.0, bias=bias, linear=False, rtol=1e-10)
+    current = kwant.operator.Current(syst, where=[(syst.sites[4], syst.sites[3])])
+    assert rho.expectation(current)[0] == pytest.approx(bias / (2 * np.pi), abs=1e-9)
+    order = (np.sqrt(1 - (bias / 4) ** 2) - 1) / np.pi
+    assert rho.toarray()[3, 4].real == pytest.approx(order, abs=1e-9)
+    result = kc.force_response(syst, MOVING, 0.0, bias=bias, linear=False)
+    np.testing.assert_allclose(result.force, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["one orbital", "magnetic field", "three leads"])
+def test_curl_is_that_of_the_force(name):
+    """In a bias window: against central differences of the force, with one atom really moved."""
+    model = MODELS[name]
+    dmu = {lead: 0.4 * shift for lead, shift in model.dmu().items()}
+    options = {"bias": dmu, "linear": False, "rtol": 1e-9}
+    positions = model.positions()
+    atoms = atoms_of(model.syst(positions))[:1]
+
+    def response(x, y):
+        moved = positions.copy()
+        moved[0] += x, y
+        syst = model.syst_of_functions(moved)
+        return kc.force_response(syst, kc.Displacements(atoms), model.energy, **options)
+
+    h = 2e-3
+
+    def slope(index, x, y):
+        near, far = (
+            response(s * x, s * y).force[index] - response(-s * x, -s * y).force[index]
+            for s in (h, 2 * h)
+        )
+        return (8 * near - far) / (12 * h)
+
+    curl = response(0, 0).curl[0, 1]
+    assert curl == pytest.approx(slope(1, 1, 0) - slope(0, 0, 1), rel=1e-6)
+    syst = model.syst_of_functions(positions)
+    local = kc.curl_map(syst, kc.Displacements(atoms), model.energy, **options)
+    assert local.curl[0] == pytest.approx(curl, rel=1e-8)
+
+
+@pytest.mark.parametrize("what", ["bias", "temperature"])
+def test_small_windows_become_linear_response_quadratically(what):
+    syst = square_wire(length=6, width=4, disorder=1.0).finalized()
+    linear = kc.curl_map(syst, MOVING, 1.7, bias=1.0).curl
+    deviations = []
+    for size in (0.04, 0.02):
+        options = {"bias": size, "linear": False} if what == "bias" else {"temperature": size / 4}
+        result = kc.curl_map(syst, MOVING, 1.7, rtol=1e-11, **options)
+        curl = result.curl / (size if what == "bias" else 1.0)
+        deviations.append(np.abs(curl - linear).max())
+    assert deviations[0] / deviations[1] == pytest.approx(4, rel=0.1)
+    assert deviations[1] < 0.05 * np.abs(linear).max()
+
+
+def test_flow_in_a_window():
+    """Conserved current, equal to the integral of the transmission; density against Delta rho."""
+    syst = square_wire(length=7, width=4, disorder=0.9).finalized()
+    options = {"bias": 0.6, "temperature": 0.02, "linear": False, "rtol": 1e-9}
+    flow = kc.flow_map(syst, 1.2, **options)
+    rho = kc.NonequilibriumDensity(syst, 1.2, **options)
+    np.testing.assert_allclose(flow.density, rho.density(), atol=1e-8)
+    np.testing.assert_allclose(flow.current, rho.expectation(kc.MomentumCurrent(syst)), atol=1e-8)
+    per_column = np.zeros(7)
+    np.add.at(per_column, flow.positions[:, 0].astype(int), flow.current[:, 0])
+
+    def integrand(energy):
+        window = fermi(energy, 1.5, 0.02) - fermi(energy, 0.9, 0.02)
+        return window * kwant.smatrix(syst, energy).transmission(1, 0) / (2 * np.pi)
+
+    edges = band_edges(syst, -0.5, 3.0)
+    expected = quad(integrand, 0, 2.8, points=[*edges[edges < 2.8], 0.9, 1.5], limit=400)[0]
+    np.testing.assert_allclose(per_column[1:-1], expected, rtol=1e-7)
+    linear = kc.flow_map(syst, 1.2, bias=0.6)
+    assert np.abs(flow.current - linear.current).max() > 1e-3
+    assert flow.local_dos.min() > 0
+
+
+def test_band_edge_in_the_window():
+    """A wire without disorder: D diverges where its second mode opens."""
+    syst = square_wire(length=3, width=2, disorder=0.0).finalized()
+    edge = 4 - 2 + 1  # of the antisymmetric mode: 4 + 1 - 2 t
+    edges = band_edges(syst, 0.5, 3.5)
+    np.testing.assert_allclose(edges, [1.0, 3.0], atol=1e-12)
+    assert edge in edges.round(12)
+    flow = kc.flow_map(syst, 2.9, bias={0: 0.4}, linear=False, rtol=1e-9)
+    # Each mode of the window carries 1/2 pi per energy: one below 3, two above.
+    current = flow.current[2:4, 0].sum()
+    assert current == pytest.approx((0.1 + 2 * 0.3) / (2 * np.pi), abs=1e-8)
+    assert flow.error <= 1e-9
+    # n = int dE dk/dE |phi|^2 / pi: arccos of both modes between the limits
+    low, high = 2.9, 3.3
+    momenta = [
+        np.arccos((bottom - min(max(e, bottom - 2), bottom + 2)) / 2)
+        for bottom in (3.0, 5.0)
+        for e in (low, high)
+    ]
+    filled = (momenta[1] - momenta[0] + momenta[3] - momenta[2]) / (2 * np.pi)
+    assert flow.density[2:4].sum() == pytest.approx(filled, abs=1e-6)
+
+
+@pytest.mark.parametrize("rtol", [1e-2, 1e-5, 1e-9])
+def test_integrals_are_as_good_as_they_say(rtol):
+    points = np.array([-1.0, 0.0, 0.3, 2.0])
+    calls = []
+
+    def evaluate(energies):
+        calls.append(len(energies))
+        for e in energies:
+            edge = (e if e > 0 else np.inf) ** -0.5
+            peak = 1e-3 / ((e - 0.7123) ** 2 + 1e-6)
+            yield (np.array([[edge, peak]]), np.array(1e9 * np.exp(e))), (0.0, 0.0)
+
+    integral = integrate(evaluate, points, rtol)
+    peak = np.arctan((2.0 - 0.7123) / 1e-3) + np.arctan(1.7123 / 1e-3)
+    assert integral.parts[0].shape == (1, 2)
+    np.testing.assert_allclose(integral.parts[0], [[2 * np.sqrt(2), peak]], atol=3.2 * rtol)
+    assert integral.parts[1] == pytest.approx(1e9 * (np.exp(2) - np.exp(-1)), rel=rtol)
+    assert integral.error <= rtol
+    assert integral.n_energies == sum(calls)
+    assert calls[0] == 3 * 21
+
+
+def test_convergence_goes_with_the_rule():
+    """Gauss and Kronrod's 21 points: smooth integrands cost one visit, whatever the tolerance."""
+    for rtol in (1e-3, 1e-10):
+        integral = integrate(
+            lambda energies: (((np.array(np.cos(e)),), (0.0,)) for e in energies),
+            np.array([0.0, 1.0]),
+            rtol,
+        )
+        assert integral.n_energies == 21
+        assert float(integral.parts[0]) == pytest.approx(np.sin(1.0), abs=1e-14)
+
+
+def test_nothing_to_integrate():
+    syst = square_wire(disorder=0.5).finalized()
+    with_bias = kc.force_response(syst, MOVING, 1.7)
+    none = kc.force_response(syst, MOVING, 1.7, bias=0.0, linear=False)
+    assert not none.force.any()
+    assert not none.curl.any()
+    np.testing.assert_allclose(none.friction, with_bias.friction)
+
+
+def test_results_of_windows_do_not_scale():
+    syst = square_wire(disorder=0.5).finalized()
+    result = kc.curl_map(syst, MOVING, 1.7, bias=0.1, linear=False, rtol=1e-3)
+    assert (result.linear, result.temperature) == (False, 0.0)
+    with pytest.raises(ValueError, match="call the routine again with the other bias"):
+        result.at_bias(0.2)
+
+
+def test_window_below_all_bands():
+    syst = square_wire(disorder=0.2).finalized()
+    with pytest.warns(RuntimeWarning, match="`partial` is True"):
+        result = kc.curl_map(syst, MOVING, 0.5, bias=2.0, linear=False, rtol=1e-4)
+    assert result.partial
+    assert np.isfinite(result.curl).all()
+    assert not kc.curl_map(syst, MOVING, 1.7, bias=0.1, linear=False, rtol=1e-3).partial
+
+
+def test_an_integral_that_does_not_converge(monkeypatch):
+    import kwant_curl.integration as integration
+
+    plain = integration.quad_vec
+    monkeypatch.setattr(
+        integration, "quad_vec", lambda *args, **kwargs: plain(*args, **{**kwargs, "limit": 1})
+    )
+    syst = square_wire(length=12, disorder=2.0).finalized()
+    with pytest.warns(RuntimeWarning, match="did not converge to rtol=1e-10: its estimated error"):
+        result = kc.curl_map(syst, MOVING, 1.7, bias=1.5, linear=False, rtol=1e-10)
+    assert result.error > 1e-10
+
+
+@pytest.mark.parametrize("routine", [kc.curl_map, kc.force_response])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"temperature": -0.1}, "temperature is -0.1; expected a number that is not negative"),
+        ({"temperature": "300 K"}, "temperature is '300 K'"),
+        ({"rtol": 0.0}, "rtol is 0.0; expected a positive number"),
+        ({"rtol": -1e-6}, "rtol is -1e-06; expected a positive number"),
+        ({"linear": "no"}, "linear is 'no'; expected True or False"),
+        ({"executor": 4}, "executor is 4; expected something with the map"),
+    ],
+)
+def test_bad_input(routine, wrong, message):
+    syst = square_wire().finalized()
+    with pytest.raises((TypeError, ValueError), match=message):
+        routine(syst, MOVING, 1.7, **wrong)
+
+
+def test_fermi_functions():
+    assert fermi(1.0, np.array([1.0, 2.0, 0.0]), 0.0).tolist() == [0.5, 1.0, 0.0]
+    assert fermi(1e6, 0.0, 1e-9) == 0.0
+    energies = np.linspace(-3, 3, 7)
+    for e in energies:
+        slope = (fermi(e - 1e-5, 0.2, 0.3) - fermi(e + 1e-5, 0.2, 0.3)) / 2e-5
+        assert thermal_weight(e, 0.2, 0.3) == pytest.approx(slope, rel=1e-7)

@@ -1,0 +1,110 @@
+"""Results in files and as data sets."""
+
+import json
+
+import numpy as np
+import pytest
+from systems import square_wire
+
+import kwant_curl as kc
+from kwant_curl.storage import Storable
+
+MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
+
+
+def all_results():
+    syst = square_wire(length=6, width=4, disorder=0.8).finalized()
+    curls = kc.curl_map(syst, MOVING, 1.7, bias=0.3)
+    flow = kc.flow_map(syst, 1.7, momentum=0.5)
+    modes = np.eye(2, 32)
+    return {
+        "CurlMap": curls,
+        "of a window": kc.curl_map(
+            syst, MOVING, 1.7, bias=0.1, temperature=0.02, linear=False, rtol=1e-3
+        ),
+        "of a probe": kc.curl_map(syst, kc.Probe([(2.0, 1.0)], width=1.0), 1.7),
+        "ForceResponse": kc.force_response(syst, MOVING, 1.7),
+        "FlowMap": flow,
+        "without momentum": kc.flow_map(syst, 1.7),
+        "GridField": flow.interpolate(),
+        "PumpingRates": curls.pumping_rates(0.1),
+        "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
+    }
+
+
+RESULTS = all_results()
+
+
+def assert_equal(one, other):
+    if isinstance(one, tuple):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype
+        assert not other.flags.writeable
+        np.testing.assert_array_equal(one, other)
+    else:
+        assert type(one) is type(other)
+        assert one == other
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_saved_and_loaded(name, tmp_path):
+    result = RESULTS[name]
+    path = tmp_path / "a result"
+    result.save(path)
+    assert path.exists()
+    loaded = kc.load(path)
+    assert type(loaded) is type(result)
+    for field in result.__dataclass_fields__:
+        assert_equal(getattr(result, field), getattr(loaded, field))
+    with np.load(path, allow_pickle=False) as data:
+        metadata = json.loads(str(data["metadata"]))
+    assert metadata["kwant_curl"]
+    assert "hbar = 1" in metadata["units"]
+    if hasattr(result, "energy"):
+        assert metadata["fields"]["energy"] == 1.7
+
+
+def test_every_result_can_be_saved():
+    kinds = {type(result).__name__ for result in RESULTS.values()}
+    public = {
+        name
+        for name in kc.__all__
+        if isinstance(getattr(kc, name), type) and issubclass(getattr(kc, name), Storable)
+    }
+    assert kinds == public == {kind for kind in kinds if hasattr(getattr(kc, kind), "save")}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_data_sets(name):
+    pytest.importorskip("xarray")
+    result = RESULTS[name]
+    data = result.to_xarray()
+    for field in result.__dataclass_fields__:
+        value = getattr(result, field)
+        if isinstance(value, np.ndarray):
+            assert len(set(data[field].dims)) == value.ndim
+            np.testing.assert_array_equal(data[field], value)
+        elif isinstance(value, bool | float):
+            assert data.attrs[field] == value
+    if name == "FlowMap":
+        assert data.lead_current.dims == ("lead", "site", "direction")
+        np.testing.assert_allclose((data.bias * data.lead_current).sum("lead"), result.current)
+
+
+def test_other_files(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("no result")
+    with pytest.raises(ValueError, match="is no file that a result of kwant_curl was saved to"):
+        kc.load(path)
+    np.savez(path.with_suffix(".npz"), a=np.arange(3))
+    with pytest.raises(ValueError, match="is no file that a result"):
+        kc.load(path.with_suffix(".npz"))
+    with path.open("wb") as file:
+        np.savez(file, metadata=np.array(json.dumps({"result": "Nothing", "fields": {}})))
+    with pytest.raises(ValueError, match="or is of a newer version: 'Nothing'"):
+        kc.load(path)
+    with pytest.raises(FileNotFoundError):
+        kc.load(tmp_path / "not there")
