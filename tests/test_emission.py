@@ -87,7 +87,7 @@ def test_limit_of_slow_phonons_and_small_bias():
             mass=2.0,
             bias=size,
             temperature=size / 2,
-            rtol=1e-9,
+            rtol=1e-6,
         )
         assert (np.sign(result.growth[:, 0] - result.growth[:, 1]) == np.sign(limit.driving)).all()
         deviations.append(np.abs(result.growth - limit.growth).max() / limit.damping.max())
