@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +113,7 @@ def averaged(
     levels = np.array([mu]) if point.linear else np.append(mu + point.bias, mu)
     limits = window(levels, temperature)
     points = np.union1d(limits, band_edges(syst, limits[0], limits[-1], params))
+    equilibrium = shell(mu).total if temperature == 0 else ()
     n_shares, closed = [0], [False]
     with tqdm(disable=not progress, unit=" energies") as bar:
 
@@ -135,8 +136,7 @@ def averaged(
         integral = integrate(weighted, points, rtol)
     warn_of_integral(integral.error, rtol, closed[0], stacklevel=4)
     parts, n = integral.parts, n_shares[0]
-    rest = parts[n:] if temperature > 0 else shell(mu).total
-    return Average(parts[:n], rest, integral.error, closed[0])
+    return Average(parts[:n], equilibrium or parts[n:], integral.error, closed[0])
 
 
 def _weights(energy: float, point: OperatingPoint) -> tuple[NDArray[np.float64], float]:
@@ -171,6 +171,20 @@ def warn_of_integral(error: float, rtol: float, closed: bool, *, stacklevel: int
         )
 
 
+NARROWEST = 2.0**-20
+"""Intervals of `collected_states` are not halved beyond this part of a segment."""
+
+
+class _Sample(NamedTuple):
+    """States of an interval, their weights, and the density in each orbital."""
+
+    low: float
+    high: float
+    states: NDArray[np.complex128]
+    weights: NDArray[np.float64]
+    density: NDArray[np.float64]
+
+
 def collected_states(
     syst: Any,
     point: OperatingPoint,
@@ -182,30 +196,38 @@ def collected_states(
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64], float]:
     """Return states and weights that make up Delta rho, and the error of the density in them.
 
-    The states at Gauss and Legendre's points between the break points, in the variable of
-    `integrate`; twice as many until the density in each orbital stays.
+    The states at Gauss and Legendre's 16 points of intervals in the variable of `integrate`, which
+    are halved until that no longer changes the density in each orbital.
     """
     solver = direct_solver() if solver is None else solver
-    levels = np.array([point.energy]) if point.linear else np.append(
-        point.energy + point.bias, point.energy
-    )  # fmt: skip
+    levels = point.energy + (0 * point.bias if point.linear else np.append(point.bias, 0))
     limits = window(levels, point.temperature)
     points = np.union1d(limits, band_edges(syst, limits[0], limits[-1], params))
-    previous, error = None, np.inf
-    for order in (8, 16, 32, 64, 128):
+
+    def sample(low: float, high: float) -> _Sample:
         states, weights = [], []
-        for energy, share in gauss_points(points, order):
+        for energy, share in gauss_points(points, low, high, 16):
             by_lead = _weights(energy, point)[0] * (point.bias if point.linear else 1.0)
             shell = energy_shell(syst, energy, params=params, max_memory=max_memory, solver=solver)
             states.append(shell.states())
             weights.append(share * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))
-        result = np.concatenate(states), point.degeneracy * np.concatenate(weights)
+        psi, weight = np.concatenate(states), np.concatenate(weights)
         # Of both signs of the bias alike, or they could cancel and hide what is rough.
-        density = np.abs(result[1]) @ np.abs(result[0]) ** 2
-        if previous is not None:
-            error = float(np.abs(density - previous).max() / (density.max() or 1.0))
-            if error <= rtol:
-                break
-        previous = density
-    warn_of_integral(error, rtol, not len(result[0]), stacklevel=4)
-    return *result, error
+        return _Sample(low, high, psi, weight, np.abs(weight) @ np.abs(psi) ** 2)
+
+    waiting = [sample(i, i + 1) for i in range(len(points) - 1)]
+    size = np.sum([part.density for part in waiting], axis=0).max(initial=0.0) or 1.0
+    done, error = [], 0.0
+    while waiting:
+        part = waiting.pop()
+        middle = 0.5 * (part.low + part.high)
+        halves = [sample(part.low, middle), sample(middle, part.high)]
+        change = np.abs(halves[0].density + halves[1].density - part.density).max() / size
+        if change <= rtol * (part.high - part.low) or part.high - part.low < NARROWEST:
+            done += halves
+            error += float(change)
+        else:
+            waiting += halves
+    states = np.concatenate([part.states for part in done])
+    warn_of_integral(error, rtol * len(points), not len(states), stacklevel=4)
+    return states, point.degeneracy * np.concatenate([part.weights for part in done]), error

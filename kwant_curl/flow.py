@@ -61,7 +61,7 @@ def flow_map(
         the lattice, divided among the sites of its unit cell.  Of sites that share a position
         (two spins as two lattices, say) each has the whole volume.
     temperature : float, default 0.0
-        kT, an energy.
+        kT, an energy; below 1e-8 of the chemical potentials, which can't resolve it, zero.
     linear : bool, default True
         Linear response to the bias (averaged thermally), or, if False, the whole bias window:
         each lead's Fermi function minus that at mu, integrated over energy.

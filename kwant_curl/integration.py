@@ -77,13 +77,14 @@ def substituted(s: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArr
     return energy, length * np.pi * np.sin(x) * np.cos(x)
 
 
-def gauss_points(points: FloatArray, order: int) -> Iterator[tuple[float, float]]:
-    """Yield energies and weights of Gauss and Legendre's rule in s, `order` per segment."""
+def gauss_points(
+    points: FloatArray, low: float, high: float, order: int
+) -> Iterator[tuple[float, float]]:
+    """Yield energies and weights of Gauss and Legendre's rule for s from low to high."""
     nodes, weights = np.polynomial.legendre.leggauss(order)
-    segments = np.arange(len(points) - 1)[:, None]
-    energies, slopes = substituted((segments + 0.5 + 0.5 * nodes).ravel(), points)
-    shares = slopes * np.tile(0.5 * weights, len(segments))
-    yield from zip(energies.tolist(), shares.tolist(), strict=True)
+    half = 0.5 * (high - low)
+    energies, slopes = substituted(low + half * (1 + nodes), points)
+    yield from zip(energies.tolist(), (half * weights * slopes).tolist(), strict=True)
 
 
 class _Nodes:

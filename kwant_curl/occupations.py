@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from kwant_curl.checks import real_number
 
-__all__ = ["chemical_potential_shifts", "fermi", "thermal_weight", "window"]
+__all__ = ["COLD", "chemical_potential_shifts", "fermi", "thermal_weight", "window"]
 
 
 def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
@@ -56,6 +56,9 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
     return shifts
 
 
+COLD = 1e-8
+"""kT below this part of the chemical potentials is zero: energies can't resolve it."""
+
 REACH = 40.0
 """Where the Fermi function has ended, in units of kT: exp(-40) = 4e-18."""
 
@@ -78,6 +81,12 @@ def thermal_weight(energy: float, mu: float, temperature: float) -> float:
 
 
 def window(levels: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return where Fermi functions at these levels end or jump, sorted: limits and break points."""
+    """Return where Fermi functions at these levels end, jump or fall: limits and break points.
+
+    Sorted.  Where the tails of two neighbouring levels don't meet, both end between them.
+    """
     tail = REACH * temperature
-    return np.unique([levels.min() - tail, *levels, levels.max() + tail])
+    ordered = np.unique(levels)
+    apart = np.diff(ordered) > 2 * tail
+    ends = [ordered[:-1][apart] + tail, ordered[1:][apart] - tail]
+    return np.unique(np.concatenate([[ordered[0] - tail, ordered[-1] + tail], ordered, *ends]))

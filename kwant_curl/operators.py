@@ -331,7 +331,7 @@ class NonequilibriumDensity:
     degeneracy : float, default 1
         Degeneracy of every level: 2 if a spinless Hamiltonian stands for both spins.
     temperature : float, default 0.0
-        kT, an energy.
+        kT, an energy; below 1e-8 of the chemical potentials, which can't resolve it, zero.
     linear : bool, default True
         Linear response to the bias, or, if False, the whole bias window.
     rtol : float, default 1e-6

@@ -1,5 +1,6 @@
 """Many points on many cores: anything with the `map` of concurrent.futures.Executor."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
@@ -36,10 +37,15 @@ class SweepError(RuntimeError):
             f"{len(failures)} are not, see `failures`."
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it by all that it was made of."""
+        return SweepError, (self.point, self.results, self.failures)
+
 
 def check_executor(executor: Any) -> None:
     """Raise unless `executor` is None or has a `map`."""
-    if executor is not None and not callable(getattr(executor, "map", None)):
+    is_one = not isinstance(executor, type) and callable(getattr(executor, "map", None))
+    if executor is not None and not is_one:
         raise TypeError(
             f"executor is {executor!r}; expected something with the map of "
             "concurrent.futures.Executor: a ProcessPoolExecutor, the get_executor() of a "
@@ -135,7 +141,16 @@ def _guarded(function: Callable[[Any], Any], point: Any) -> tuple[Any, Exception
     try:
         return function(point), None
     except Exception as failure:
-        return None, failure
+        return None, _that_travels(failure)
+
+
+def _that_travels(failure: Exception) -> Exception:
+    """Return an exception that survives pickling, as it must to leave a worker process."""
+    try:
+        pickle.loads(pickle.dumps(failure))
+    except Exception:
+        return RuntimeError(f"{type(failure).__name__}: {failure}")
+    return failure
 
 
 def _outcomes(

@@ -53,7 +53,7 @@ def force_response(
     degeneracy : float, default 1
         Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
     temperature : float, default 0.0
-        kT, an energy.
+        kT, an energy; below 1e-8 of the chemical potentials, which can't resolve it, zero.
     linear : bool, default True
         Linear response to the bias (averaged thermally), or, if False, the whole bias window:
         each lead's Fermi function minus that at mu, integrated over energy.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kwant_curl.checks import nonnegative_number, positive_number, real_number
-from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.occupations import COLD, chemical_potential_shifts
 from kwant_curl.solvers import direct_solver
 from kwant_curl.stack import ranges
 from kwant_curl.system import (
@@ -69,11 +69,14 @@ def operating_point(
     """Check what a routine is given, from the system to the degeneracy."""
     check_finite_system(syst)
     check_leads(syst)
+    mu = real_number("energy", energy)
+    shifts = chemical_potential_shifts(bias, len(syst.leads))
+    kt = nonnegative_number("temperature", temperature)
     return OperatingPoint(
-        real_number("energy", energy),
-        chemical_potential_shifts(bias, len(syst.leads)),
+        mu,
+        shifts,
         positive_number("degeneracy", degeneracy),
-        nonnegative_number("temperature", temperature),
+        0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt,
         _true_or_false("linear", linear),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 from importlib.metadata import version
 from os import PathLike
 from typing import Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -91,15 +92,15 @@ def read_result(path: str | PathLike[str], classes: Iterable[type]) -> Any:
     """Return the result in a file that `save` wrote, if it is one of these classes."""
     known = {kind.__name__: kind for kind in classes}
     try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = dict(data)
+        with open(path, "rb") as file:
+            arrays = dict(np.load(file, allow_pickle=False))
         metadata = json.loads(str(arrays.pop("metadata")))
         kind = known[metadata["result"]]
-    except (ValueError, KeyError, AttributeError, EOFError) as failure:
+        for name, length in metadata["lists"].items():
+            arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
+        return kind(**arrays, **metadata["fields"])
+    except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
         raise ValueError(
-            f"{path} is no file that a result of kwant_curl was saved to, or is of a newer "
-            f"version: {failure}."
+            f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "
+            f"newer version: {failure}."
         ) from failure
-    for name, length in metadata["lists"].items():
-        arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
-    return kind(**arrays, **metadata["fields"])

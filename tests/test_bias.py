@@ -1,5 +1,7 @@
 """Bias windows, temperature, and the integration over energy behind them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import kwant
 import numpy as np
 import pytest
@@ -261,3 +263,40 @@ def test_fermi_functions():
     for e in energies:
         slope = (fermi(e - 1e-5, 0.2, 0.3) - fermi(e + 1e-5, 0.2, 0.3)) / 2e-5
         assert thermal_weight(e, 0.2, 0.3) == pytest.approx(slope, rel=1e-7)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-12, 1e-8, 1e-6, 1e-4])
+@pytest.mark.parametrize("linear", [True, False])
+def test_low_temperatures(temperature, linear):
+    """Whatever lies between nothing and a little: what it is at zero temperature."""
+    syst, coordinates = two_levels()
+    options = {"bias": 0.5, "linear": linear}
+    cold = kc.force_response(syst, coordinates, 0.1, **options)
+    result = kc.force_response(syst, coordinates, 0.1, temperature=temperature, **options)
+    assert result.temperature == (0 if temperature < 1e-9 else temperature)
+    for field in ("friction", "curl", "force"):
+        one, other = getattr(result, field), getattr(cold, field)
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e-6 * np.abs(other).max())
+    rho = kc.NonequilibriumDensity(syst, 0.1, temperature=temperature, **options)
+    force = rho.expectation(kc.Force(syst, coordinates))
+    np.testing.assert_allclose(force, result.force, atol=3e-6 * np.abs(result.force).max())
+
+
+@pytest.mark.parametrize(("gamma", "bias"), [((0.6, 0.2), 40.0), ((0.01, 0.02), 4.0)])
+def test_narrow_levels_in_wide_windows(gamma, bias):
+    syst, coordinates = two_levels(gamma=gamma)
+    options = {"bias": bias, "linear": False}
+    rho = kc.NonequilibriumDensity(syst, 0.1, **options)
+    result = kc.force_response(syst, coordinates, 0.1, rtol=1e-9, **options)
+    force = rho.expectation(kc.Force(syst, coordinates))
+    np.testing.assert_allclose(force, result.force, atol=1e-5)
+    assert rho.error < 1e-5
+
+
+def test_executor_for_phonons():
+    syst, coordinates = two_levels()
+    options = {"frequency": 0.1, "bias": 0.4, "temperature": 0.05, "rtol": 1e-5}
+    with ThreadPoolExecutor(2) as threads:
+        one = kc.phonon_rates(syst, coordinates, np.eye(2), 0.0, executor=threads, **options)
+    other = kc.phonon_rates(syst, coordinates, np.eye(2), 0.0, **options)
+    np.testing.assert_allclose(one.lead_emission, other.lead_emission, rtol=1e-10)

@@ -104,7 +104,23 @@ def test_other_files(tmp_path):
         kc.load(path.with_suffix(".npz"))
     with path.open("wb") as file:
         np.savez(file, metadata=np.array(json.dumps({"result": "Nothing", "fields": {}})))
-    with pytest.raises(ValueError, match="or is of a newer version: 'Nothing'"):
+    with pytest.raises(ValueError, match="of a newer version: 'Nothing'"):
         kc.load(path)
+    np.save(path.with_suffix(".npy"), np.arange(3))
+    damaged = tmp_path / "damaged"
+    RESULTS["PumpingRates"].save(damaged)
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    newer = tmp_path / "newer"
+    RESULTS["PumpingRates"].save(newer)
+    with np.load(newer) as data:
+        arrays = dict(data)
+    metadata = json.loads(str(arrays["metadata"]))
+    metadata["fields"]["colour"] = "blue"
+    arrays["metadata"] = np.array(json.dumps(metadata))
+    with newer.open("wb") as file:
+        np.savez(file, **arrays)
+    for wrong in (path.with_suffix(".npy"), damaged, newer):
+        with pytest.raises(ValueError, match="is no file that a result of kwant_curl was saved"):
+            kc.load(wrong)
     with pytest.raises(FileNotFoundError):
         kc.load(tmp_path / "not there")

@@ -1,6 +1,7 @@
 """Sweeps and integrals on many workers, dying ones among them."""
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -89,6 +90,28 @@ def test_a_point_that_raises(pool, kind):
     assert isinstance(e.value.__cause__, ZeroDivisionError)
 
 
+class AwkwardError(Exception):
+    def __init__(self, a, b):
+        super().__init__(a)
+        self.b = b
+
+
+def awkward(x):
+    if x == 1:
+        raise AwkwardError("no way", 2)
+    return x
+
+
+def test_an_exception_that_cannot_travel(pool):
+    with pytest.raises(
+        kc.SweepError, match="Point 1 of the sweep, 1, failed: RuntimeError: Awk"
+    ) as e:
+        kc.sweep(awkward, range(3), executor=pool)
+    assert e.value.results == {0: 0, 2: 2}
+    again = pickle.loads(pickle.dumps(e.value))
+    assert (again.point, again.results, str(again)) == (1, e.value.results, str(e.value))
+
+
 def test_a_process_that_dies():
     """What is finished by then is kept; a pool of processes ends with its first dead worker."""
     with ProcessPoolExecutor(2, get_context("spawn")) as executor:
@@ -149,6 +172,8 @@ def test_progress(capsys):
 def test_no_executor():
     with pytest.raises(TypeError, match="expected something with the map"):
         kc.sweep(square, [1], executor="processes")
+    with pytest.raises(TypeError, match="expected something with the map"):
+        kc.sweep(square, [1], executor=ThreadPoolExecutor)
 
 
 @pytest.fixture(scope="module")
