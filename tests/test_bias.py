@@ -199,6 +199,23 @@ def test_convergence_goes_with_the_rule():
         assert float(integral.parts[0]) == pytest.approx(np.sin(1.0), abs=1e-14)
 
 
+def test_halving_finds_a_peak():
+    """Intervals shrink geometrically: ten times narrower costs a few more halvings, no more."""
+    costs = []
+    for width in (1e-2, 1e-3, 1e-4, 1e-5):
+
+        def peak(energies, width=width):
+            for e in energies:
+                yield (np.array(width / ((e - 0.3) ** 2 + width**2)),), (0.0,)
+
+        integral = integrate(peak, np.array([0.0, 0.3, 1.0]), 1e-8)
+        exact = np.arctan(0.7 / width) + np.arctan(0.3 / width)
+        assert float(integral.parts[0]) == pytest.approx(exact, rel=1e-8)
+        costs.append(integral.n_energies)
+    steps = np.diff(costs)
+    assert (steps < 21 * 2 * 2 * np.log2(10) * 1.5).all()
+
+
 def test_nothing_to_integrate():
     syst = square_wire(disorder=0.5).finalized()
     with_bias = kc.force_response(syst, MOVING, 1.7)

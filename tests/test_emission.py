@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from systems import chain, square_wire, two_levels
+from systems import square_wire, two_levels
 
 import kwant_curl as kc
+from kwant_curl import devices
 
 PAIR = np.eye(2)
 
@@ -114,19 +115,17 @@ def test_leads_add_up_and_pairs_are_independent():
     np.testing.assert_allclose(turned.emission, both.emission[:, ::-1], rtol=1e-4)
 
 
-def test_uniform_chain_starts_at_hbar_omega():
-    """At q = 2 k_F growth starts at eV = hbar omega, here at finite omega."""
-    n, k_f, omega = 60, 1.1, 0.02
-    syst = chain(n + 2).finalized()
-    q = 2 * k_f
-    atoms = np.arange(1, n + 1)
-    modes = np.stack([np.cos(q * atoms), np.sin(q * atoms)])
-    coordinates = kc.Displacements(list(range(1, n + 1)), scaling=kc.PowerLaw(2))
-    order = np.argsort([syst.sites[i].tag[0] for i in range(1, n + 1)])
-    assert (order == np.arange(n)).all()
+def test_uniform_gold_chain_starts_at_hbar_omega():
+    """At q = 2 k_F growth starts at eV = hbar omega, here of 15 meV, with its finite effect."""
+    gold = devices.gold_chain(60)
+    chain = gold.coordinates.hamiltonian_derivatives(gold.syst)
+    phase = 2 * np.pi * 0.72 * chain.positions[:, 0] / 2.5 / 2
+    modes = np.stack([np.cos(phase), np.sin(phase)])
+    omega = 0.015
+    options = {"frequency": omega, "mass": gold.mass, "degeneracy": gold.degeneracy, "rtol": 1e-4}
     growth = [
         kc.phonon_rates(
-            syst, coordinates, modes, -2 * np.cos(k_f), frequency=omega, bias=bias, rtol=1e-5
+            gold.syst, gold.coordinates, modes, gold.energy, bias=bias, **options
         ).growth[0]
         for bias in (0.95 * omega, 1.05 * omega)
     ]
