@@ -59,7 +59,11 @@ def mapped(
     executor: Any = None,
     bar: Any = None,
 ) -> Iterator[Any]:
-    """Yield function(item) for all items, in their order, on the executor's workers if given."""
+    """Yield function(item) for all items, in their order, on the executor's workers if given.
+
+    What the function raises says at which item, in a note.
+    """
+    function = partial(_noting, function)
     if executor is None:
         results: Iterable[Any] = map(function, items)
     else:
@@ -68,6 +72,14 @@ def mapped(
         if bar is not None:
             bar.update()
         yield result
+
+
+def _noting(function: Callable[[Any], Any], item: Any) -> Any:
+    try:
+        return function(item)
+    except Exception as failure:
+        failure.add_note(f"kwant_curl was at {item!r}.")
+        raise
 
 
 def _on_one_thread(function: Callable[[Any], Any], item: Any) -> Any:

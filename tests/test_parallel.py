@@ -17,6 +17,7 @@ from systems import square_wire
 
 import kwant_curl as kc
 from kwant_curl import compiled
+from kwant_curl.parallel import mapped
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 
@@ -148,6 +149,14 @@ def test_energies_of_an_integral(pool):
                 np.testing.assert_allclose(
                     getattr(one, name), getattr(other, name), rtol=0, atol=1e-10
                 )
+
+
+def test_an_energy_that_fails_is_named(pool):
+    """As the energies of an integral are mapped."""
+    for executor in (None, pool):
+        with pytest.raises(ZeroDivisionError) as e:
+            list(mapped(not_three, [1.5, 3, 4.5], executor))
+        assert e.value.__notes__ == ["kwant_curl was at 3."]
 
 
 def test_workers_leave_the_cores_to_each_other(pool, monkeypatch):
