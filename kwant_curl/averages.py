@@ -101,7 +101,9 @@ def averaged(
     """
     rtol = check_integration(rtol, executor)
     mu, temperature = point.energy, point.temperature
-    if solver is None and executor is None:
+    if executor is not None:
+        solver = None  # it serves one call at a time, so each energy has its own
+    elif solver is None:
         solver = direct_solver()
     shell = partial(at_energy, solver=solver)
     if temperature == 0 and (point.linear or not point.bias.any()):

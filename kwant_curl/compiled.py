@@ -45,11 +45,11 @@ ALONE = ContextVar("ALONE", default=True)
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Give one thread, or OMP_NUM_THREADS, to each numerical library and to the loops here."""
+def one_thread(*, libraries: bool) -> Iterator[None]:
+    """Give one thread, or OMP_NUM_THREADS, to the loops here, and to other libraries if asked."""
     token = ALONE.set(False)
     try:
-        with threadpool_limits(available_threads()):
+        with threadpool_limits(available_threads() if libraries else None):
             yield
     finally:
         ALONE.reset(token)

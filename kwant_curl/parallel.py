@@ -1,5 +1,6 @@
 """Many points on many cores: anything with the `map` of concurrent.futures.Executor."""
 
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -67,7 +68,7 @@ def mapped(
     if executor is None:
         results: Iterable[Any] = map(function, items)
     else:
-        results = executor.map(partial(_on_one_thread, function), items)
+        results = executor.map(_for_workers(function), items)
     for result in results:
         if bar is not None:
             bar.update()
@@ -82,9 +83,17 @@ def _noting(function: Callable[[Any], Any], item: Any) -> Any:
         raise
 
 
-def _on_one_thread(function: Callable[[Any], Any], item: Any) -> Any:
-    """Call it with one thread per numerical library: the workers share the cores already."""
-    with one_thread():
+def _for_workers(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return partial(_on_one_thread, function, os.getpid())
+
+
+def _on_one_thread(function: Callable[[Any], Any], caller: int, item: Any) -> Any:
+    """Call it with one thread per numerical library: the workers share the cores already.
+
+    The libraries' limits are a process's: threads of the caller's own, which would restore them
+    in any order, leave them alone.
+    """
+    with one_thread(libraries=os.getpid() != caller):
         return function(item)
 
 
@@ -173,7 +182,7 @@ def _outcomes(
     if executor is None:
         yield from ((index, *guarded(point)) for index, point in enumerate(points))
     elif callable(getattr(executor, "submit", None)):
-        yield from _submitted(partial(_on_one_thread, guarded), points, executor)
+        yield from _submitted(_for_workers(guarded), points, executor)
     else:
         yield from _mapped_outcomes(guarded, points, executor)
 

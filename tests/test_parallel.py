@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from systems import square_wire
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import kwant_curl as kc
 from kwant_curl import compiled
@@ -167,6 +168,32 @@ def test_workers_leave_the_cores_to_each_other(pool, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     with ThreadPoolExecutor(1) as threads:
         assert kc.sweep(threads_here, [0], executor=threads) == [3]
+
+
+def blas_threads(_):
+    time.sleep(0.05)
+    return max(pool["num_threads"] for pool in threadpool_info())
+
+
+def test_limits_of_other_libraries(pool, monkeypatch):
+    """One thread in worker processes; in the caller's process they stay what they were."""
+    expected = int(os.environ.get("OMP_NUM_THREADS", 1))  # as the workers have it
+    assert set(kc.sweep(blas_threads, range(4), executor=pool)) == {expected}
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with threadpool_limits(2):
+        with ThreadPoolExecutor(3) as threads:
+            kc.sweep(blas_threads, range(20), executor=threads)
+        assert blas_threads(0) == 2
+
+
+def test_a_solver_is_not_shared_among_threads():
+    with ThreadPoolExecutor(4) as threads:
+        options = {"bias": 0.4, "linear": False, "rtol": 1e-5}
+        one, other = (
+            kc.curl_map(wire(), MOVING, 1.5, executor=executor, solver=solver, **options)
+            for executor, solver in ((threads, kc.direct_solver()), (None, None))
+        )
+    np.testing.assert_allclose(one.curl, other.curl, atol=1e-10)
 
 
 def test_progress(capsys):
