@@ -175,15 +175,19 @@ def blas_threads(_):
     return max(pool["num_threads"] for pool in threadpool_info())
 
 
-def test_limits_of_other_libraries(pool, monkeypatch):
+def allow_two_threads():
+    threadpool_limits(2)
+
+
+def test_limits_of_other_libraries(monkeypatch):
     """One thread in worker processes; in the caller's process they stay what they were."""
-    expected = int(os.environ.get("OMP_NUM_THREADS", 1))  # as the workers have it
-    assert set(kc.sweep(blas_threads, range(4), executor=pool)) == {expected}
+    expected = int(os.environ.get("OMP_NUM_THREADS", 1))  # as the worker has it
+    with ProcessPoolExecutor(1, get_context("spawn"), allow_two_threads) as worker:
+        assert kc.sweep(blas_threads, [0, 1], executor=worker) == [expected] * 2
+        assert list(worker.map(blas_threads, [0])) == [2]
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with threadpool_limits(2):
-        with ThreadPoolExecutor(3) as threads:
-            kc.sweep(blas_threads, range(20), executor=threads)
-        assert blas_threads(0) == 2
+    with threadpool_limits(2), ThreadPoolExecutor(3) as threads:
+        assert set(kc.sweep(blas_threads, range(6), executor=threads)) == {2}
 
 
 def test_a_solver_is_not_shared_among_threads():
