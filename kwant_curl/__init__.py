@@ -14,14 +14,23 @@ from kwant_curl.files import load
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
+from kwant_curl.orbits import Orbit
+from kwant_curl.pairs import PumpedPairs, pumped_pairs
 from kwant_curl.parallel import SweepError, sweep
 from kwant_curl.phonons import PhononRates, PumpingRates
 from kwant_curl.plotting import plot
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse
+from kwant_curl.runaway import Stability, critical_bias, stability
 from kwant_curl.solvers import direct_solver
+from kwant_curl.trajectories import Trajectory, langevin
+from kwant_curl.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
+from kwant_curl.vibrations import VibrationalModes
 
 __all__ = [
+    "ATOMIC_UNITS",
+    "EV_ANGSTROM_AMU",
+    "MEV_NANOMETRE_AMU",
     "CurlMap",
     "Displacements",
     "Exponential",
@@ -32,19 +41,29 @@ __all__ = [
     "Matrices",
     "MomentumCurrent",
     "NonequilibriumDensity",
+    "Orbit",
     "Parameters",
     "PhononRates",
     "PowerLaw",
     "Probe",
+    "PumpedPairs",
     "PumpingRates",
+    "Stability",
     "SweepError",
+    "Trajectory",
+    "Units",
+    "VibrationalModes",
     "born_cross_section",
+    "critical_bias",
     "curl_map",
     "direct_solver",
     "flow_map",
     "force_response",
+    "langevin",
     "load",
     "phonon_rates",
     "plot",
+    "pumped_pairs",
+    "stability",
     "sweep",
 ]

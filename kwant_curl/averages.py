@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from kwant_curl.bands import band_edges
+from kwant_curl.bands import band_edges, bottom
 from kwant_curl.checks import positive_number
-from kwant_curl.integration import Sample, gauss_points, integrate
+from kwant_curl.integration import Integral, Sample, gauss_points, integrate
 from kwant_curl.occupations import fermi, thermal_weight, window
 from kwant_curl.parallel import check_executor, mapped
 from kwant_curl.solvers import direct_solver
@@ -25,6 +25,7 @@ __all__ = [
     "averaged",
     "check_integration",
     "collected_states",
+    "occupied",
     "response_sizes",
     "warn_of_integral",
 ]
@@ -39,15 +40,17 @@ Parts = tuple[NDArray[np.float64], ...]
 class Shares:
     """What an energy shell gives.
 
-    by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; total: arrays
-    that are weighted with -df/dE always; sizes: for each of them the size of the terms that
-    their elements are sums of; n_modes: the open modes of all leads.
+    by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; by_pair: arrays
+    (n_leads, n_leads, ...) that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays
+    that are weighted with -df/dE always; sizes: for each of them, those by lead first, then those
+    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads.
     """
 
     by_lead: Parts
     total: Parts
     sizes: tuple[float, ...]
     n_modes: int
+    by_pair: Parts = ()
 
 
 def response_sizes(friction: NDArray[np.float64], n_modes: int) -> tuple[float, float, float]:
@@ -64,6 +67,7 @@ class Average:
     """Shares that are integrated over energy, and how well: see `Response`."""
 
     by_lead: Parts
+    by_pair: Parts
     total: Parts
     error: float
     partial: bool
@@ -110,49 +114,109 @@ def averaged(
         here = shell(mu)
         warn_if_closed(here.n_modes, mu, stacklevel=4)
         scale = 1.0 if point.linear else 0.0
-        return Average(tuple(scale * part for part in here.by_lead), here.total, 0.0, False)
+        by_lead, by_pair = (
+            tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
+        )
+        return Average(by_lead, by_pair, here.total, 0.0, False)
 
     levels = np.array([mu]) if point.linear else np.append(mu + point.bias, mu)
     limits = window(levels, temperature)
     points = np.union1d(limits, band_edges(syst, limits[0], limits[-1], params))
     equilibrium = shell(mu).total if temperature == 0 else ()
-    n_shares, closed = [0], [False]
+    counts, closed = [(0, 0)], [False]
     with tqdm(disable=not progress, unit=" energies") as bar:
 
         def weighted(energies: Sequence[float]) -> Iterator[Sample]:
             shares = mapped(shell, energies, executor, bar)
             for energy, share in zip(energies, shares, strict=True):
-                by_lead, total = _weights(energy, point)
-                size = 4 * temperature * total if point.linear else np.abs(by_lead).max()
-                counts = size > rtol
-                closed[0] = closed[0] or (counts and not share.n_modes)
-                n_shares[0] = len(share.by_lead)
-                parts = [_times(by_lead, part) for part in share.by_lead]
-                weights = [np.abs(by_lead).max()] * len(parts)
-                if temperature > 0:
-                    parts += [total * part for part in share.total]
-                    weights += [total] * len(share.total)
-                sizes = (w * size for w, size in zip(weights, share.sizes, strict=False))
-                yield tuple(parts), tuple(sizes)
+                weights = _weights(energy, point)
+                closed[0] = closed[0] or (weights.size(point) > rtol and not share.n_modes)
+                counts[0] = len(share.by_lead), len(share.by_pair)
+                kinds = (share.by_lead, share.by_pair, share.total if temperature > 0 else ())
+                parts = [(w, part) for w, kind in zip(weights, kinds, strict=True) for part in kind]
+                yield (
+                    tuple(_times(weight, part) for weight, part in parts),
+                    tuple(
+                        float(np.abs(weight).max()) * size
+                        for (weight, _), size in zip(parts, share.sizes, strict=False)
+                    ),
+                )
 
         integral = integrate(weighted, points, rtol)
     warn_of_integral(integral.error, rtol, closed[0], stacklevel=4)
-    parts, n = integral.parts, n_shares[0]
-    return Average(parts[:n], equilibrium or parts[n:], integral.error, closed[0])
+    by_lead, by_pair, total = _divided(integral.parts, *counts[0])
+    return Average(by_lead, by_pair, equilibrium or total, integral.error, closed[0])
 
 
-def _weights(energy: float, point: OperatingPoint) -> tuple[NDArray[np.float64], float]:
-    """Return the weights of each lead's shares at an energy, and that of the total."""
+def occupied(
+    at_energy: Callable[..., tuple[NDArray[np.float64], float]],
+    syst: Any,
+    point: OperatingPoint,
+    *,
+    params: Mapping[str, Any] | None,
+    rtol: float,
+    executor: Any,
+    progress: bool,
+    solver: Any,
+) -> Integral:
+    """Integrate one array times the Fermi function at mu over all energies of the leads' bands.
+
+    at_energy: ``at_energy(energy, solver=solver)`` returns the array, and the size of the terms
+    that its elements are sums of.  The others are as `averaged` has them.
+    """
+    low = bottom(syst, params)
     mu, temperature = point.energy, point.temperature
-    thermal = thermal_weight(energy, mu, temperature) if temperature > 0 else 0.0
+    limits = window(np.array([mu]), temperature)
+    edges = band_edges(syst, low, limits[-1], params)
+    points = np.union1d(limits[limits >= low], edges)
+    if executor is None and solver is None:
+        solver = direct_solver()
+    shell = partial(at_energy, solver=None if executor is not None else solver)
+    with tqdm(disable=not progress, unit=" energies") as bar:
+
+        def weighted(energies: Sequence[float]) -> Iterator[Sample]:
+            for energy, (part, size) in zip(
+                energies, mapped(shell, energies, executor, bar), strict=True
+            ):
+                filled = float(fermi(energy, mu, temperature))
+                yield (filled * part,), (filled * size,)
+
+        return integrate(weighted, points, rtol)
+
+
+def _divided(parts: Parts, n_first: int, n_second: int) -> tuple[Parts, Parts, Parts]:
+    """Return the first parts, the second ones, and the others."""
+    middle = n_first + n_second
+    return parts[:n_first], parts[n_first:middle], parts[middle:]
+
+
+class _Weights(NamedTuple):
+    """Weights of `Shares` at an energy: (n_leads,), (n_leads, n_leads), and a number."""
+
+    by_lead: NDArray[np.float64]
+    by_pair: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+    def size(self, point: OperatingPoint) -> float:
+        """Return how much an energy counts, compared with the one that counts most."""
+        if point.linear:
+            return float(4 * point.temperature * self.total)
+        return float(np.abs(self.by_lead).max())
+
+
+def _weights(energy: float, point: OperatingPoint) -> _Weights:
+    """Return the weights of what an energy shell gives."""
+    mu, temperature, n_leads = point.energy, point.temperature, len(point.bias)
+    thermal = np.array(thermal_weight(energy, mu, temperature) if temperature > 0 else 0.0)
     if point.linear:
-        return np.full(len(point.bias), thermal), thermal
-    filled = fermi(energy, mu + point.bias, temperature) - fermi(energy, mu, temperature)
-    return filled, thermal
+        return _Weights(np.full(n_leads, thermal), np.full((n_leads, n_leads), thermal), thermal)
+    filled = fermi(energy, mu + point.bias, temperature)
+    return _Weights(filled - fermi(energy, mu, temperature), np.outer(filled, 1 - filled), thermal)
 
 
 def _times(weights: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[np.float64]:
-    return weights.reshape(-1, *[1] * (part.ndim - 1)) * part
+    """Return `part` times the weights of its first axes."""
+    return weights.reshape(*weights.shape, *[1] * (part.ndim - weights.ndim)) * part
 
 
 def warn_of_integral(error: float, rtol: float, closed: bool, *, stacklevel: int) -> None:
@@ -209,7 +273,7 @@ def collected_states(
     def sample(low: float, high: float) -> _Sample:
         states, weights = [], []
         for energy, share in gauss_points(points, low, high, 16):
-            by_lead = _weights(energy, point)[0] * (point.bias if point.linear else 1.0)
+            by_lead = _weights(energy, point).by_lead * (point.bias if point.linear else 1.0)
             shell = energy_shell(syst, energy, params=params, max_memory=max_memory, solver=solver)
             states.append(shell.states())
             weights.append(share * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))

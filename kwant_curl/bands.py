@@ -7,7 +7,7 @@ import kwant
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["band_edges"]
+__all__ = ["band_edges", "bottom"]
 
 FloatArray = NDArray[np.float64]
 
@@ -36,6 +36,24 @@ def band_edges(
     distinct = np.diff(every, prepend=-np.inf) > grain
     result: FloatArray = every[distinct & (every > low) & (every < high)]
     return result
+
+
+def bottom(syst: Any, params: Mapping[str, Any] | None = None) -> float:
+    """Return an energy below all bands of the leads.
+
+    No energy of a band lies further down than the norm of the Hamiltonian.
+    """
+    lowest = -1.0
+    for number, lead in enumerate(syst.leads):
+        if not isinstance(lead, kwant.system.InfiniteSystem):
+            raise ValueError(
+                f"Lead {number} is a {type(lead).__name__}, so that it isn't known where its bands "
+                "begin; fermi_sea=True needs leads that are made with a Builder."
+            )
+        cell, hopping = lead.cell_hamiltonian(params=params), lead.inter_cell_hopping(params=params)
+        norm = np.linalg.norm(cell, np.inf) + np.linalg.norm(hopping, np.inf)
+        lowest = min(lowest, -float(norm + np.linalg.norm(hopping, 1)))
+    return lowest * (1 + FLAT)
 
 
 def _extrema(bands: Any, low: float, high: float) -> FloatArray:

@@ -4,11 +4,30 @@ from os import PathLike
 from typing import Any
 
 from kwant_curl.fields import FlowMap, GridField
+from kwant_curl.orbits import Orbit
+from kwant_curl.pairs import PumpedPairs
 from kwant_curl.phonons import PhononRates, PumpingRates
 from kwant_curl.results import CurlMap, ForceResponse
+from kwant_curl.runaway import Stability
 from kwant_curl.storage import read_result
+from kwant_curl.trajectories import Trajectory
+from kwant_curl.vibrations import VibrationalModes
 
 __all__ = ["load"]
+
+RESULTS = (
+    CurlMap,
+    ForceResponse,
+    FlowMap,
+    GridField,
+    Orbit,
+    PhononRates,
+    PumpedPairs,
+    PumpingRates,
+    Stability,
+    Trajectory,
+    VibrationalModes,
+)
 
 
 def load(path: str | PathLike[str]) -> Any:
@@ -21,7 +40,8 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    CurlMap, ForceResponse, FlowMap, GridField, PumpingRates or PhononRates
+    CurlMap, ForceResponse, FlowMap, ...
+        Of the class that was saved.
 
     Raises
     ------
@@ -30,5 +50,4 @@ def load(path: str | PathLike[str]) -> Any:
     OSError
         If there is no such file.
     """
-    classes = (CurlMap, ForceResponse, FlowMap, GridField, PumpingRates, PhononRates)
-    return read_result(path, classes)
+    return read_result(path, RESULTS)

@@ -6,11 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, exprel
 
 from kwant_curl.checks import real_number
 
-__all__ = ["COLD", "chemical_potential_shifts", "fermi", "thermal_weight", "window"]
+__all__ = [
+    "COLD",
+    "chemical_potential_shifts",
+    "exchange_window",
+    "fermi",
+    "thermal_weight",
+    "window",
+]
 
 
 def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
@@ -78,6 +85,18 @@ def thermal_weight(energy: float, mu: float, temperature: float) -> float:
     """Return -df/dE, whose integral over energy is one, at a temperature above zero."""
     x = (energy - mu) / temperature
     return float(expit(x) * expit(-x) / temperature)
+
+
+def exchange_window(shifts: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the integrals of f_alpha (1 - f_beta) over energy, (n_leads, n_leads).
+
+    x/(1 - exp(-x/kT)) with x = dmu_alpha - dmu_beta; kT where x vanishes.
+    """
+    apart = np.subtract.outer(shifts, shifts)
+    if temperature == 0:
+        return np.maximum(apart, 0.0)
+    # x/(1 - exp(-x)) = x/2 + |x|/2 + |x|/(exp(|x|) - 1), and y/(exp(y) - 1) = 1/exprel(y)
+    return np.maximum(apart, 0.0) + temperature / exprel(np.abs(apart) / temperature)
 
 
 def window(levels: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -8,14 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from kwant_curl.fields import FlowMap
+from kwant_curl.orbits import Orbit, check_dimension
 from kwant_curl.phonons import PumpingRates
 from kwant_curl.results import CurlMap
+from kwant_curl.runaway import Stability
 from kwant_curl.system import check_finite_system, nearest_distance, site_positions
+from kwant_curl.trajectories import Trajectory
 
 __all__ = ["plot"]
 
@@ -34,6 +38,15 @@ EDGE = 1.1
 """Where a device ends: so far from its sites, in units of their spacing (a honeycomb's holes are
 its inside)."""
 
+PHASES = np.linspace(0, 2 * np.pi, 73)
+"""Where ellipses are drawn through."""
+
+VISIBLE = 0.02
+"""Orbits smaller than this part of the largest are drawn without an arrow."""
+
+SHOWN = 50
+"""Trajectories that are drawn one by one."""
+
 SMALL, LARGE = 100, 5000
 """Below so many sites each is drawn with its own arrow; above so many, as an image."""
 
@@ -42,11 +55,11 @@ SMALL, LARGE = 100, 5000
 def plot(result: Any, *, ax: Axes | None = None) -> Axes:
     """Draw a result: the same as ``result.plot(...)``.
 
-    The other keywords are those of `CurlMap.plot`, `FlowMap.plot`, `PumpingRates.plot`.
+    The other keywords are those of the result's own `plot`.
 
     Parameters
     ----------
-    result : CurlMap, FlowMap or PumpingRates
+    result : CurlMap, FlowMap, PumpingRates, Orbit, Stability or Trajectory
         What to draw.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if not given.  3D results need 3D axes.
@@ -56,7 +69,8 @@ def plot(result: Any, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     raise TypeError(
-        f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap or PumpingRates."
+        f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, PumpingRates, Orbit, "
+        "Stability or Trajectory."
     )
 
 
@@ -95,8 +109,7 @@ def plot_curl_map(
         _label_axes(ax, "xyz", length_unit)
     else:
         if syst is not None and result.sites is not None:
-            ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
-            ax.add_collection(_lines(sites[ends]))
+            _draw_bonds(ax, syst, sites)
         _draw_curl_2d(ax, sites, result, label, length_unit)
         if vectors is not None:
             _draw_arrows(ax, result.positions, vectors, nearest_distance(sites))
@@ -111,6 +124,11 @@ def _new_axes(positions: FloatArray) -> Axes:
     height = np.clip(5.6 * extent[1] / extent[0] + 0.8, 2.8, 8.0)
     # This layout makes the colour bar as high as axes of equal aspect are.
     return plt.figure(figsize=(7.5, height), layout="compressed").add_subplot()
+
+
+def _draw_bonds(ax: Axes, syst: Any, sites: FloatArray) -> None:
+    ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
+    ax.add_collection(_lines(sites[ends]))
 
 
 def _lines(segments: FloatArray) -> LineCollection:
@@ -324,4 +342,151 @@ def plot_pumping_rates(
     ax.set_xlabel(xlabel)
     ax.set_ylabel(f"rate ({energy_unit}/ħ)" if energy_unit else "rate")
     ax.legend()
+    return ax
+
+
+@plot.register
+def plot_orbit(
+    orbit: Orbit,
+    *,
+    ax: Axes | None = None,
+    syst: Any = None,
+    size: float = 0.4,
+    length_unit: str | None = None,
+) -> Axes:
+    """Draw an orbit; the keywords are described in `Orbit.plot`."""
+    dim = check_dimension(orbit.positions)
+    centres = np.asarray(orbit.positions)
+    if syst is None:
+        sites = centres
+    else:
+        check_finite_system(syst)
+        sites = site_positions(syst)
+    unit = orbit.length_unit if length_unit is None else length_unit
+    if dim == 1:
+        return _draw_wave(orbit, ax, unit)
+    ax = _new_axes(sites) if ax is None else ax
+    if dim == 3 and ax.name != "3d":
+        raise ValueError("The orbit is in 3D; pass axes made with projection='3d'.")
+    spacing = nearest_distance(sites)
+    largest = np.abs(orbit.vector).max() or 1.0
+    moves = orbit.displacements(PHASES).reshape(len(PHASES), -1, dim) * (size * spacing / largest)
+    curves = np.moveaxis(centres + moves, 1, 0)  # atom by atom
+    if dim == 3:
+        _draw_orbits_3d(ax, sites, curves)
+        _label_axes(ax, "xyz", unit)
+        return ax
+    if syst is not None:
+        _draw_bonds(ax, syst, sites)
+    _discs(ax, sites, 0.25 * spacing, zorder=1)
+    _draw_orbits_2d(ax, curves)
+    _finish_map(ax, sites, 1.5 * spacing, unit)
+    return ax
+
+
+def _draw_orbits_2d(ax: Axes, curves: FloatArray) -> None:
+    """Draw closed curves (n, n_points, 2), coloured by their sense, with an arrow on each."""
+    steps = np.diff(curves, axis=1)
+    middle = curves.mean(axis=1, keepdims=True)
+    offset = curves[:, :-1] - middle
+    area = 0.5 * (offset[..., 0] * steps[..., 1] - offset[..., 1] * steps[..., 0]).sum(axis=1)
+    norm = CenteredNorm(halfrange=np.abs(area).max() or 1.0)
+    lines = LineCollection(list(curves), array=area, cmap=SIGNED, norm=norm, linewidths=1.8)
+    lines.set(zorder=3, path_effects=[Stroke(linewidth=2.8, foreground="0.35"), Normal()])
+    ax.add_collection(lines)
+    length = np.linalg.norm(steps, axis=2).sum(axis=1)
+    for curve in curves[length > VISIBLE * length.max()]:
+        _draw_sense(ax, curve)
+
+
+def _draw_sense(ax: Axes, curve: FloatArray) -> None:
+    """Draw the head of an arrow where the curve is fastest."""
+    fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+    ax.annotate(
+        "",
+        xy=tuple(curve[fastest + 1]),
+        xytext=tuple(curve[fastest]),
+        arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0},
+        zorder=4,
+    )
+
+
+def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray) -> None:
+    ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
+    for curve in curves:
+        ax.plot(*curve.T, color="C0", linewidth=1.5)
+        fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+        step = 6 * (curve[fastest + 1] - curve[fastest])
+        ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
+    extent = np.ptp(np.concatenate([sites, *curves]), axis=0)
+    ax.set_box_aspect(extent + nearest_distance(sites), zoom=1.1)
+
+
+def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
+    """Draw a wave on a line, and where it is a quarter of a period later."""
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot()
+    x = np.asarray(orbit.positions)[:, 0]
+    order = np.argsort(x)
+    now, later = orbit.displacements([0, np.pi / 2])[:, order] / np.abs(orbit.vector).max()
+    envelope = np.abs(orbit.vector[order]) / np.abs(orbit.vector).max()
+    ax.fill_between(x[order], -envelope, envelope, color="0.92", label="amplitude")
+    ax.plot(x[order], now, ".-", color="C0", label="displacement")
+    ax.plot(x[order], later, ".-", color="C1", linewidth=0.8, label="a quarter of a period later")
+    ax.set_ylabel("displacement (arbitrary units)")
+    ax.legend(loc="upper right")
+    _label_axes(ax, "x", unit)
+    return ax
+
+
+@plot.register
+def plot_stability(
+    result: Stability,
+    *,
+    ax: Axes | None = None,
+    quantity: str = "growth",
+    energy_unit: str | None = None,
+) -> Axes:
+    """Draw growth or frequency against bias; the keywords are described in `Stability.plot`."""
+    if quantity not in ("growth", "frequency"):
+        raise ValueError(f'quantity is {quantity!r}; expected "growth" or "frequency".')
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot()
+    unit = result.energy_unit if energy_unit is None else energy_unit
+    order = np.argsort(result.voltage)
+    bias = result.voltage[order]
+    runs_away = (result.growth > 0).any(axis=0)
+    values = (result.growth if quantity == "growth" else result.frequencies.real)[order]
+    style: Any = {"marker": "." if len(bias) < 2 else None}
+    for mode in np.flatnonzero(~runs_away):
+        ax.plot(bias, values[:, mode], color="0.7", linewidth=0.8, **style)
+    for number, mode in enumerate(np.flatnonzero(runs_away)):
+        ax.plot(bias, values[:, mode], color=f"C{number % 10}", label=f"mode {mode}", **style)
+    if quantity == "growth":
+        ax.axhline(0, color="black", linewidth=0.8)
+    rate = f"growth of the energy{f' ({unit}/ħ)' if unit else ''}"
+    frequency = f"frequency{f' ({unit})' if unit else ''}"
+    ax.set_xlabel(f"bias ({unit})" if unit else "bias")
+    ax.set_ylabel(rate if quantity == "growth" else frequency)
+    if 0 < np.count_nonzero(runs_away) <= 10:
+        ax.legend(title="run away")
+    return ax
+
+
+@plot.register
+def plot_trajectory(
+    result: Trajectory, *, ax: Axes | None = None, energy_unit: str | None = None
+) -> Axes:
+    """Draw the energy against time; the keywords are described in `Trajectory.plot`."""
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot()
+    unit = result.energy_unit if energy_unit is None else energy_unit
+    energy = result.energy.sum(axis=2)
+    if len(energy) > 1:
+        ax.plot(result.times, energy[:SHOWN].T, color="0.75", linewidth=0.6)
+    ax.plot(result.times, energy.mean(axis=0), color="C0", label=f"mean of {len(energy)}")
+    ax.set_xlabel(f"time (ħ/{unit})" if unit else "time")
+    ax.set_ylabel(f"energy ({unit})" if unit else "energy")
+    if len(energy) > 1:
+        ax.legend()
     return ax

@@ -1,17 +1,40 @@
 """The response of coupled coordinates to the current."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kwant_curl import kernels
-from kwant_curl.averages import RTOL, Shares, averaged, response_sizes
+from kwant_curl.averages import (
+    RTOL,
+    Average,
+    Shares,
+    averaged,
+    occupied,
+    response_sizes,
+    warn_of_integral,
+)
 from kwant_curl.operators import Coordinates, check_coordinates
+from kwant_curl.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.results import ForceResponse
-from kwant_curl.stack import Factors
-from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point
+from kwant_curl.selfenergies import check_energy_dependence, self_energy_slope
+from kwant_curl.stack import Factors, SecondDerivatives
+from kwant_curl.states import (
+    MAX_MEMORY,
+    OperatingPoint,
+    Propagators,
+    energy_shell,
+    operating_point,
+)
 
 __all__ = ["force_response"]
+
+SYMMETRIC = 1e-7
+"""Below this part of its terms, an antisymmetric part is a numerical error."""
 
 
 def force_response(
@@ -23,6 +46,10 @@ def force_response(
     degeneracy: float = 1,
     temperature: float = 0.0,
     linear: bool = True,
+    jacobian: bool = False,
+    velocity: bool = False,
+    fermi_sea: bool = False,
+    noise: bool = False,
     rtol: float = RTOL,
     params: Mapping[str, Any] | None = None,
     route: str = "auto",
@@ -57,6 +84,18 @@ def force_response(
     linear : bool, default True
         Linear response to the bias (averaged thermally), or, if False, the whole bias window:
         each lead's Fermi function minus that at mu, integrated over energy.
+    jacobian : bool, default False
+        Also the whole derivative of the force, dF_I/dQ_J, symmetric part included.  For
+        coordinates that give second derivatives of H, as all of ours do.
+    velocity : bool, default False
+        Also the velocity tensor out of equilibrium: what the current adds to the friction, and
+        the Lorentz-like (Berry) force.
+    fermi_sea : bool, default False
+        With `velocity`: also the Lorentz-like force of equilibrium, which is there in a magnetic
+        field: an integral over all energies of the leads' bands below the Fermi level.  States
+        that are bound in the device are not in it.
+    noise : bool, default False
+        Also the noise of the force.
     rtol : float, default 1e-6
         Error to be reached by the adaptive integration over energy, where there is one, relative
         to the largest element of each quantity; see the result's `error`.
@@ -104,42 +143,157 @@ def force_response(
     """
     point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
     check_coordinates(coordinates)
+    if velocity:
+        check_energy_dependence(syst)
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
+    second = _second_derivatives(coordinates, syst, params) if jacobian else None
     orbitals = forces.orbitals
+    if second is not None:
+        orbitals = np.unique(np.concatenate([orbitals, second.row, second.col]))
+        second = second.on_orbitals(orbitals, forces.n_orbitals)
     shares = partial(
         _shares,
         syst=syst,
         factors=forces.on_orbitals(orbitals).factors(),
+        second=second,
+        velocity=velocity,
+        noise=noise,
         params=params,
         orbitals=orbitals,
         route=route,
         max_memory=max_memory,
     )
-    average = averaged(
-        shares,
-        syst,
-        point,
-        params=params,
-        rtol=rtol,
-        executor=executor,
-        progress=progress,
-        solver=solver,
+    options: dict[str, Any] = {
+        "params": params,
+        "rtol": rtol,
+        "executor": executor,
+        "progress": progress,
+        "solver": solver,
+    }
+    average = averaged(shares, syst, point, **options)
+    lorentz = (
+        _equilibrium_lorentz(shares, average, fermi_sea, syst, point, options) if velocity else None
     )
-    force, curl = average.by_lead
+    by_lead, g = iter(average.by_lead), point.degeneracy
     return ForceResponse(
         **point._asdict(),
-        lead_force=point.degeneracy * force,
-        lead_curl=point.degeneracy * curl,
-        friction=point.degeneracy * average.total[0],
+        lead_force=g * next(by_lead),
+        lead_curl=g * next(by_lead),
+        friction=g * average.total[0],
+        lead_jacobian=g * next(by_lead) if jacobian else None,
+        lead_velocity=g * next(by_lead) if velocity else None,
+        equilibrium_lorentz=None if lorentz is None else g * lorentz,
+        pair_noise=g * average.by_pair[0] if noise else None,
+        positions=forces.positions,
+        sites=forces.sites,
         error=average.error,
         partial=average.partial,
     )
 
 
-def _shares(energy: float, *, syst: Any, factors: Factors, **options: Any) -> Shares:
-    """Return force, curl and friction of all coordinates at one energy."""
-    shell = energy_shell(syst, energy, **options)
-    force, curl, friction = kernels.lead_responses(factors, shell.states_by_lead())
+def _equilibrium_lorentz(
+    shares: Callable[..., Shares],
+    average: Average,
+    fermi_sea: bool,
+    syst: Any,
+    point: OperatingPoint,
+    options: dict[str, Any],
+) -> NDArray[np.float64] | None:
+    """Return the Lorentz-like force of equilibrium, (n_c, n_c), None where it is left out.
+
+    The occupied states have one only without time-reversal symmetry: it then changes with the
+    Fermi level too, as `average` shows.
+    """
+    slope, size = average.total[1:]
+    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size.max():
+        return np.zeros_like(slope)
+    if not fermi_sea:
+        warnings.warn(
+            "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
+            "force, of all occupied states. It is left out; fermi_sea=True calculates it.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return None
+    integral = occupied(partial(_lorentz, shares), syst, point, **options)
+    warn_of_integral(integral.error, options["rtol"], False, stacklevel=4)
+    return integral.parts[0]
+
+
+def _lorentz(
+    shares: Callable[..., Shares], energy: float, *, solver: Any
+) -> tuple[NDArray[np.float64], float]:
+    """Return the Lorentz-like part of all leads' velocity tensors at one energy, and its size."""
+    share = shares(energy, solver=solver)
+    _, slope, size = share.total
+    return slope, float(size[0])
+
+
+def _second_derivatives(
+    coordinates: Any, syst: Any, params: Mapping[str, Any] | None
+) -> SecondDerivatives:
+    method = getattr(coordinates, "hamiltonian_second_derivatives", None)
+    if method is None:
+        raise TypeError(
+            f"jacobian=True needs d^2H/dQ_I dQ_J, but {type(coordinates).__name__} has no method "
+            "hamiltonian_second_derivatives(syst, *, params=None) that returns them."
+        )
+    result: SecondDerivatives = method(syst, params=params)
+    return result
+
+
+def _shares(
+    energy: float,
+    *,
+    syst: Any,
+    factors: Factors,
+    second: SecondDerivatives | None,
+    velocity: bool,
+    noise: bool,
+    params: Mapping[str, Any] | None,
+    **options: Any,
+) -> Shares:
+    """Return what all coordinates answer at one energy."""
+    shell = energy_shell(syst, energy, params=params, **options)
+    extra: list[NDArray[np.float64]] = []
+    sizes: list[float] = []
+    if second is None and not velocity:
+        states = shell.states_by_lead()
+    else:
+        slope = self_energy_slope(syst, energy, params) if velocity else None
+        propagators = shell.propagators(slope)
+        states = shell.split(propagators.states)
+        extra, sizes = _propagated(factors, second, propagators, states)
+    answer = kernels.lead_responses(factors, states, noise=noise)
     n_modes = sum(shell.n_modes)
-    return Shares((force, curl), (friction,), response_sizes(friction, n_modes), n_modes)
+    force, curl, friction = response_sizes(answer.friction, n_modes)
+    total, total_sizes = [answer.friction], [friction]
+    if velocity:
+        gamma = extra[-1].sum(axis=0)
+        total += [0.5 * (gamma - gamma.T), np.array([sizes[-1]])]
+        total_sizes += [sizes[-1], sizes[-1]]
+    return Shares(
+        by_lead=(answer.force, answer.curl, *extra),
+        by_pair=() if answer.noise is None else (answer.noise,),
+        total=tuple(total),
+        sizes=(force, curl, *sizes, *([friction] if noise else []), *total_sizes),
+        n_modes=n_modes,
+    )
+
+
+def _propagated(
+    factors: Factors,
+    second: SecondDerivatives | None,
+    propagators: Propagators,
+    states: list[NDArray[np.complex128]],
+) -> tuple[list[NDArray[np.float64]], list[float]]:
+    """Return Jacobian and velocity tensor by lead, those that are asked for, and their sizes."""
+    parts, sizes = [], []
+    if second is not None:
+        parts.append(jacobians(factors, second, propagators.greens, states))
+        sizes.append(trace_size(factors, propagators.greens, states))
+    if propagators.slope is not None:
+        parts.append(velocity_tensors(factors, propagators.slope, states))
+        sizes.append(trace_size(factors, propagators.slope, states))
+    return parts, sizes

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.checks import positive_array
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.occupations import chemical_potential_shifts
+from kwant_curl.occupations import chemical_potential_shifts, exchange_window
 from kwant_curl.phonons import (
     PumpingRates,
     mode_pairs,
@@ -256,6 +256,21 @@ class ForceResponse(Response):
     friction : array of float, shape (n_c, n_c)
         Equilibrium electronic friction eta_IJ, symmetric, positive semidefinite.  It doesn't
         depend on the bias.
+    lead_jacobian : array of float, shape (n_leads, n_c, n_c), or None
+        dF_I/dQ_J per unit shift of each lead, if it was asked for.
+    lead_velocity : array of float, shape (n_leads, n_c, n_c), or None
+        What each lead adds to the velocity tensor per unit shift, if it was asked for.
+    equilibrium_lorentz : array of float, shape (n_c, n_c), or None
+        Antisymmetric part of the velocity tensor in equilibrium, of all occupied states of the
+        leads' bands: zero with time-reversal symmetry.  None if the velocity tensor was not asked
+        for, or `fermi_sea` was not and the symmetry is broken.
+    pair_noise : array of float, shape (n_leads, n_leads, n_c, n_c), or None
+        2 pi Re Tr[F_I D_beta F_J D_alpha] of each pair of leads, if it was asked for;
+        integrated with f_alpha (1 - f_beta) where the response is not linear.
+    positions : array of float, shape (n_atoms, dim), or None
+        Where the atoms are, if the coordinates are their displacements.
+    sites : array of int, shape (n_atoms,), or None
+        The sites that they are.
     temperature, linear, error, partial
         See `Response`.
     """
@@ -265,11 +280,32 @@ class ForceResponse(Response):
         "lead_force": ("lead", "coordinate"),
         "lead_curl": ("lead", "coordinate_of_motion", "coordinate"),
         "friction": ("coordinate", "coordinate_of_motion"),
+        "lead_jacobian": ("lead", "coordinate", "coordinate_of_motion"),
+        "lead_velocity": ("lead", "coordinate", "coordinate_of_motion"),
+        "equilibrium_lorentz": ("coordinate", "coordinate_of_motion"),
+        "pair_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
+        "positions": ("atom", "direction"),
+        "sites": ("atom",),
     }
+    OPTIONAL = (
+        "lead_jacobian",
+        "lead_velocity",
+        "equilibrium_lorentz",
+        "pair_noise",
+        "positions",
+        "sites",
+    )
 
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
+    _: KW_ONLY
+    lead_jacobian: FloatArray | None = None
+    lead_velocity: FloatArray | None = None
+    equilibrium_lorentz: FloatArray | None = None
+    pair_noise: FloatArray | None = None
+    positions: FloatArray | None = None
+    sites: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
         """Say how large it is."""
@@ -280,6 +316,7 @@ class ForceResponse(Response):
 
     def __post_init__(self) -> None:
         freeze(self, "bias", "lead_force", "lead_curl", "friction")
+        freeze(self, *(name for name in self.OPTIONAL if getattr(self, name) is not None))
 
     @property
     def force(self) -> FloatArray:
@@ -290,6 +327,60 @@ class ForceResponse(Response):
     def curl(self) -> FloatArray:
         """Generalised curl kappa_IJ = dF_J/dQ_I - dF_I/dQ_J, shape (n_c, n_c)."""
         return self.superposed(self.lead_curl)
+
+    @property
+    def jacobian(self) -> FloatArray:
+        """Derivative of the nonequilibrium force, dF_I/dQ_J, shape (n_c, n_c).
+
+        J_IJ = -g {Tr[H_IJ Delta rho] + 2 Re Tr[H_I G^r H_J Delta rho]} per energy, with H_I =
+        dH/dQ_I and H_IJ the second derivatives.  Its antisymmetric part is -curl/2, its
+        symmetric part the current's correction to the force constants, which are K - J.
+        """
+        return self.superposed(self._asked("lead_jacobian", "jacobian"))
+
+    @property
+    def velocity(self) -> FloatArray:
+        """Velocity tensor gamma_IJ, shape (n_c, n_c): a force -sum_J gamma_IJ dQ_J/dt.
+
+        gamma_IJ = -2 g sum_alpha int dE f_alpha Im Tr[H_I (dG^r/dE) H_J D_alpha]: the friction of
+        equilibrium and what the bias adds to it, symmetric, and the Lorentz-like force, see
+        `lorentz`.
+        """
+        result = self.friction + self.superposed(self._asked("lead_velocity", "velocity"))
+        if self.equilibrium_lorentz is not None:
+            result = result + self.equilibrium_lorentz
+        return read_only(result)
+
+    @property
+    def lorentz(self) -> FloatArray:
+        """Antisymmetric part of `velocity`, (n_c, n_c), a force at right angles to the motion.
+
+        With time-reversal symmetry the bias alone makes it; in a magnetic field all occupied
+        states have one in equilibrium too, `equilibrium_lorentz`.
+        """
+        gamma = self.velocity
+        return read_only(0.5 * (gamma - gamma.T))
+
+    @property
+    def noise(self) -> FloatArray:
+        """Noise of the force at zero frequency, S_IJ, shape (n_c, n_c), positive semidefinite.
+
+        <xi_I(t) xi_J(t')> = S_IJ delta(t - t'), S_IJ = 2 pi g sum_{alpha beta} int dE
+        f_alpha (1 - f_beta) Re Tr[F_I D_beta F_J D_alpha]; 2 kT friction in equilibrium.
+        """
+        pairs = self._asked("pair_noise", "noise")
+        if not self.linear:
+            return read_only(pairs.sum(axis=(0, 1)))
+        return read_only(np.tensordot(exchange_window(self.bias, self.temperature), pairs, axes=2))
+
+    def _asked(self, field: str, keyword: str) -> FloatArray:
+        """Return a field that is there only if the routine was asked for it."""
+        value: FloatArray | None = getattr(self, field)
+        if value is None:
+            raise ValueError(
+                f"This result holds no {keyword}: call force_response with {keyword}=True."
+            )
+        return value
 
     def project(self, modes: ArrayLike) -> Self:
         """Return the response in other coordinates, Q_I = sum_k modes[k, I] q_k.
@@ -309,11 +400,21 @@ class ForceResponse(Response):
             For modes of another shape, or that are not real and finite.
         """
         patterns = mode_patterns(modes, len(self.friction), ndim=2, shape="(n_modes, n_c)")
+
+        def projected(tensor: FloatArray | None) -> Any:
+            return None if tensor is None else patterns @ tensor @ patterns.T
+
         return replace(
             self,
             lead_force=self.lead_force @ patterns.T,
-            lead_curl=patterns @ self.lead_curl @ patterns.T,
-            friction=patterns @ self.friction @ patterns.T,
+            lead_curl=projected(self.lead_curl),
+            friction=projected(self.friction),
+            lead_jacobian=projected(self.lead_jacobian),
+            lead_velocity=projected(self.lead_velocity),
+            equilibrium_lorentz=projected(self.equilibrium_lorentz),
+            pair_noise=projected(self.pair_noise),
+            positions=None,
+            sites=None,
         )
 
     def pumping_rates(

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Entries", "Factors", "OperatorStack", "places", "ranges", "real_if_real"]
+__all__ = [
+    "Entries",
+    "Factors",
+    "OperatorStack",
+    "SecondDerivatives",
+    "places",
+    "ranges",
+    "real_if_real",
+]
 
 IntArray = NDArray[np.int64]
 ComplexArray = NDArray[np.complex128]
@@ -41,6 +49,35 @@ class Entries(NamedTuple):
         upper = self.row <= self.col
         operator, row, col, value = (array[upper] for array in self)
         return type(self)(operator, row, col, np.where(row == col, 0.5 * value, value))
+
+
+class SecondDerivatives(NamedTuple):
+    """Elements of halves of d^2H/dQ_I dQ_J = B_IJ + B_IJ^+, in any order; equal ones add up.
+
+    Five arrays of one length: first I, second J, row, col, value of (B_IJ)[row, col].  Both (I, J)
+    and (J, I) are there.
+    """
+
+    first: IntArray
+    second: IntArray
+    row: IntArray
+    col: IntArray
+    value: NDArray[Any]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return those of a Hamiltonian that is linear in all coordinates."""
+        none = np.empty(0, np.int64)
+        return cls(none, none, none, none, np.empty(0))
+
+    def joined(self, other: Self) -> Self:
+        """Return the elements of both."""
+        return type(self)(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+    def on_orbitals(self, orbitals: IntArray, n_orbitals: int) -> Self:
+        """Return the same on a space of these (sorted) orbitals, of `n_orbitals`, alone."""
+        index = places(orbitals, n_orbitals)
+        return self._replace(row=index[self.row], col=index[self.col])
 
 
 class Factors(NamedTuple):

@@ -12,11 +12,10 @@ from scipy import sparse
 from kwant_curl.checks import nonnegative_number, positive_number, real_number
 from kwant_curl.occupations import COLD, chemical_potential_shifts
 from kwant_curl.solvers import direct_solver
-from kwant_curl.stack import ranges
 from kwant_curl.system import (
     check_finite_system,
     check_leads,
-    orbital_offsets,
+    interface_orbitals,
     with_known_leads,
 )
 
@@ -24,6 +23,7 @@ __all__ = [
     "MAX_MEMORY",
     "EnergyShell",
     "OperatingPoint",
+    "Propagators",
     "energy_shell",
     "operating_point",
     "warn_if_closed",
@@ -96,6 +96,18 @@ def warn_if_closed(n_modes: int, energy: float, *, stacklevel: int) -> None:
             RuntimeWarning,
             stacklevel=stacklevel,
         )
+
+
+class Propagators(NamedTuple):
+    """States and retarded Green's function at some orbitals, at one energy.
+
+    states: (n_states, n_orbitals), lead by lead; greens: G^r (n_orbitals, n_orbitals); slope:
+    dG^r/dE likewise, or None.
+    """
+
+    states: ComplexArray
+    greens: ComplexArray
+    slope: ComplexArray | None
 
 
 class EnergyShell:
@@ -173,20 +185,51 @@ class EnergyShell:
         """Return what `states` gives lead by lead."""
         return np.split(states, np.cumsum(self.n_modes)[:-1])
 
-    def _fill_by_orbitals(self, result: ComplexArray) -> None:
-        """Set the states at the orbitals from the solutions of the transposed system.
+    def propagators(self, slope: Any = None) -> "Propagators":
+        """Return all states, and the Green's function between the orbitals asked for.
 
-        psi = e^T A^-1 rhs = (A^-T e)^T rhs, with a unit vector e for each orbital.
+        Parameters
+        ----------
+        slope : sparse (n_orbitals, n_orbitals), optional
+            The energy derivative of the leads' self-energies, for that of the Green's function:
+            dG/dE = -G (1 - dSigma/dE) G.
         """
+        n = self._n_orbitals if self.orbitals is None else len(self.orbitals)
+        here = slice(0, n) if self.orbitals is None else self.orbitals
+        states = np.empty((sum(self.n_modes), n), complex)
+        greens = np.empty((n, n), complex)
+        slopes = None if slope is None else np.empty((n, n), complex)
+        incoming = self._incoming()
+        for some, columns in self._rows_of_the_inverse():
+            states[:, some] = incoming.T @ columns
+            greens[some] = -columns[here].T  # A holds H - E: G = -1/A
+            if slopes is not None:
+                rhs = np.zeros_like(columns)
+                inside = columns[: self._n_orbitals]
+                rhs[: self._n_orbitals] = inside - slope.T @ inside
+                again = self._solver.solve_transposed(self._factorised, rhs)
+                slopes[some] = -again[here].T
+        return Propagators(states, greens, slopes)
+
+    def _fill_by_orbitals(self, result: ComplexArray) -> None:
+        """Set the states at the orbitals: psi = e^T A^-1 rhs = (A^-T e)^T rhs."""
+        incoming = self._incoming()
+        for some, columns in self._rows_of_the_inverse():
+            result[:, some] = incoming.T @ columns
+
+    def _incoming(self) -> Any:
+        """Return the right-hand sides of all leads, sparse (n_equations, n_states)."""
+        return sparse.hstack(self._rhs, format="csr")
+
+    def _rows_of_the_inverse(self) -> Iterator[tuple[slice, ComplexArray]]:
+        """Yield some of the orbitals asked for, and A^-T e of their unit vectors e as columns."""
         size = self._rhs[0].shape[0]
-        incoming = sparse.hstack(self._rhs, format="csr")
         orbitals = np.arange(self._n_orbitals) if self.orbitals is None else self.orbitals
         for some in self._slices(len(orbitals)):
             here = orbitals[some]
             unit = (np.ones(len(here), complex), (here, np.arange(len(here))))
             rhs = sparse.csc_matrix(unit, shape=(size, len(here)))
-            columns = self._solver.solve_transposed(self._factorised, rhs)
-            result[:, some] = incoming.T @ columns
+            yield some, self._solver.solve_transposed(self._factorised, rhs)
 
     def _slices(self, length: int) -> Iterator[slice]:
         for start in range(0, length, self._block):
@@ -273,9 +316,7 @@ def _absorbed(
         )
     open_ones = values > ROUNDING * magnitude
     columns = vectors[:, open_ones] * np.sqrt(values[open_ones])
-    offsets = orbital_offsets(syst)
-    interface = np.asarray(syst.lead_interfaces[lead], dtype=np.int64)
-    rows = ranges(offsets[interface], offsets[interface + 1] - offsets[interface])
+    rows = interface_orbitals(syst, lead)
     col = np.arange(columns.shape[1])
     entries = (columns.ravel(), (np.repeat(rows, len(col)), np.tile(col, len(rows))))
     return sparse.csc_matrix(entries, shape=(size, len(col)))

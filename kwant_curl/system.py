@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree, distance_matrix
 
+from kwant_curl.stack import ranges
+
 __all__ = [
     "arguments",
     "block_orbitals",
     "check_finite_system",
     "check_leads",
     "check_sites",
+    "interface_orbitals",
     "interface_sites",
     "nearest_distance",
     "number_of_orbitals",
@@ -137,6 +140,13 @@ def interface_sites(syst: Any) -> NDArray[np.int64]:
     """Return the indices of the sites to which a lead is attached, sorted, each once."""
     interfaces = [np.asarray(interface, dtype=np.int64) for interface in syst.lead_interfaces]
     return np.unique(np.concatenate(interfaces)) if interfaces else np.empty(0, np.int64)
+
+
+def interface_orbitals(syst: Any, lead: int) -> NDArray[np.int64]:
+    """Return the orbitals to which a lead is attached, in the order of its self-energy."""
+    offsets = orbital_offsets(syst)
+    interface = np.asarray(syst.lead_interfaces[lead], dtype=np.int64)
+    return ranges(offsets[interface], offsets[interface + 1] - offsets[interface])
 
 
 def site_positions(syst: Any) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from kwant_curl import Matrices
 from kwant_curl.devices import Atoms
+from kwant_curl.system import interface_orbitals
 
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -184,8 +185,8 @@ def dense_derivatives(hamiltonian, n_coordinates):
     return np.array([central_difference(lambda x, e=e: hamiltonian(x * e)) for e in axes])
 
 
-def finite_difference_curl(make, n_coordinates, energy, dmu):
-    """kappa_IJ = dF_J/dQ_I - dF_I/dQ_J of the force Tr[F Delta rho], by rebuilding systems.
+def finite_difference_jacobian(make, n_coordinates, energy, dmu):
+    """dF_I/dQ_J of the force Tr[F Delta rho], by rebuilding systems.
 
     make(Q) -> (syst, params), Q an array of displaced coordinates.
     """
@@ -200,8 +201,27 @@ def finite_difference_curl(make, n_coordinates, energy, dmu):
         slopes = dense_derivatives(lambda dq: hamiltonian(q + dq), n_coordinates)
         return -np.einsum("iab,ba->i", slopes, delta_rho).real
 
-    jacobian = dense_derivatives(force, n_coordinates)  # jacobian[I, J] = dF_J/dQ_I
-    return jacobian - jacobian.T
+    return dense_derivatives(force, n_coordinates).T
+
+
+def finite_difference_curl(make, n_coordinates, energy, dmu):
+    """kappa_IJ = dF_J/dQ_I - dF_I/dQ_J of the same force."""
+    jacobian = finite_difference_jacobian(make, n_coordinates, energy, dmu)
+    return jacobian.T - jacobian
+
+
+def dense_greens(syst, params=None):
+    """G^r(E) of the whole system as a function of energy, from the leads' self-energies."""
+    hamiltonian = syst.hamiltonian_submatrix(params=params).astype(complex)
+
+    def greens(energy):
+        inverse = energy * np.eye(len(hamiltonian)) - hamiltonian
+        for number, lead in enumerate(syst.leads):
+            here = interface_orbitals(syst, number)
+            inverse[np.ix_(here, here)] -= lead.selfenergy(energy, params=params)
+        return np.linalg.inv(inverse)
+
+    return greens
 
 
 def dense_curl(forces, densities, dmu):

@@ -13,14 +13,16 @@ PACKAGE = Path(kwant_curl.__file__).parent
 ROOMS = [
     "checks",
     "frozen",
-    "system",
+    "units",
     "stack",
+    "system",
     "derivatives",
     "bonds",
     "coordinates",
     "currents",
     "occupations",
     "solvers",
+    "selfenergies",
     "states",
     "integration",
     "compiled",
@@ -28,11 +30,19 @@ ROOMS = [
     "bands",
     "averages",
     "kernels",
+    "propagation",
+    "dynamics",
     "smoothing",
     "storage",
     "phonons",
     "results",
     "fields",
+    "vibrations",
+    "mechanics",
+    "orbits",
+    "pairs",
+    "runaway",
+    "trajectories",
     "files",
     "operators",
     "maps",
@@ -45,7 +55,8 @@ ROOMS = [
     "__main__",
 ]
 # Results draw themselves: matplotlib is imported when that is asked for, and not before.
-DOWNWARDS = {("phonons", "plotting"), ("results", "plotting"), ("fields", "plotting")}
+DRAWN = ("phonons", "results", "fields", "orbits", "runaway", "trajectories")
+DOWNWARDS = {(room, "plotting") for room in DRAWN}
 
 
 def imports():
@@ -90,8 +101,11 @@ def test_kernels_and_results_do_not_know_kwant():
         "derivatives",
         "occupations",
         "kernels",
+        "propagation",
+        "dynamics",
         "phonons",
         "results",
+        "orbits",
     }
     for room, name in imports():
         if room in arrays:

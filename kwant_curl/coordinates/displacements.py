@@ -13,9 +13,15 @@ from kwant_curl.coordinates.gradients import hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import ScalingLaw
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
+from kwant_curl.coordinates.second import (
+    second_of_hopping_gradient,
+    second_of_moved_sites,
+    second_of_onsite_gradient,
+    second_of_scaled_bonds,
+)
 from kwant_curl.coordinates.where import moving_sites
 from kwant_curl.derivatives import Derivatives
-from kwant_curl.stack import Entries
+from kwant_curl.stack import Entries, SecondDerivatives
 from kwant_curl.system import check_finite_system, number_of_orbitals, site_positions
 
 __all__ = ["Displacements"]
@@ -39,18 +45,26 @@ class Displacements:
         ``hopping_gradient(site1, site2, **params)`` returns dH_12/dr_1, an array
         (dim, norb1, norb2), or (dim,) for one orbital; dH_12/dr_2 is minus that.  It is called
         once per bond, in the direction in which the Builder holds the hopping, with those of
-        `params` that it takes.
+        `params` that it takes.  Second derivatives call it with `site1` displaced.
     onsite_gradient : callable, optional
         ``onsite_gradient(site, other, **params)`` returns dH_ii/dr_other, the change of the
         onsite block of `site` as `other` moves, an array (dim, norb, norb), or (dim,) for one
         orbital.  Called for every neighbour of what moves, and for itself.  Goes with `scaling`
-        or `hopping_gradient`.
+        or `hopping_gradient`.  Second derivatives call it with either of the two displaced.
 
     Notes
     -----
     With none of the three, the system's own value functions are called with displaced sites
     (they see them in ``site.pos``) and differentiated numerically, to a relative error below
     1e-9 where they are smooth.  If none of them depends on the position, that is an error.
+
+    Second derivatives are closed formulas for the scaling laws (with a numerical derivative of
+    `log_derivative`), numerical otherwise, to a relative error below 1e-8 where the functions
+    are smooth.  A `hopping_gradient` that returns the same wherever its sites are is that of a
+    hopping linear in the displacements, without second derivatives.  Of an `onsite_gradient`
+    they are those of a sum over pairs of a site and another one: the onsite term of a site has
+    no mixed derivatives with respect to two different neighbours, which such a function does
+    not show.
 
     Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
     or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
@@ -113,6 +127,27 @@ class Displacements:
                 halves, moving.size * dim, number_of_orbitals(syst), dim=dim
             )
         return replace(stack, positions=positions[moving], sites=moving)
+
+    def hamiltonian_second_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
+        check_finite_system(syst)
+        moving = moving_sites(syst, self.where)
+        positions = site_positions(syst)
+        if self.scaling is not None:
+            rows = hamiltonian_rows(syst, moving, params)
+            hoppings = second_of_scaled_bonds(syst, moving, positions, self.scaling, rows)
+        elif self.hopping_gradient is not None:
+            hoppings = second_of_hopping_gradient(
+                syst, moving, positions, self.hopping_gradient, params
+            )
+        else:
+            return second_of_moved_sites(syst, moving, positions, params)
+        if self.onsite_gradient is None:
+            return hoppings
+        onsites = second_of_onsite_gradient(syst, moving, positions, self.onsite_gradient, params)
+        return hoppings.joined(onsites)
 
     def _halves(
         self,

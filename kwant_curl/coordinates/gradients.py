@@ -10,7 +10,15 @@ from kwant_curl.coordinates.elements import hoppings, neighbours
 from kwant_curl.stack import Entries, places
 from kwant_curl.system import arguments, block_orbitals, orbital_offsets
 
-__all__ = ["block_entries", "check_hermitian", "hopping_gradients", "onsite_gradients"]
+__all__ = [
+    "block_entries",
+    "block_norbs",
+    "check_hermitian",
+    "gradient_block",
+    "hopping_gradients",
+    "onsite_gradients",
+    "onsite_pairs",
+]
 
 IntArray = NDArray[np.int64]
 
@@ -31,7 +39,9 @@ def hopping_gradients(
     keywords = arguments(gradient, 2, params)
     offsets = orbital_offsets(syst)
     blocks = [
-        _gradient(gradient, syst.sites[i], syst.sites[j], keywords, dim, _norbs(offsets, i, j))
+        gradient_block(
+            gradient, syst.sites[i], syst.sites[j], keywords, dim, block_norbs(offsets, i, j)
+        )
         for i, j in bonds
     ]
     ends = [
@@ -49,35 +59,54 @@ def onsite_gradients(
     params: Mapping[str, Any] | None,
 ) -> Entries:
     """Return halves of dH_ii/dr_other = gradient(site i, other): all that moves, its neighbours."""
-    pairs = [(site, other) for other in moving for site in [int(other), *neighbours(syst, other)]]
+    pairs = onsite_pairs(syst, moving)
     site, other = np.array(pairs).T
     index = places(moving, len(syst.sites))
     keywords = arguments(gradient, 2, params)
     offsets = orbital_offsets(syst)
     blocks = [
-        _gradient(gradient, syst.sites[i], syst.sites[j], keywords, dim, _norbs(offsets, i, i))
+        gradient_block(
+            gradient, syst.sites[i], syst.sites[j], keywords, dim, block_norbs(offsets, i, i)
+        )
         for i, j in pairs
     ]
     check_hermitian(syst, site, blocks)
     return block_entries(offsets, site, site, index[other], 1, blocks).halved()
 
 
-def check_hermitian(syst: Any, sites: IntArray, blocks: Sequence[NDArray[np.complex128]]) -> None:
-    """Raise unless these derivatives (dim, norb, norb) of onsite blocks are Hermitian."""
+def onsite_pairs(syst: Any, moving: IntArray) -> list[tuple[int, int]]:
+    """Return (site, other) for all that moves, `other`, and the sites that may see it."""
+    return [
+        (site, int(other)) for other in moving for site in [int(other), *neighbours(syst, other)]
+    ]
+
+
+def check_hermitian(
+    syst: Any,
+    sites: IntArray,
+    blocks: Sequence[NDArray[np.complex128]],
+    *,
+    noise: float = 0.0,
+) -> None:
+    """Raise unless these derivatives (dim, norb, norb) of onsite blocks are Hermitian.
+
+    noise: by how much any of them may differ because of rounding errors.
+    """
     for site, block in zip(sites, blocks, strict=True):
         asymmetry = np.abs(block - block.conj().swapaxes(1, 2))
-        if asymmetry.max() > 1e-9 * np.abs(block).max():
+        if asymmetry.max() > 1e-9 * np.abs(block).max() + noise:
             raise ValueError(
                 f"The derivative of the onsite Hamiltonian of {syst.sites[site]} is not Hermitian "
                 f"(by up to {asymmetry.max():.3g}); expected Hermitian matrices."
             )
 
 
-def _norbs(offsets: IntArray, i: int, j: int) -> tuple[int, int]:
+def block_norbs(offsets: IntArray, i: int, j: int) -> tuple[int, int]:
+    """Return the shape of the block from site j to site i."""
     return int(offsets[i + 1] - offsets[i]), int(offsets[j + 1] - offsets[j])
 
 
-def _gradient(
+def gradient_block(
     function: Callable[..., Any],
     site1: Any,
     site2: Any,
@@ -85,6 +114,7 @@ def _gradient(
     dim: int,
     norbs: tuple[int, int],
 ) -> NDArray[np.complex128]:
+    """Call a user's gradient: a matrix per direction, (dim, *norbs)."""
     block = np.asarray(function(site1, site2, **keywords), dtype=complex)
     if block.shape == (dim,) and norbs == (1, 1):
         block = block.reshape(dim, 1, 1)

@@ -1,14 +1,15 @@
 """Coordinates given by their dH/dQ as matrices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from kwant_curl.derivatives import Derivatives
-from kwant_curl.stack import Entries
+from kwant_curl.stack import Entries, SecondDerivatives
 from kwant_curl.system import check_finite_system, number_of_orbitals
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
@@ -29,6 +30,9 @@ class Matrices:
         dH/dQ_I of each coordinate, each (n_orbitals, n_orbitals), in energy per unit of Q_I.
         Note the sign: the derivative of the Hamiltonian, not the force operator, which is
         minus it.
+    second : mapping, optional
+        ``{(I, J): d^2H/dQ_I dQ_J}``, Hermitian matrices of the same kind, each pair once and in
+        either order.  Pairs that are not in it have none; without it H is linear in all Q.
 
     Notes
     -----
@@ -37,6 +41,8 @@ class Matrices:
     """
 
     matrices: Sequence[Any] = field(repr=False)
+    _: KW_ONLY
+    second: Mapping[tuple[int, int], Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.matrices, np.ndarray) and self.matrices.ndim == 2:
@@ -50,6 +56,8 @@ class Matrices:
         object.__setattr__(self, "matrices", tuple(self.matrices))
         if not self.matrices:
             raise ValueError("matrices is empty; expected at least one matrix dH/dQ.")
+        if self.second is not None:
+            object.__setattr__(self, "second", _checked_pairs(self.second, len(self.matrices)))
 
     def hamiltonian_derivatives(
         self, syst: Any, *, params: Mapping[str, Any] | None = None
@@ -60,6 +68,46 @@ class Matrices:
         return stack_matrices(
             [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
         )
+
+    def hamiltonian_second_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates: those of `second`, else none."""
+        check_finite_system(syst)
+        n = number_of_orbitals(syst)
+        result = SecondDerivatives.empty()
+        for (i, j), given in (self.second or {}).items():
+            matrix = hermitian_matrix(given, n, f"The second derivative ({i}, {j})")
+            none = np.zeros(matrix.nnz, np.int64)
+            _, row, col, value = Entries(none, matrix.row, matrix.col, matrix.data).halved()
+            for first, second in {(i, j), (j, i)}:
+                one, other = np.full(len(row), first), np.full(len(row), second)
+                result = result.joined(SecondDerivatives(one, other, row, col, value))
+        return result
+
+
+def _checked_pairs(second: Any, n_matrices: int) -> dict[tuple[int, int], Any]:
+    """Return `second` as a dict, or raise unless it names each pair of coordinates once."""
+    if not isinstance(second, Mapping):
+        raise TypeError(
+            f"second is a {type(second).__name__}; expected a mapping {{(I, J): d^2H/dQ_I dQ_J}}."
+        )
+    for pair in second:
+        is_pair = isinstance(pair, tuple) and len(pair) == 2
+        if not is_pair or not all(
+            isinstance(k, Integral) and not isinstance(k, bool) and 0 <= int(k) < n_matrices
+            for k in pair
+        ):
+            raise ValueError(
+                f"second has the key {pair!r}; expected a pair (I, J) of coordinates, each from "
+                f"0 to {n_matrices - 1}."
+            )
+        if pair[0] != pair[1] and pair[::-1] in second:
+            raise ValueError(
+                f"second names the pair {pair} and {pair[::-1]} too, which is the same derivative; "
+                "give one of them."
+            )
+    return {(int(i), int(j)): matrix for (i, j), matrix in second.items()}
 
 
 def hermitian_matrix(matrix: Any, size: int, name: str) -> Any:

@@ -15,7 +15,7 @@ from kwant_curl.coordinates.gradients import block_entries, check_hermitian
 from kwant_curl.stack import Entries, places
 from kwant_curl.system import orbital_offsets
 
-__all__ = ["moved_sites_derivatives"]
+__all__ = ["MovedSite", "length_scale", "moved_sites_derivatives", "moved_values"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -25,6 +25,7 @@ class MovedSite(Site):
     """A site of the same family and tag, so equal to the original, at another position."""
 
     def __new__(cls, site: Site, shift: FloatArray) -> "MovedSite":
+        """Displace `site` by `shift`."""
         self = tuple.__new__(cls, site)
         self.moved_to = tinyarray.array(np.asarray(site.pos, float) + shift)
         return self
@@ -44,7 +45,7 @@ def moved_sites_derivatives(
     all_bonds = hoppings(syst, index >= 0)
     bonds = [e for e in all_bonds if e.names is not None]
     constant = [e for e in all_bonds if e.names is None]
-    scale = _length_scale(syst, moving, positions)
+    scale = length_scale(syst, moving, positions)
     ends = [
         _one_end_moved(syst, elements, end, index, scale, positions.shape[1], params)
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
@@ -69,7 +70,7 @@ def moved_sites_derivatives(
     return entries
 
 
-def _length_scale(syst: Any, moving: IntArray, positions: FloatArray) -> float:
+def length_scale(syst: Any, moving: IntArray, positions: FloatArray) -> float:
     """Return the mean length of the bonds of the first site that moves and has any, or 1."""
     for site in moving:
         others = list(syst.graph.out_neighbors(site))
@@ -96,7 +97,7 @@ def _one_end_moved(
     for direction in np.eye(dim):
 
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
-            return _values(syst, moved, end, x * direction, params)
+            return moved_values(syst, moved, {end: x * direction}, params)
 
         derivative, converged = differentiate(values, 0.0, (scale,))
         if not converged.all():
@@ -117,20 +118,20 @@ def _one_end_moved(
     return block_entries(offsets, i, j, index[(i, j)[end]], 1, blocks)
 
 
-def _values(
+def moved_values(
     syst: Any,
     elements: Sequence[Element],
-    end: int,
-    shift: FloatArray,
+    shifts: Mapping[int, FloatArray],
     params: Mapping[str, Any] | None,
 ) -> NDArray[np.complex128]:
-    """Call the value functions of `elements` with one of their sites shifted."""
+    """Call the value functions of `elements` with sites shifted: {0 or 1, which end: shift}."""
     blocks = []
     for element in elements:
         sites = [syst.sites[element.i]]
         if element.i != element.j:
             sites.append(syst.sites[element.j])
-        sites[end] = MovedSite(sites[end], shift)
+        for end, shift in shifts.items():
+            sites[end] = MovedSite(sites[end], shift)
         value = element.value(*sites, *_params_of(element, params))
         blocks.append(np.ravel(np.asarray(value, dtype=complex)))
     return np.concatenate(blocks) if blocks else np.empty(0, complex)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kwant_curl.checks import real_number
-from kwant_curl.coordinates.differentiate import differentiate
+from kwant_curl.coordinates.differentiate import differentiate, hessian
 from kwant_curl.coordinates.elements import (
     Element,
     element_at,
@@ -17,7 +17,9 @@ from kwant_curl.coordinates.elements import (
     onsites,
 )
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
+from kwant_curl.coordinates.second import block_halves
 from kwant_curl.derivatives import Derivatives
+from kwant_curl.stack import SecondDerivatives
 from kwant_curl.system import (
     block_orbitals,
     check_finite_system,
@@ -49,6 +51,9 @@ class Parameters:
     the scattering region.  A parameter that a lead takes too is an error: the lead would change
     with it, and the formulas are for leads that stay as they are.  Give the lead's parameter
     another name, ``lead.substituted(name='name_lead')``.
+
+    Second derivatives are always numerical, from the value functions, to a relative error below
+    1e-8 where they are smooth.
     """
 
     names: Sequence[str]
@@ -73,11 +78,28 @@ class Parameters:
         self, syst: Any, *, params: Mapping[str, Any] | None = None
     ) -> Derivatives:
         """Return dH/dQ of all coordinates for this system, at these `params`."""
+        given = self._checked(syst, params)
+        return stack_matrices([self._derivative(syst, name, given) for name in self.names])
+
+    def hamiltonian_second_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
+        given = self._checked(syst, params)
+        check_sites(syst)
+        result = SecondDerivatives.empty()
+        for names, elements in _elements_by_names(syst, self.names).items():
+            bends = numerical_second_derivatives(syst, elements, names, given)
+            coordinates = np.array([[self.names.index(name)] * len(elements) for name in names])
+            result = result.joined(block_halves(syst, elements, coordinates, bends))
+        return result
+
+    def _checked(self, syst: Any, params: Mapping[str, Any] | None) -> dict[str, Any]:
         check_finite_system(syst)
         given = dict(params or {})
         for name in self.names:
             _check_parameter(syst, name, given)
-        return stack_matrices([self._derivative(syst, name, given) for name in self.names])
+        return given
 
     def _derivative(self, syst: Any, name: str, params: dict[str, Any]) -> Any:
         supplied = (self.derivatives or {}).get(name)
@@ -122,8 +144,7 @@ def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
         return block_values(syst, elements, {**params, name: x})
 
     point = float(params[name])
-    scales = (abs(point), 1.0) if point else (1.0,)
-    derivative, converged = differentiate(values, point, scales)
+    derivative, converged = differentiate(values, point, _scales(point))
     if not converged.all():
         culprit = element_at(syst, elements, int(np.flatnonzero(~converged)[0]))
         raise ValueError(
@@ -132,6 +153,42 @@ def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
             f"derivatives={{{name!r}: ...}}."
         )
     return _hermitian_coo(syst, elements, derivative)
+
+
+def _scales(point: float) -> tuple[float, ...]:
+    """Return guesses of the scale on which functions vary with a parameter of this value."""
+    return (abs(point), 1.0) if point else (1.0,)
+
+
+def _elements_by_names(syst: Any, names: Sequence[str]) -> dict[tuple[str, ...], list[Element]]:
+    """Return the elements that take any of these parameters, by which of them they take."""
+    result: dict[tuple[str, ...], list[Element]] = {}
+    for element in onsites(syst, range(len(syst.sites))) + hoppings(syst):
+        taken = tuple(name for name in names if name in (element.names or ()))
+        if taken:
+            result.setdefault(taken, []).append(element)
+    return result
+
+
+def numerical_second_derivatives(
+    syst: Any, elements: Sequence[Element], names: Sequence[str], params: dict[str, Any]
+) -> NDArray[np.complex128]:
+    """Return d^2H/d(name) d(name) of `elements`, (n_names, n_names, n), from value functions."""
+
+    def values(x: NDArray[np.float64]) -> NDArray[np.complex128]:
+        return block_values(syst, elements, {**params, **dict(zip(names, x.tolist(), strict=True))})
+
+    point = np.array([float(params[name]) for name in names])
+    bends, converged = hessian(values, point, [_scales(p) for p in point.tolist()])
+    if not converged.all():
+        a, b, position = np.argwhere(~converged)[0].tolist()
+        where = " and ".join(f"{names[k]} = {point[k]}" for k in sorted({a, b}))
+        raise ValueError(
+            f"The Hamiltonian can't be differentiated twice numerically at {where}: second "
+            f"differences of {element_at(syst, elements, position)} don't converge. Is it smooth "
+            "there? If so, give the derivatives themselves, with Matrices(..., second={...})."
+        )
+    return bends
 
 
 def block_values(

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from kwant_curl.checks import positive_number, real_number
+from kwant_curl.coordinates.second import coordinate_halves
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
-from kwant_curl.stack import Entries, ranges
+from kwant_curl.stack import Entries, SecondDerivatives, ranges
 from kwant_curl.system import (
     check_finite_system,
     number_of_orbitals,
@@ -86,6 +87,32 @@ class Probe:
         self, syst: Any, *, params: Mapping[str, Any] | None = None
     ) -> Derivatives:
         """Return dV/dR of all points for this system; no value function is called."""
+        positions, site, point = self._within_reach(syst)
+        n_points, dim = np.shape(self.points)
+        entries = self._entries(syst, positions, site, point)
+        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst), dim=dim)
+        return replace(stack, positions=np.asarray(self.points))
+
+    def hamiltonian_second_derivatives(
+        self, syst: Any, *, params: Mapping[str, Any] | None = None
+    ) -> SecondDerivatives:
+        """Return d^2V/dR dR of all points for this system; different points don't couple."""
+        positions, site, point = self._within_reach(syst)
+        dim = positions.shape[1]
+        offset, gaussian = self._gaussians(positions, site, point)
+        x = offset.T / self.width**2
+        bend = gaussian * (x[:, None] * x - np.eye(dim)[:, :, None] / self.width**2)
+        offsets = orbital_offsets(syst)
+        norbs = np.diff(offsets)[site]
+        orbital = ranges(offsets[site], norbs)
+        coordinate = dim * np.repeat(point, norbs) + np.arange(dim)[:, None]
+        # Half of a diagonal element, since its conjugate comes on top.
+        return coordinate_halves(coordinate, orbital, orbital, 0.5 * np.repeat(bend, norbs, axis=2))
+
+    def _within_reach(
+        self, syst: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return all sites' positions, and the pairs of a site and a point that it reaches."""
         check_finite_system(syst)
         positions = site_positions(syst)
         points = np.asarray(self.points)
@@ -103,12 +130,10 @@ class Probe:
                 f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
                 f"within reach ({REACH * self.width:.4g}): their results are zero.",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
-        entries = self._entries(syst, positions, site, np.repeat(np.arange(n_points), count))
-        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst), dim=dim)
-        return replace(stack, positions=points)
+        return positions, site, np.repeat(np.arange(n_points), count)
 
     def _check_width(self, spacing: float) -> None:
         if self.width < spacing * (1 - 1e-9):
@@ -119,6 +144,14 @@ class Probe:
                 "lattice."
             )
 
+    def _gaussians(
+        self, positions: NDArray[np.float64], site: NDArray[np.int64], point: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return r - R (n, dim) and V_R(r) (n,) of each pair of a site and a point."""
+        offset = positions[site] - np.asarray(self.points)[point]
+        peak = self.strength / (2 * np.pi * self.width**2) ** (positions.shape[1] / 2)
+        return offset, peak * np.exp(-(offset**2).sum(axis=1) / (2 * self.width**2))
+
     def _entries(
         self,
         syst: Any,
@@ -128,9 +161,7 @@ class Probe:
     ) -> Entries:
         """Return dV/dR on the orbitals of each pair of a site and a point."""
         dim = positions.shape[1]
-        offset = positions[site] - np.asarray(self.points)[point]
-        peak = self.strength / (2 * np.pi * self.width**2) ** (dim / 2)
-        gaussian = peak * np.exp(-(offset**2).sum(axis=1) / (2 * self.width**2))
+        offset, gaussian = self._gaussians(positions, site, point)
         slope = gaussian[:, None] * offset / self.width**2
         offsets = orbital_offsets(syst)
         norbs = np.diff(offsets)[site]

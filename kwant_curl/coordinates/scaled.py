@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.bonds import bond_rows
+from kwant_curl.bonds import BondRows, bond_rows
 from kwant_curl.coordinates.laws import ScalingLaw
 from kwant_curl.derivatives import Derivatives
 
-__all__ = ["scaled_bonds"]
+__all__ = ["bond_lengths", "law_at", "log_derivatives", "scaled_bonds"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -28,14 +28,8 @@ def scaled_bonds(
     rows: the Hamiltonian's at the orbitals of the moving sites, from `hamiltonian_rows`.
     """
     bonds = bond_rows(syst, moving, positions, rows)
-    distance = np.sqrt((bonds.vector**2).sum(axis=0))
-    if not distance.all():
-        worst = np.flatnonzero(distance == 0)[0]
-        raise ValueError(
-            f"{syst.sites[bonds.here[worst]]} and {syst.sites[bonds.there[worst]]} share a bond "
-            "and a position; a scaling law needs bonds of nonzero length."
-        )
-    slope = _log_derivatives(syst, bonds.here, bonds.there, distance, scaling) / distance
+    distance = bond_lengths(syst, bonds)
+    slope = log_derivatives(syst, bonds.here, bonds.there, distance, scaling) / distance
     return Derivatives(
         hubs=bonds.hubs,
         start=bonds.start,
@@ -46,13 +40,26 @@ def scaled_bonds(
     )
 
 
-def _log_derivatives(
+def bond_lengths(syst: Any, bonds: BondRows) -> FloatArray:
+    """Return the length of each bond, or raise if one has none."""
+    distance = np.sqrt((bonds.vector**2).sum(axis=0))
+    if not distance.all():
+        worst = np.flatnonzero(distance == 0)[0]
+        raise ValueError(
+            f"{syst.sites[bonds.here[worst]]} and {syst.sites[bonds.there[worst]]} share a bond "
+            "and a position; a scaling law needs bonds of nonzero length."
+        )
+    return np.asarray(distance)
+
+
+def log_derivatives(
     syst: Any,
     here: IntArray,
     there: IntArray,
     distance: FloatArray,
     scaling: ScalingLaw | Mapping[Any, ScalingLaw],
 ) -> FloatArray:
+    """Return d ln t/dd of bonds between these sites, if they had these lengths."""
     if not isinstance(scaling, Mapping):
         return _evaluate(scaling, distance)
     # Sites come sorted by family, one range after another.
@@ -64,6 +71,15 @@ def _log_derivatives(
         bonds = (pair[0] == a) & (pair[1] == b)
         result[bonds] = _evaluate(_law_of(scaling, families[a], families[b]), distance[bonds])
     return result
+
+
+def law_at(
+    syst: Any, here: int, there: int, scaling: ScalingLaw | Mapping[Any, ScalingLaw]
+) -> ScalingLaw:
+    """Return the law of the bond between two sites."""
+    if not isinstance(scaling, Mapping):
+        return scaling
+    return _law_of(scaling, syst.sites[here].family, syst.sites[there].family)
 
 
 def _law_of(scaling: Mapping[Any, ScalingLaw], a: Any, b: Any) -> ScalingLaw:

@@ -4,24 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import constants
-
 from kwant_curl.coordinates import Displacements
+from kwant_curl.units import Units
 
 __all__ = ["Device", "ion_mass"]
-
-UNITS = {
-    "eV": constants.electron_volt,
-    "meV": 1e-3 * constants.electron_volt,
-    "Å": constants.angstrom,
-    "nm": constants.nano,
-}
 
 
 def ion_mass(amu: float, energy_unit: str, length_unit: str) -> float:
     """Return a mass given in atomic mass units in hbar^2 / (energy length^2)."""
-    per_amu = UNITS[energy_unit] * UNITS[length_unit] ** 2 / constants.hbar**2
-    return amu * constants.atomic_mass * per_amu
+    return Units.named(energy_unit, length_unit).mass(amu)
 
 
 @dataclass(frozen=True)

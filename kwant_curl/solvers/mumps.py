@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 import kwant.solvers.mumps
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 __all__ = ["MumpsSolver"]
 
 TRANSPOSED, AS_IT_IS = 0, 1
 """Values of MUMPS's control parameter 9: which system is solved."""
+
+DENSE = 0
+"""Value of its control parameter 20 for right-hand sides that are dense."""
 
 
 class Factorisation(NamedTuple):
@@ -74,10 +78,12 @@ class MumpsSolver:
         return self._context_of(factorised).solve(rhs)
 
     def solve_transposed(self, factorised: Factorisation, rhs: Any) -> NDArray[np.complex128]:
-        """Return x of A^T x = rhs for a sparse CSC matrix rhs (n, k), as an array (n, k)."""
+        """Return x of A^T x = rhs, as an array (n, k), for rhs (n, k): sparse CSC, or an array."""
         context = self._context_of(factorised)
         control = context.mumps_instance.icntl
         control[9] = TRANSPOSED
+        if not sparse.issparse(rhs):
+            control[20] = DENSE  # Kwant doesn't, after it has solved for sparse ones
         try:
             return context.solve(rhs)
         finally:

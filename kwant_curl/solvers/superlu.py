@@ -35,5 +35,6 @@ class SuperLUSolver:
         return factorised.solve(rhs.toarray())
 
     def solve_transposed(self, factorised: Any, rhs: Any) -> NDArray[np.complex128]:
-        """Return x of A^T x = rhs for a sparse CSC matrix rhs (n, k), as an array (n, k)."""
-        return factorised.solve(rhs.toarray(), trans="T")
+        """Return x of A^T x = rhs, as an array (n, k), for rhs (n, k): sparse CSC, or an array."""
+        whole = rhs.toarray() if sparse.issparse(rhs) else rhs
+        return factorised.solve(whole, trans="T")

@@ -1,0 +1,175 @@
+"""Linear equations of motion q'' = -S q - gamma q' + xi: the formulas, on arrays alone.
+
+S (stiffness) and gamma (damping) need not be symmetric.  Masses are 1: the coordinates are modes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh, expm
+
+__all__ = ["Propagation", "angular_momenta", "complex_frequencies", "propagation", "travel"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+ROUNDING = 1e-12
+"""How negative an eigenvalue of a positive semidefinite matrix may be, relative to the largest."""
+
+
+def complex_frequencies(
+    stiffness: FloatArray, damping: FloatArray
+) -> tuple[ComplexArray, ComplexArray]:
+    """Solve (S - i Omega gamma - Omega^2) v = 0, the motion being q(t) = Re v exp(-i Omega t).
+
+    Parameters
+    ----------
+    stiffness, damping : array (..., n, n)
+        S and gamma.
+
+    Returns
+    -------
+    frequencies : array of complex (..., n)
+        Omega, by ascending real part.  Im Omega is the growth of the amplitude.  Of the 2 n
+        solutions, which come in pairs Omega, -Omega^*, those with a positive real part; of two
+        that don't oscillate the one that decays more slowly.
+    vectors : array of complex (..., n, n)
+        v of each, a row, of length one, its largest component real and positive.
+    """
+    n = stiffness.shape[-1]
+    # In units in which the stiffness is about 1, small growth isn't lost in rounding.
+    unit = np.sqrt(np.abs(stiffness).max(axis=(-2, -1), keepdims=True))
+    unit = np.where(unit > 0, unit, 1.0)
+    companion = np.zeros((*stiffness.shape[:-2], 2 * n, 2 * n))
+    companion[..., :n, n:] = np.eye(n)
+    companion[..., n:, :n] = -stiffness / unit**2
+    companion[..., n:, n:] = -damping / unit
+    rates, columns = np.linalg.eig(companion)
+    frequencies = 1j * rates
+    # Real parts that are rounding are zero, so that pairs are told apart by their damping.
+    oscillates = np.abs(frequencies.real) > ROUNDING
+    key = np.where(oscillates, np.sign(frequencies.real), 0.0)
+    order = np.lexsort((frequencies.imag, key), axis=-1)[..., n:]
+    frequencies = np.take_along_axis(frequencies, order, axis=-1)
+    vectors = np.take_along_axis(columns, order[..., None, :], axis=-1)[..., :n, :]
+    ascending = np.argsort(frequencies.real, axis=-1, kind="stable")
+    frequencies = np.take_along_axis(frequencies, ascending, axis=-1)
+    vectors = np.take_along_axis(vectors, ascending[..., None, :], axis=-1).swapaxes(-1, -2)
+    return frequencies * unit[..., 0], _normalised(vectors)
+
+
+def _normalised(vectors: ComplexArray) -> ComplexArray:
+    """Return rows of length one, with a largest component that is real and positive."""
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=-1, keepdims=True), axis=-1)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    result: ComplexArray = vectors * (np.abs(largest) / largest) / length
+    return result
+
+
+def angular_momenta(vectors: ComplexArray, masses: FloatArray, dim: int) -> FloatArray:
+    """Return the angular momentum of motions Re v exp(-i omega t), in hbar per quantum.
+
+    L omega/energy = 2 sum_i m_i Im(v_ix^* v_iy) / sum_i m_i |v_i|^2, which lies between -1 and 1.
+
+    Parameters
+    ----------
+    vectors : array of complex (..., n_c)
+        Displacements, site by site, x, y(, z) within a site.
+    masses : array (n_c,)
+        Masses of the coordinates.
+    dim : int
+        2 or 3.
+
+    Returns
+    -------
+    array (...) about z in 2D, (..., 3) in 3D.
+    """
+    weighted = (np.sqrt(masses) * vectors).reshape(*vectors.shape[:-1], -1, dim)
+    total = (np.abs(weighted) ** 2).sum(axis=(-2, -1))
+    if dim == 2:
+        x, y = weighted[..., 0], weighted[..., 1]
+        turning: FloatArray = 2 * (x.conj() * y).imag.sum(axis=-1) / total
+        return turning
+    axes = np.cross(weighted.conj(), weighted).imag.sum(axis=-2)
+    vector: FloatArray = axes / total[..., None]
+    return vector
+
+
+def travel(vectors: ComplexArray, positions: FloatArray) -> FloatArray:
+    """Return which way waves Re v exp(-i omega t) on a line travel, between -1 and 1.
+
+    sum_i Im(v_i^* v_{i+1}) / sum_i |v_i v_{i+1}| over neighbours: sin(q a) for exp(i q x), positive
+    for a wave that travels towards positive x, zero for a standing one.
+
+    Parameters
+    ----------
+    vectors : array of complex (..., n_atoms)
+    positions : array (n_atoms,)
+        In any order.
+    """
+    ordered = vectors[..., np.argsort(positions)]
+    products = ordered[..., :-1].conj() * ordered[..., 1:]
+    size = np.abs(products).sum(axis=-1)
+    result = np.zeros(size.shape)
+    np.divide(products.imag.sum(axis=-1), size, out=result, where=size > 0)
+    return result
+
+
+class Propagation(NamedTuple):
+    """A step of the integrator: see `propagation`.
+
+    kick: (n, n), -S h/2; decay: (n, n), exp(-gamma h); noise: (n, n), a root R of the
+    covariance R R^T of the velocity that the noise adds; step: h.
+    """
+
+    kick: FloatArray
+    decay: FloatArray
+    noise: FloatArray
+    step: float
+
+    def advance(
+        self, q: FloatArray, v: FloatArray, xi: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return coordinates and velocities (n_trajectories, n) one step later.
+
+        xi: normal random numbers of the same shape, or None without noise.
+        """
+        v = v + q @ self.kick.T
+        q = q + 0.5 * self.step * v
+        v = v @ self.decay.T
+        if xi is not None:
+            v = v + xi @ self.noise.T
+        q = q + 0.5 * self.step * v
+        return q, v + q @ self.kick.T
+
+
+def propagation(
+    stiffness: FloatArray, damping: FloatArray, noise: FloatArray, step: float
+) -> Propagation:
+    """Return a step of BAOAB, with a matrix of friction.
+
+    Kick, drift, Ornstein-Uhlenbeck step, drift, kick: B. Leimkuhler, C. Matthews, Appl. Math. Res.
+    Express 2013, 34 (2013).  The middle step, v' = -gamma v + xi, is solved exactly, with the
+    covariance int_0^h exp(-gamma s) noise exp(-gamma^T s) ds of what the noise adds (C. F. Van
+    Loan, IEEE Trans. Autom. Control 23, 395 (1978)); so the antisymmetric part of gamma turns the
+    velocity without doing work.
+
+    Raises
+    ------
+    ValueError
+        For a noise that is not positive semidefinite.
+    """
+    n = len(stiffness)
+    block = np.block([[damping, noise], [np.zeros((n, n)), -damping.T]])
+    whole = expm(step * block)
+    decay = whole[n:, n:].T
+    covariance = decay @ whole[:n, n:]
+    values, columns = eigh(0.5 * (covariance + covariance.T))
+    if values[0] < -ROUNDING * max(values[-1], 0.0):
+        raise ValueError(
+            f"The noise is not positive semidefinite: it has an eigenvalue of about "
+            f"{values[0] / step:.3g} (the largest is {values[-1] / step:.3g})."
+        )
+    root = columns * np.sqrt(np.maximum(values, 0.0))
+    return Propagation(-0.5 * step * stiffness, decay, root, step)

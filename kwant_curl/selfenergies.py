@@ -1,0 +1,121 @@
+"""How the leads' self-energies change with energy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kwant
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import schur, solve_triangular
+
+from kwant_curl.coordinates.differentiate import differentiate
+from kwant_curl.system import interface_orbitals, number_of_orbitals
+
+__all__ = [
+    "check_energy_dependence",
+    "self_energy_slope",
+    "slope_by_differences",
+    "slope_of_cells",
+    "stein",
+]
+
+RTOL = 1e-8
+"""Error that is asked for: self-energies have rounding errors of their modes."""
+
+
+def check_energy_dependence(syst: Any) -> None:
+    """Raise if the self-energy of a lead is known at one energy only."""
+    for number, lead in enumerate(syst.leads):
+        if isinstance(lead, kwant.system.PrecalculatedLead):
+            raise ValueError(
+                f"Lead {number} is precalculated at one energy, but the velocity tensor needs to "
+                "know how its self-energy changes with energy; use the system as it was before "
+                "precalculate()."
+            )
+
+
+def self_energy_slope(syst: Any, energy: float, params: Mapping[str, Any] | None) -> Any:
+    """Return the sum of dSigma^r_alpha/dE over all leads, sparse (n_orbitals, n_orbitals).
+
+    Raises
+    ------
+    ValueError
+        At band edges, where a self-energy has no derivative.
+    """
+    n = number_of_orbitals(syst)
+    total = sparse.csr_array((n, n), dtype=complex)
+    for number, lead in enumerate(syst.leads):
+        if isinstance(lead, kwant.system.InfiniteSystem):
+            slope = slope_of_cells(lead, energy, params)
+        else:
+            slope = slope_by_differences(lead, number, energy, params)
+        if not np.isfinite(slope).all():
+            raise ValueError(
+                f"The self-energy of lead {number} has no derivative with respect to energy at "
+                f"{energy}, a band edge; take another energy, or a temperature."
+            )
+        orbitals = interface_orbitals(syst, number)
+        row, col = (index.ravel() for index in np.meshgrid(orbitals, orbitals, indexing="ij"))
+        total += sparse.csr_array((slope.ravel(), (row, col)), shape=(n, n))
+    return total
+
+
+def slope_of_cells(
+    lead: Any, energy: float, params: Mapping[str, Any] | None
+) -> NDArray[np.complex128]:
+    """Return dSigma/dE of a lead that is made of equal cells.
+
+    Sigma = V^+ g V with g = 1/(E - h - Sigma), h the cell's Hamiltonian and V the hopping to the
+    next cell.  So Sigma' = -V^+ g (1 - Sigma') g V.
+    """
+    cell = lead.cell_hamiltonian(params=params)
+    hopping = lead.inter_cell_hopping(params=params)
+    count = hopping.shape[1]  # the interface: the first orbitals of a cell
+    inverse = energy * np.eye(len(cell)) - cell
+    inverse[:count, :count] = inverse[:count, :count] - lead.selfenergy(energy, params=params)
+    forwards = np.linalg.solve(inverse, hopping)
+    backwards = np.linalg.solve(inverse.T, hopping.conj()).T
+    return stein(backwards[:, :count], forwards[:count], -backwards @ forwards)
+
+
+def stein(
+    left: NDArray[np.complex128], right: NDArray[np.complex128], rhs: NDArray[np.complex128]
+) -> NDArray[np.complex128]:
+    """Return X of X = left X right + rhs; not finite where it has no solution.
+
+    In the Schur bases of both matrices, where X follows column by column.
+    """
+    upper, left_basis = schur(left, output="complex")
+    other, right_basis = schur(right, output="complex")
+    known = left_basis.conj().T @ rhs @ right_basis
+    result = np.zeros_like(known)
+    one = np.eye(len(left))
+    for j in range(len(other)):
+        column = known[:, j] + upper @ (result[:, :j] @ other[:j, j])
+        triangle = one - other[j, j] * upper
+        if not np.abs(np.diag(triangle)).min() > 0:
+            return np.full_like(known, np.nan)
+        result[:, j] = solve_triangular(triangle, column)
+    return left_basis @ result @ right_basis.conj().T
+
+
+def slope_by_differences(
+    lead: Any, number: int, energy: float, params: Mapping[str, Any] | None
+) -> NDArray[np.complex128]:
+    """Return dSigma/dE of a lead of which nothing else is known."""
+
+    def values(x: float) -> NDArray[np.complex128]:
+        return np.ravel(np.asarray(lead.selfenergy(x, params=params), dtype=complex))
+
+    here = values(energy)
+    size = float(np.abs(here).max(initial=0.0)) or 1.0
+    slope, converged = differentiate(values, energy, (size, 0.1 * size), RTOL)
+    if not converged.all():
+        raise ValueError(
+            f"The self-energy of lead {number} can't be differentiated with respect to energy at "
+            f"{energy}: finite differences don't converge. Is that a band edge? Take another "
+            "energy, or a temperature."
+        )
+    count = round(np.sqrt(here.size))
+    return slope.reshape(count, count)

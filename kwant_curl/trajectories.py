@@ -1,0 +1,230 @@
+"""Langevin dynamics of the atoms under current."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.checks import positive_number
+from kwant_curl.dynamics import propagation
+from kwant_curl.frozen import freeze, read_only
+from kwant_curl.mechanics import mechanics
+from kwant_curl.results import ForceResponse
+from kwant_curl.storage import Storable
+from kwant_curl.vibrations import VibrationalModes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Trajectory", "langevin"]
+
+FloatArray = NDArray[np.float64]
+
+STEPS_PER_RADIAN = 20
+"""Steps in 1/omega of the fastest mode, by default: 126 in its period."""
+
+FEWEST_PER_RADIAN = 2
+"""Fewer steps in 1/omega than this are an error: at 1/2 the integrator is unstable."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory(Storable):
+    """Motion of the vibrational modes in time.
+
+    Made by `langevin`.  hbar = 1: times are in 1/energy.
+
+    Attributes
+    ----------
+    times : array of float, shape (n_times,)
+        When.
+    coordinates : array of float, shape (n_trajectories, n_times, n_modes)
+        q, the modes' coordinates, in which masses are 1.
+    velocities : array of float, shape (n_trajectories, n_times, n_modes)
+        dq/dt.
+    mode_frequencies : array of float, shape (n_modes,)
+        omega of the modes without current.
+    patterns : array of float, shape (n_modes, n_c)
+        Displacement patterns of the modes.
+    energy_unit, length_unit : str
+        Names of the units, for labels.
+    """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "times": ("time",),
+        "coordinates": ("trajectory", "time", "mode"),
+        "velocities": ("trajectory", "time", "mode"),
+        "mode_frequencies": ("mode",),
+        "patterns": ("mode", "coordinate"),
+    }
+
+    times: FloatArray
+    coordinates: FloatArray
+    velocities: FloatArray
+    mode_frequencies: FloatArray
+    patterns: FloatArray
+    _: KW_ONLY
+    energy_unit: str = ""
+    length_unit: str = ""
+
+    def __post_init__(self) -> None:
+        freeze(self, "times", "coordinates", "velocities", "mode_frequencies", "patterns")
+
+    def __repr__(self) -> str:
+        """Say how many trajectories there are, and what becomes of the energy."""
+        n, n_times, n_modes = self.coordinates.shape
+        mean = self.energy.sum(axis=2).mean(axis=0)
+        return (
+            f"<Trajectory: {n} of {n_modes} modes, {n_times} times up to {self.times[-1]:.4g}; "
+            f"mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>"
+        )
+
+    @property
+    def energy(self) -> FloatArray:
+        """Energy of each mode, (dq/dt)^2/2 + omega^2 q^2/2, (n_trajectories, n_times, n_modes)."""
+        potential = self.mode_frequencies**2 * self.coordinates**2
+        return read_only(0.5 * (self.velocities**2 + potential))
+
+    @property
+    def displacements(self) -> FloatArray:
+        """Displacements of the atoms, shape (n_trajectories, n_times, n_c)."""
+        return read_only(self.coordinates @ self.patterns)
+
+    def plot(self, *, ax: "Axes | None" = None, energy_unit: str | None = None) -> "Axes":
+        """Draw the energy of all modes against time, each trajectory and their mean.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        energy_unit : str, optional
+            Unit for the labels; default the trajectory's own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from kwant_curl.plotting import plot_trajectory
+
+        return plot_trajectory(self, ax=ax, energy_unit=energy_unit)
+
+
+def langevin(
+    response: ForceResponse,
+    modes: VibrationalModes,
+    duration: float,
+    *,
+    time_step: float | None = None,
+    coordinates: ArrayLike | None = None,
+    velocities: ArrayLike | None = None,
+    noise: bool = True,
+    n_trajectories: int = 1,
+    every: int = 1,
+    seed: Any = None,
+) -> Trajectory:
+    """Follow the vibrations in time, driven by the current and by its noise.
+
+    q'' = -(omega^2 - J) q - gamma q' + xi, <xi(t) xi(t')> = S delta(t - t'), in the basis of the
+    modes; J, gamma and S are the Jacobian (or the curl's part of it), the velocity tensor (or the
+    friction) and the noise of the response.
+
+    Parameters
+    ----------
+    response : ForceResponse
+        Of the same coordinates as the modes, at the bias in question; with ``noise=True`` unless
+        the trajectory is to be without.
+    modes : VibrationalModes
+        The vibrations without current.
+    duration : float
+        How long, in units of 1/energy.
+    time_step : float, optional
+        Default: 1/20 of 1/omega of the fastest mode.
+    coordinates, velocities : array (n_modes,) or (n_trajectories, n_modes), optional
+        Of the modes at the start; default zero.
+    noise : bool, default True
+        Whether the noise of the force acts.
+    n_trajectories : int, default 1
+        As many at a time, with noise of their own.
+    every : int, default 1
+        Every how many steps the motion is noted.
+    seed : optional
+        Of the noise, anything that `numpy.random.default_rng` takes.  Equal seeds give equal
+        trajectories.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    ValueError
+        For noise without a seed or from a response that holds none; a time step that is too long
+        for the fastest mode; arrays of the wrong shape; modes of other coordinates.
+
+    Notes
+    -----
+    The integrator is BAOAB (Leimkuhler and Matthews, 2013), with a matrix of friction whose step
+    is exact; it errs as the square of the step.  The motion is about the atoms' equilibrium with
+    the current: the constant part of the force, which shifts it, is left out.  Noise that is not
+    white, and that of other origin than the electrons, is too.
+    """
+    system = mechanics(response, modes)
+    step = _time_step(time_step, modes)
+    n_steps = max(1, round(positive_number("duration", duration) / step))
+    shape = (_count("n_trajectories", n_trajectories), len(modes))
+    apart = _count("every", every)
+    spectrum = response.project(modes.patterns).noise if noise else np.zeros(2 * (len(modes),))
+    if noise and seed is None:
+        raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
+    generator = np.random.default_rng(seed) if noise else None
+    move = propagation(system.stiffness, system.damping, spectrum, step)
+    q, v = _start("coordinates", coordinates, shape), _start("velocities", velocities, shape)
+    kept = np.empty((2, n_steps // apart + 1, *shape))
+    kept[:, 0] = q, v
+    for number in range(1, n_steps + 1):
+        xi = None if generator is None else generator.standard_normal(shape)
+        q, v = move.advance(q, v, xi)
+        if number % apart == 0:
+            kept[:, number // apart] = q, v
+    return Trajectory(
+        times=step * apart * np.arange(kept.shape[1], dtype=float),
+        coordinates=kept[0].swapaxes(0, 1),
+        velocities=kept[1].swapaxes(0, 1),
+        mode_frequencies=modes.frequencies,
+        patterns=modes.patterns,
+        energy_unit=modes.energy_unit,
+        length_unit=modes.length_unit,
+    )
+
+
+def _time_step(time_step: float | None, modes: VibrationalModes) -> float:
+    fastest = float(modes.frequencies.max())
+    if time_step is None:
+        return 1 / (STEPS_PER_RADIAN * fastest)
+    step = positive_number("time_step", time_step)
+    if step * fastest > 1 / FEWEST_PER_RADIAN:
+        raise ValueError(
+            f"time_step is {step:.4g}, too long for the fastest mode, of frequency {fastest:.4g}; "
+            f"expected at most {1 / (FEWEST_PER_RADIAN * fastest):.4g}."
+        )
+    return step
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a positive whole number.")
+    return int(value)
+
+
+def _start(name: str, values: ArrayLike | None, shape: tuple[int, int]) -> FloatArray:
+    if values is None:
+        return np.zeros(shape)
+    array = np.asarray(values)
+    if array.shape not in (shape, shape[1:]) or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{name} has shape {array.shape} and type {array.dtype}; expected real numbers of "
+            f"shape {shape[1:]} or {shape}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has entries that are not finite.")
+    return np.broadcast_to(array.astype(float), shape)

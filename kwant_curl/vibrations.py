@@ -1,0 +1,628 @@
+"""Vibrational modes of the atoms: from force constants, from ASE and from Phonopy.
+
+Neither ASE nor Phonopy is imported here: what they hand over is taken by its methods.
+"""
+
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.linalg import eigh
+from scipy.spatial import cKDTree
+
+from kwant_curl.checks import positive_array, positive_number
+from kwant_curl.coordinates import Displacements
+from kwant_curl.coordinates.where import moving_sites
+from kwant_curl.frozen import freeze, read_only
+from kwant_curl.storage import Storable
+from kwant_curl.system import check_finite_system, site_positions
+from kwant_curl.units import EV_ANGSTROM_AMU, Units
+
+__all__ = ["VibrationalModes"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+ORTHONORMAL = 1e-8
+"""By how much products of the vectors may differ from those of orthonormal ones."""
+
+SYMMETRIC = 1e-6
+"""By how much force constants may differ from their transpose, relative to the largest."""
+
+REAL = 1e-8
+"""How large the imaginary part of a dynamical matrix may be, relative to the largest element."""
+
+ZERO_MODE = 1e-9
+"""Below this part of the largest omega^2, that of a mode is zero up to rounding."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VibrationalModes(Storable):
+    """Harmonic vibrations of the atoms: frequencies and patterns of displacements.
+
+    Made by `from_force_constants`, `from_ase` and `from_phonopy`.  hbar = 1: with energies in E
+    and lengths in L, frequencies are the energies hbar omega in E, masses are in hbar^2/(E L^2).
+
+    Attributes
+    ----------
+    frequencies : array of float, shape (n_modes,)
+        omega of each mode, ascending.
+    vectors : array of float, shape (n_modes, n_c)
+        A mode per row: the mass-weighted displacements sqrt(M_I) u_I, orthonormal.  Coordinates
+        are ordered as those of `Displacements`.
+    masses : array of float, shape (n_c,)
+        Mass of each coordinate.
+    positions : array of float, shape (n_atoms, dim), or None
+        Where the atoms are that move, if that is known.
+    sites : array of int, shape (n_atoms,), or None
+        The sites of the system that they are, if that is known.
+    energy_unit, length_unit : str
+        Names of E and L, for labels.
+    """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "frequencies": ("mode",),
+        "vectors": ("mode", "coordinate"),
+        "masses": ("coordinate",),
+        "positions": ("atom", "direction"),
+        "sites": ("atom",),
+    }
+
+    frequencies: FloatArray
+    vectors: FloatArray
+    masses: FloatArray
+    positions: FloatArray | None = None
+    sites: IntArray | None = None
+    _: KW_ONLY
+    energy_unit: str = ""
+    length_unit: str = ""
+
+    def __post_init__(self) -> None:
+        freeze(self, "frequencies", "vectors", "masses")
+        n_c = _check_modes(self.frequencies, self.vectors, self.masses)
+        for name in ("positions", "sites"):
+            if getattr(self, name) is not None:
+                freeze(self, name)
+        _check_atoms(self.positions, self.sites, n_c)
+
+    def __repr__(self) -> str:
+        """Say how many modes there are, and between which frequencies."""
+        unit = f" {self.energy_unit}" if self.energy_unit else ""
+        return (
+            f"<VibrationalModes: {len(self)} modes of {len(self.masses)} coordinates, frequencies "
+            f"from {self.frequencies.min():.4g} to {self.frequencies.max():.4g}{unit}>"
+        )
+
+    def __len__(self) -> int:
+        return len(self.frequencies)
+
+    @property
+    def patterns(self) -> FloatArray:
+        """Displacement patterns, shape (n_modes, n_c), for `ForceResponse.project`.
+
+        u_I = sum_k patterns[k, I] q_k, where the mass of each q_k is 1.
+        """
+        return read_only(self.vectors / np.sqrt(self.masses))
+
+    @property
+    def force_constants(self) -> FloatArray:
+        """Force constants K, shape (n_c, n_c), in E/L^2, of a complete set of modes.
+
+        Raises
+        ------
+        ValueError
+            For fewer modes than coordinates, which don't determine K.
+        """
+        if len(self) < len(self.masses):
+            raise ValueError(
+                f"{len(self)} modes of {len(self.masses)} coordinates don't determine the force "
+                "constants; take them from all modes, before select()."
+            )
+        weighted = self.vectors * np.sqrt(self.masses)
+        return read_only(weighted.T * self.frequencies**2 @ weighted)
+
+    def select(self, which: ArrayLike) -> Self:
+        """Return some of the modes.
+
+        Parameters
+        ----------
+        which : sequence of int or of bool
+            Indices of modes, in the order in which they are wanted, or whether each is.
+
+        Returns
+        -------
+        VibrationalModes
+
+        Raises
+        ------
+        ValueError
+            If `which` names no mode, one more than once, or one that isn't there.
+        """
+        chosen = _mode_indices(which, len(self))
+        return replace(self, frequencies=self.frequencies[chosen], vectors=self.vectors[chosen])
+
+    @classmethod
+    def from_force_constants(
+        cls,
+        force_constants: Any,
+        masses: ArrayLike,
+        *,
+        positions: ArrayLike | None = None,
+        sites: ArrayLike | None = None,
+        energy_unit: str = "",
+        length_unit: str = "",
+    ) -> Self:
+        """Return the modes of K v = omega^2 M v.
+
+        Parameters
+        ----------
+        force_constants : array or sparse array of float, shape (n_c, n_c)
+            K, the second derivatives of the energy, symmetric and positive definite, in E/L^2.
+        masses : float or array (n_c,) or (n_atoms,)
+            Masses in hbar^2/(E L^2), of each coordinate or of each atom, n_c = dim n_atoms;
+            `Units.mass` makes them from atomic mass units.
+        positions : array (n_atoms, dim), optional
+            Where the atoms are that move.
+        sites : array of int (n_atoms,), optional
+            The sites of the system that they are.
+        energy_unit, length_unit : str
+            Names of E and L, for labels.
+
+        Returns
+        -------
+        VibrationalModes
+            Each vector with the sign that makes its largest component positive.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For force constants that are not real, finite and symmetric, that have a direction
+            in which no force drives the atoms back, and for masses that don't fit.
+        """
+        matrix = _symmetric_matrix(force_constants)
+        places = None if positions is None else np.asarray(positions, dtype=float)
+        numbers = None if sites is None else np.asarray(sites)
+        _check_atoms(places, numbers, len(matrix))
+        mass = _masses(masses, len(matrix), None if places is None else len(places))
+        root = np.sqrt(mass)
+        squares, columns = eigh(matrix / np.outer(root, root))
+        vectors = _with_signs(columns.T)
+        _check_positive(squares, vectors / root, places, numbers)
+        return cls(
+            np.sqrt(squares),
+            vectors,
+            mass,
+            places,
+            numbers,
+            energy_unit=energy_unit,
+            length_unit=length_unit,
+        )
+
+    @classmethod
+    def from_ase(
+        cls,
+        vibrations: Any,
+        syst: Any,
+        coordinates: Displacements,
+        *,
+        units: Units = EV_ANGSTROM_AMU,
+        tolerance: float = 0.1,
+    ) -> Self:
+        """Return the modes of the moving atoms of a system from a calculation of ASE.
+
+        Parameters
+        ----------
+        vibrations : ase.vibrations.VibrationsData or ase.vibrations.Vibrations
+            The second derivatives of the energy, after ``run()``.
+        syst : kwant.system.FiniteSystem
+            A finalized Builder whose sites are at the positions of the atoms.
+        coordinates : Displacements
+            What moves: the others are held fixed, whether ASE displaced them or not.
+        units : Units
+            Units of the Hamiltonian and of the sites' positions.
+        tolerance : float
+            How far a site may be from its atom, in units of length of the sites.
+
+        Returns
+        -------
+        VibrationalModes
+            In the coordinates of `coordinates`, in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For other objects, for sites that are not each one atom that ASE displaced, and as
+            `from_force_constants`.
+
+        Notes
+        -----
+        In 2D the sites are compared with x and y of the atoms, which move in the plane alone; in
+        1D with x.
+        """
+        _check_arguments(coordinates, units)
+        crystal = _crystal_of_ase(vibrations, units)
+        return cls._of_moving_atoms(crystal, syst, coordinates, units, tolerance)
+
+    @classmethod
+    def from_phonopy(
+        cls,
+        phonon: Any,
+        syst: Any,
+        coordinates: Displacements,
+        *,
+        units: Units = EV_ANGSTROM_AMU,
+        tolerance: float = 0.1,
+    ) -> Self:
+        """Return the modes of the moving atoms of a system from a calculation of Phonopy.
+
+        Parameters
+        ----------
+        phonon : phonopy.Phonopy
+            With force constants; those at Gamma of its primitive cell are taken, so all images
+            of an atom move together.
+        syst, coordinates, units, tolerance
+            As for `from_ase`.
+
+        Returns
+        -------
+        VibrationalModes
+            In the coordinates of `coordinates`, in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For other objects, for sites that are not each one atom of the primitive cell, and as
+            `from_force_constants`.
+
+        Notes
+        -----
+        Sites are compared with ``phonon.primitive.positions``, in Å, as they are: images in other
+        cells don't count.  ``Phonopy(..., primitive_matrix="P")`` keeps the unit cell as it was
+        given.  Frequencies of Phonopy are taken as THz, its default.
+        """
+        _check_arguments(coordinates, units)
+        crystal = _crystal_of_phonopy(phonon, units)
+        return cls._of_moving_atoms(crystal, syst, coordinates, units, tolerance)
+
+    @classmethod
+    def _of_moving_atoms(
+        cls,
+        crystal: "_Crystal",
+        syst: Any,
+        coordinates: Displacements,
+        units: Units,
+        tolerance: float,
+    ) -> Self:
+        """Return the modes of the sites that move, where all other atoms are held fixed."""
+        check_finite_system(syst)
+        within = positive_number("tolerance", tolerance)
+        moving = moving_sites(syst, coordinates.where)
+        places = site_positions(syst)[moving]
+        match = _Match(syst, moving, places, crystal, within, units.length_unit)
+        rows = match.rows()
+        dim = places.shape[1]
+        part = crystal.force_constants[rows][:, :dim, rows, :dim]
+        return cls.from_force_constants(
+            part.reshape(2 * (len(rows) * dim,)),
+            crystal.masses[rows],
+            positions=places,
+            sites=moving,
+            energy_unit=units.energy_unit,
+            length_unit=units.length_unit,
+        )
+
+
+@dataclass(frozen=True)
+class _Crystal:
+    """What an atomistic code knows, in the units of the Hamiltonian.
+
+    Attributes
+    ----------
+    positions : array (n_all, 3)
+        All atoms.
+    displaced : array of int (n_displaced,)
+        Those of which the force constants are known.
+    masses : array (n_displaced,)
+    force_constants : array (n_displaced, 3, n_displaced, 3)
+    """
+
+    positions: FloatArray
+    displaced: IntArray
+    masses: FloatArray
+    force_constants: FloatArray
+
+
+def _crystal_of_ase(vibrations: Any, units: Units) -> _Crystal:
+    data = vibrations
+    if callable(getattr(vibrations, "get_vibrations", None)):
+        data = vibrations.get_vibrations()
+    if not all(hasattr(data, name) for name in ("get_atoms", "get_hessian", "get_indices")):
+        raise TypeError(
+            f"vibrations is a {type(vibrations).__name__}; expected ase.vibrations.VibrationsData "
+            "or ase.vibrations.Vibrations after its run()."
+        )
+    atoms = data.get_atoms()
+    # Negative indices count from the end, as in ASE.
+    displaced = np.asarray(data.get_indices(), dtype=np.int64) % len(atoms)
+    return _Crystal(
+        positions=units.length_from_angstrom(np.asarray(atoms.get_positions())),
+        displaced=displaced,
+        masses=units.mass(np.asarray(atoms.get_masses()))[displaced],
+        force_constants=units.force_constants(np.asarray(data.get_hessian())),
+    )
+
+
+def _crystal_of_phonopy(phonon: Any, units: Units) -> _Crystal:
+    needed = ("primitive", "dynamical_matrix", "unit_conversion_factor")
+    if not all(hasattr(phonon, name) for name in needed):
+        raise TypeError(
+            f"phonon is a {type(phonon).__name__}; expected phonopy.Phonopy with force constants."
+        )
+    dynamical = phonon.dynamical_matrix
+    if dynamical is None:
+        raise ValueError(
+            "phonon has no force constants; call its produce_force_constants(), or set its "
+            "force_constants, before."
+        )
+    # Its eigenvalues, times the square of the factor, are the squares of frequencies in THz.
+    dynamical.run((0.0, 0.0, 0.0))
+    matrix = np.asarray(dynamical.dynamical_matrix)
+    imaginary = np.abs(matrix.imag).max()
+    if not imaginary <= REAL * np.abs(matrix).max():
+        raise ValueError(
+            "phonon has a dynamical matrix at Gamma that is not real (its imaginary part is up to "
+            f"{imaginary / np.abs(matrix).max():.2g} of the largest element); expected that of "
+            "real, finite force constants."
+        )
+    primitive = phonon.primitive
+    masses = units.mass(np.asarray(primitive.masses, dtype=float))
+    n = len(masses)
+    squares = matrix.real * units.frequency_from_thz(float(phonon.unit_conversion_factor)) ** 2
+    root = np.sqrt(np.repeat(masses, 3))
+    return _Crystal(
+        positions=units.length_from_angstrom(np.asarray(primitive.positions)),
+        displaced=np.arange(n),
+        masses=masses,
+        force_constants=(squares * np.outer(root, root)).reshape(n, 3, n, 3),
+    )
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The atoms of a crystal at which the moving sites of a system are."""
+
+    syst: Any
+    sites: IntArray
+    places: FloatArray
+    crystal: _Crystal
+    tolerance: float
+    length_unit: str
+
+    def rows(self) -> IntArray:
+        """Return where each site's atom is among the displaced ones, or raise."""
+        atoms = self._nearest_atoms()
+        self._check_distinct(atoms)
+        order = np.full(len(self.crystal.positions), -1)
+        order[self.crystal.displaced] = np.arange(len(self.crystal.displaced))
+        rows = order[atoms]
+        fixed = np.flatnonzero(rows < 0)
+        if fixed.size:
+            first = fixed[0]
+            raise ValueError(
+                f"{self._site(first)} is atom {atoms[first]}, which is not among the "
+                f"{len(self.crystal.displaced)} atoms whose force constants were calculated "
+                f"({fixed.size} of the {len(rows)} moving sites are not). Displace it too "
+                "(indices= of ase.vibrations.Vibrations), or leave the site out by `where` of "
+                "Displacements."
+            )
+        return rows
+
+    def _nearest_atoms(self) -> IntArray:
+        dim = self.places.shape[1]
+        # In 2D and 1D atoms may be above each other: both are then within the tolerance.
+        distance, nearest = cKDTree(self.crystal.positions[:, :dim]).query(self.places, k=[1, 2])
+        far = np.flatnonzero(distance[:, 0] > self.tolerance)
+        if far.size:
+            raise ValueError(self._far_message(far, distance[:, 0], nearest[:, 0]))
+        several = np.flatnonzero(distance[:, 1] <= self.tolerance)
+        if several.size:
+            first = several[0]
+            one, two = nearest[first]
+            raise ValueError(
+                f"{self._site(first)} may be atom {one} or atom {two}, which are both within "
+                f"{self._length(self.tolerance)} of it in the {dim} direction(s) of the system. "
+                "Give a smaller tolerance=, or leave one of the atoms out of the calculation."
+            )
+        return np.asarray(nearest[:, 0])
+
+    def _check_distinct(self, atoms: IntArray) -> None:
+        _, first, times = np.unique(atoms, return_index=True, return_counts=True)
+        if (times > 1).any():
+            atom = atoms[first[times > 1][0]]
+            one, two = np.flatnonzero(atoms == atom)[:2]
+            raise ValueError(
+                f"{self._site(one)} and {self._site(two)} are both atom {atom} "
+                f"at {self._point(self.crystal.positions[atom])}; expected one site per atom. "
+                "Give a smaller tolerance=, or leave one of them out by `where` of Displacements."
+            )
+
+    def _far_message(self, far: IntArray, distance: FloatArray, nearest: IntArray) -> str:
+        first = far[0]
+        atom = nearest[first]
+        return (
+            f"{self._site(first)} has no atom within {self._length(self.tolerance)}: the nearest "
+            f"is atom {atom} at {self._point(self.crystal.positions[atom])}, "
+            f"{self._length(distance[first])} away ({far.size} of the {len(self.sites)} moving "
+            "sites have none). Shift the atoms onto the sites (atoms.translate), check units=, "
+            "give a larger tolerance=, or leave the site out by `where` of Displacements."
+        )
+
+    def _site(self, i: int) -> str:
+        return f"{self.syst.sites[self.sites[i]]} at {self._point(self.places[i])}"
+
+    def _point(self, position: FloatArray) -> str:
+        return f"{_point(position)} {self.length_unit}".rstrip()
+
+    def _length(self, length: float) -> str:
+        return f"{length:.4g} {self.length_unit}".rstrip()
+
+
+def _point(position: FloatArray) -> str:
+    return f"({', '.join(f'{x:.4g}' for x in position)})"
+
+
+def _check_arguments(coordinates: Any, units: Any) -> None:
+    if not isinstance(coordinates, Displacements):
+        raise TypeError(
+            f"coordinates is a {type(coordinates).__name__}; expected Displacements: vibrations "
+            "are displacements of atoms."
+        )
+    if not isinstance(units, Units):
+        raise TypeError(f"units is {units!r}; expected Units, as EV_ANGSTROM_AMU.")
+
+
+def _check_modes(frequencies: FloatArray, vectors: FloatArray, masses: FloatArray) -> int:
+    """Return the number of coordinates, or raise if these are no modes."""
+    n_modes, n_c = frequencies.size, masses.size
+    shapes = {"frequencies": frequencies, "vectors": vectors, "masses": masses}
+    expected = {"frequencies": (n_modes,), "vectors": (n_modes, n_c), "masses": (n_c,)}
+    for name, array in shapes.items():
+        if array.shape != expected[name] or not array.size:
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected frequencies (n_modes,), vectors "
+                f"(n_modes, n_c) and masses (n_c,), here with n_modes = {n_modes}, n_c = {n_c}."
+            )
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise ValueError(f"{name} has entries that are not real, finite numbers.")
+    positive_array("frequencies", frequencies, n_modes)
+    positive_array("masses", masses, n_c)
+    deviation = np.abs(vectors @ vectors.T - np.eye(n_modes)).max()
+    if deviation > ORTHONORMAL:
+        raise ValueError(
+            f"vectors are not orthonormal: their products differ by up to {deviation:.2g} from "
+            "those of orthonormal rows; give the mass-weighted ones, sqrt(M_I) u_I."
+        )
+    return n_c
+
+
+def _check_atoms(positions: FloatArray | None, sites: NDArray[Any] | None, n_c: int) -> None:
+    """Raise unless n_c coordinates may be those of atoms at these positions and sites."""
+    if positions is not None:
+        shape = positions.shape
+        if len(shape) != 2 or shape[1] not in (1, 2, 3) or shape[0] * shape[1] != n_c:
+            raise ValueError(
+                f"positions has shape {shape}; expected (n_atoms, dim) with n_atoms dim = {n_c}, "
+                "the number of coordinates, and dim 1, 2 or 3."
+            )
+        if not np.isfinite(positions).all():
+            raise ValueError("positions has entries that are not finite.")
+    if sites is not None:
+        possible = [n_c // dim for dim in (1, 2, 3) if n_c % dim == 0]
+        lengths = possible if positions is None else [len(positions)]
+        if sites.ndim != 1 or len(sites) not in lengths or sites.dtype.kind not in "iu":
+            raise ValueError(
+                f"sites is an array {sites.shape} of {sites.dtype}; expected the index of the "
+                f"site of each atom, {' or '.join(map(str, lengths))} integers."
+            )
+
+
+def _mode_indices(which: ArrayLike, n_modes: int) -> IntArray:
+    given = np.atleast_1d(np.asarray(which))
+    if given.dtype == bool:
+        if given.shape != (n_modes,):
+            raise ValueError(
+                f"which is a mask of shape {given.shape}; expected ({n_modes},), one per mode."
+            )
+        given = np.flatnonzero(given)
+    if not given.size:
+        raise ValueError(f"which names no mode; expected some of the {n_modes}.")
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"which is {which!r}; expected indices of modes, or a mask.")
+    if given.min() < -n_modes or given.max() >= n_modes:
+        raise ValueError(f"which is {which!r}; the modes are 0 to {n_modes - 1}.")
+    chosen = given % n_modes
+    if len(np.unique(chosen)) < len(chosen):
+        raise ValueError(f"which is {which!r}; expected each mode once.")
+    return np.asarray(chosen, dtype=np.int64)
+
+
+def _symmetric_matrix(force_constants: Any) -> FloatArray:
+    """Return the force constants as a dense symmetric matrix, or raise."""
+    dense = force_constants.toarray() if sparse.issparse(force_constants) else force_constants
+    array = np.asarray(dense)
+    if array.dtype.kind not in "fiuc":
+        raise TypeError(f"force_constants has entries of type {array.dtype}; expected numbers.")
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise ValueError(
+            f"force_constants has shape {array.shape}; expected (n_c, n_c): a Hessian "
+            "(n_atoms, dim, n_atoms, dim) is to be reshaped."
+        )
+    if np.iscomplexobj(array):
+        raise ValueError("force_constants is complex; expected real numbers.")
+    if not np.isfinite(array).all():
+        raise ValueError("force_constants has entries that are not finite.")
+    difference = np.abs(array - array.T)
+    if difference.max() > SYMMETRIC * np.abs(array).max():
+        i, j = np.unravel_index(difference.argmax(), array.shape)
+        raise ValueError(
+            f"force_constants is not symmetric: elements ({i}, {j}) and ({j}, {i}) are "
+            f"{array[i, j]:.6g} and {array[j, i]:.6g}, they differ by {difference[i, j]:.2g}. If "
+            "that is the error of finite differences, give (K + K.T)/2."
+        )
+    return np.asarray((array + array.T) / 2, dtype=float)
+
+
+def _masses(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
+    """Return the mass of each coordinate."""
+    per_atom = [n_c // dim for dim in (2, 3) if n_c % dim == 0] if n_atoms is None else [n_atoms]
+    size = np.size(masses)
+    if np.ndim(masses) > 1 or size not in (1, n_c, *per_atom):
+        raise ValueError(
+            f"masses has shape {np.shape(masses)}; expected one number, {n_c} of them (one per "
+            f"coordinate) or {' or '.join(map(str, per_atom))} (one per atom)."
+        )
+    given = positive_array("masses", masses, size)
+    return np.repeat(given, n_c // size)
+
+
+def _with_signs(vectors: FloatArray) -> FloatArray:
+    """Return the vectors with the sign that makes the largest component of each positive."""
+    size = np.abs(vectors)
+    # The first one of those that are as large up to rounding, which would choose otherwise.
+    top = (size > (1 - 1e-6) * size.max(axis=1, keepdims=True)).argmax(axis=1)
+    return np.asarray(vectors * np.sign(vectors[np.arange(len(vectors)), top])[:, None])
+
+
+def _check_positive(
+    squares: FloatArray,
+    patterns: FloatArray,
+    positions: FloatArray | None,
+    sites: NDArray[Any] | None,
+) -> None:
+    """Raise unless all omega^2 are positive, and name what moves in the lowest mode."""
+    wrong = np.count_nonzero(squares <= ZERO_MODE * np.abs(squares).max())
+    if not wrong:
+        return
+    coordinate = int(np.abs(patterns[0]).argmax())
+    raise ValueError(
+        f"The force constants are not positive: eigenvalue 0 of {len(squares)}, omega^2 = "
+        f"{squares[0]:.4g}, is negative or zero ({wrong} of the {len(squares)} are); most moves "
+        f"{_mover(coordinate, len(squares), positions, sites)}. Relax the atoms with the method "
+        "that gives the force constants, hold some of them fixed (atoms that nothing holds have "
+        "modes of zero frequency), or calculate the force constants with more atoms around."
+    )
+
+
+def _mover(
+    coordinate: int, n_c: int, positions: FloatArray | None, sites: NDArray[Any] | None
+) -> str:
+    """Say what moves with this coordinate."""
+    known = positions if positions is not None else sites
+    if known is None:
+        return f"coordinate {coordinate}"
+    atom, direction = divmod(coordinate, n_c // len(known))
+    name = f"atom {atom}" if sites is None else f"site {sites[atom]}"
+    place = "" if positions is None else f" at {_point(positions[atom])}"
+    return f"{name}{place}, along {'xyz'[direction]}"
