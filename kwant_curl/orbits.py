@@ -28,8 +28,10 @@ class Orbit(Storable):
     ----------
     vector : array of complex, shape (n_c,)
         v, displacements in the order of the coordinates; their size is arbitrary.
-    frequency : complex
-        Omega; Im Omega is the growth rate of the amplitude, half of that of the energy.
+    frequency : float
+        Re Omega.
+    growth : float
+        2 Im Omega, the growth rate of the energy.
     masses : array of float, shape (n_c,)
         Mass of each coordinate.
     positions : array of float, shape (n_atoms, dim), or None
@@ -45,7 +47,8 @@ class Orbit(Storable):
     }
 
     vector: NDArray[np.complex128]
-    frequency: complex
+    frequency: float
+    growth: float
     masses: FloatArray
     positions: FloatArray | None = None
     _: KW_ONLY
@@ -61,18 +64,13 @@ class Orbit(Storable):
         """Say its frequency, its growth, and which way it turns or travels."""
         unit = f" {self.energy_unit}" if self.energy_unit else ""
         text = (
-            f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency.real:.4g}{unit}, "
+            f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency:.4g}{unit}, "
             f"growth {self.growth:.3g}{unit}/ħ"
         )
         if self.positions is None:
             return text + ">"
         sense = "travels" if self.positions.shape[1] == 1 else "angular momentum (ħ per quantum)"
         return f"{text}, {sense} {np.round(self.turning, 3)}>"
-
-    @property
-    def growth(self) -> float:
-        """Growth rate of the energy, 2 Im Omega."""
-        return 2 * float(np.imag(self.frequency))
 
     @property
     def turning(self) -> FloatArray:

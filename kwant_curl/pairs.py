@@ -122,7 +122,8 @@ class PumpedPairs(Storable):
         """Return the motion of a pair, by its place in the table: the orbits of the atoms."""
         return Orbit(
             self.amplitudes[number] @ self.patterns[self.pairs[number]],
-            complex(self.frequencies[number]),
+            float(self.frequencies[number].real),
+            float(self.growth[number]),
             self.masses,
             self.positions,
             energy_unit=self.energy_unit,

@@ -380,7 +380,7 @@ def plot_orbit(
         _draw_bonds(ax, syst, sites)
     _discs(ax, sites, 0.25 * spacing, zorder=1)
     _draw_orbits_2d(ax, curves)
-    _finish_map(ax, sites, 1.5 * spacing, unit)
+    _finish_map(ax, sites, (size + 0.4) * spacing, unit)
     return ax
 
 
@@ -406,7 +406,13 @@ def _draw_sense(ax: Axes, curve: FloatArray) -> None:
         "",
         xy=tuple(curve[fastest + 1]),
         xytext=tuple(curve[fastest]),
-        arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0},
+        arrowprops={
+            "arrowstyle": "-|>",
+            "mutation_scale": 16,
+            "color": "black",
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
         zorder=4,
     )
 
@@ -434,7 +440,7 @@ def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
     ax.plot(x[order], now, ".-", color="C0", label="displacement")
     ax.plot(x[order], later, ".-", color="C1", linewidth=0.8, label="a quarter of a period later")
     ax.set_ylabel("displacement (arbitrary units)")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     _label_axes(ax, "x", unit)
     return ax
 

@@ -139,7 +139,8 @@ class Stability(Storable):
         which = int(self.frequencies[point].imag.argmax()) if mode is None else mode
         return Orbit(
             self.amplitudes[point, which] @ self.patterns,
-            complex(self.frequencies[point, which]),
+            float(self.frequencies[point, which].real),
+            float(self.growth[point, which]),
             self.masses,
             self.positions,
             energy_unit=self.energy_unit,

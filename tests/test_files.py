@@ -17,6 +17,12 @@ def all_results():
     curls = kc.curl_map(syst, MOVING, 1.7, bias=0.3)
     flow = kc.flow_map(syst, 1.7, momentum=0.5)
     modes = np.eye(2, 32)
+    some = kc.Displacements([8, 9], scaling=kc.PowerLaw(2))
+    response = kc.force_response(syst, some, 1.7, jacobian=True, velocity=True, noise=True)
+    vibrations = kc.VibrationalModes.from_force_constants(
+        np.diag([1.0, 1.0, 2.0, 3.0]), 5.0, positions=response.positions, energy_unit="eV"
+    )
+    stable = kc.stability(response, vibrations, [0.0, 0.1])
     return {
         "CurlMap": curls,
         "of a window": kc.curl_map(
@@ -28,6 +34,12 @@ def all_results():
         "without momentum": kc.flow_map(syst, 1.7),
         "GridField": flow.interpolate(),
         "PumpingRates": curls.pumping_rates(0.1),
+        "with all tensors": response,
+        "VibrationalModes": vibrations,
+        "PumpedPairs": kc.pumped_pairs(response, vibrations),
+        "Stability": stable,
+        "Orbit": stable.orbit(),
+        "Trajectory": kc.langevin(response, vibrations, 3.0, seed=1, n_trajectories=2),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
     }
 
@@ -63,7 +75,7 @@ def test_saved_and_loaded(name, tmp_path):
         metadata = json.loads(str(data["metadata"]))
     assert metadata["kwant_curl"]
     assert "hbar = 1" in metadata["units"]
-    if hasattr(result, "energy"):
+    if "energy" in result.__dataclass_fields__:
         assert metadata["fields"]["energy"] == 1.7
 
 

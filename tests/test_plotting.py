@@ -5,8 +5,10 @@ import dataclasses
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from systems import MODELS, square_wire
 
+import kwant_curl as kc
 from kwant_curl import (
     Displacements,
     PowerLaw,
@@ -252,12 +254,100 @@ def test_builder_that_is_not_finalized(local):
 
 
 def test_something_else():
-    with pytest.raises(
-        TypeError, match="Can't draw a str; expected CurlMap, FlowMap or PumpingRates"
-    ):
+    with pytest.raises(TypeError, match="Can't draw a str; expected CurlMap, FlowMap, "):
         plot("curl")
 
 
 def test_misspelt_option(local):
     with pytest.raises(TypeError, match="lenght_unit"):
         plot(local, lenght_unit="nm")
+
+
+# Vibrations under current
+
+
+def circling(dim, positions, vector, **more):
+    masses = np.ones(len(positions) * dim)
+    return kc.Orbit(np.asarray(vector, complex), 0.1, 0.01, masses, np.asarray(positions), **more)
+
+
+def test_orbits_in_the_plane():
+    syst = square_wire(length=4, width=3).finalized()
+    places = np.array([syst.sites[i].pos for i in (3, 7)])
+    orbit = circling(2, places, [1, 1j, 0.5, -0.25j], length_unit="Å")
+    ax = kc.plot(orbit, syst=syst, size=0.3)
+    bonds, ellipses = (c for c in ax.collections if isinstance(c, LineCollection))
+    assert len(bonds.get_segments()) == sum(i < j for i, j in syst.graph)
+    first, second = ellipses.get_segments()
+    np.testing.assert_allclose(np.linalg.norm(first - places[0], axis=1), 0.3, atol=1e-12)
+    np.testing.assert_allclose(np.ptp(second, axis=0), [0.3, 0.15], rtol=1e-2)
+    # Anticlockwise is positive, red.
+    area = ellipses.get_array()
+    assert area[0] == pytest.approx(np.pi * 0.3**2, rel=1e-2)
+    assert area[1] == pytest.approx(-np.pi * 0.15 * 0.075, rel=1e-2)
+    assert ellipses.norm.vmin == -ellipses.norm.vmax
+    # The arrows go along the motion: v = -i omega u.
+    for arrow, centre, sense in zip(ax.texts, places, (1, -1), strict=True):
+        start, end = np.array(arrow.xyann), np.array(arrow.xy)
+        x, y = start - centre
+        along = x * (end - start)[1] - y * (end - start)[0]
+        assert np.sign(along) == sense
+    assert ax.get_xlabel() == "x (Å)"
+    assert ax.get_aspect() == 1
+
+
+def test_orbits_in_space_and_on_a_line():
+    places = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 1]])
+    orbit = circling(3, places, [0, 1, 1j, 1, 0, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match="projection='3d'"):
+        orbit.plot(ax=plt.figure().add_subplot())
+    ax = orbit.plot(length_unit="nm")
+    assert len(ax.lines) == 3
+    x, y, z = ax.lines[0].get_data_3d()
+    np.testing.assert_allclose(np.hypot(y, z), 0.4, atol=1e-12)
+    np.testing.assert_allclose(x, 0)
+    assert ax.get_zlabel() == "z (nm)"
+    line = np.array([[2.0], [0.0], [1.0]])
+    wave = circling(1, line, np.exp(0.5j * line[:, 0]))
+    ax = wave.plot()
+    now, later = (curve.get_data() for curve in ax.lines)
+    np.testing.assert_allclose(now, [[0, 1, 2], np.cos([0, 0.5, 1])])
+    np.testing.assert_allclose(later[1], np.sin([0, 0.5, 1]), atol=1e-15)  # Re v exp(-i pi/2)
+    with pytest.raises(ValueError, match="not displacements of atoms"):
+        kc.Orbit(np.ones(2) + 0j, 0.1, 0.0, np.ones(2)).plot()
+
+
+def test_stability_against_bias():
+    bias = np.array([[0.2, -0.2], [0.0, 0.0], [0.1, -0.1]])
+    frequencies = np.array([[1 + 0.02j, 1 - 0.03j], [0.9 - 0.01j, 1.1 - 0.01j], [1 + 0.01j, 1.05]])
+    result = kc.Stability(
+        bias, frequencies, np.ones((3, 2, 2)) + 0j, np.eye(2), np.ones(2), None, energy_unit="eV"
+    )
+    ax = result.plot()
+    quiet, wild = (line for line in ax.lines if len(line.get_xdata()) == 3)
+    np.testing.assert_allclose(wild.get_xdata(), [0, 0.2, 0.4])  # sorted
+    np.testing.assert_allclose(wild.get_ydata(), [-0.02, 0.02, 0.04])
+    np.testing.assert_allclose(quiet.get_ydata(), [-0.02, 0, -0.06])
+    assert wild.get_label() == "mode 0"
+    assert ax.get_xlabel() == "bias (eV)"
+    assert ax.get_ylabel() == "growth of the energy (eV/ħ)"
+    ax = kc.plot(result, quantity="frequency", energy_unit="meV")
+    assert ax.get_ylabel() == "frequency (meV)"
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.9, 1, 1])
+    with pytest.raises(ValueError, match="quantity is 'speed'; expected \"growth\""):
+        result.plot(quantity="speed")
+
+
+def test_energy_against_time():
+    rng = np.random.default_rng(0)
+    q, v = rng.normal(size=(2, 3, 5, 2))
+    times, omega = np.arange(5.0), np.array([1.0, 2.0])
+    many = kc.Trajectory(times, q, v, omega, np.eye(2), energy_unit="eV")
+    expected = 0.5 * (v**2 + omega**2 * q**2).sum(axis=2)
+    ax = many.plot()
+    for line, energy in zip(ax.lines, [*expected, expected.mean(axis=0)], strict=True):
+        np.testing.assert_allclose(line.get_data(), [times, energy])
+    assert ax.get_xlabel() == "time (ħ/eV)"
+    assert ax.get_ylabel() == "energy (eV)"
+    one = kc.Trajectory(times, q[:1], v[:1], omega, np.eye(2))
+    assert len(kc.plot(one).lines) == 1

@@ -1,0 +1,609 @@
+"""Which vibrations run away: pairs, stability, dynamics, and the energy that the current gives."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.linalg import expm, solve_continuous_lyapunov, solve_discrete_lyapunov
+from systems import (
+    MODELS,
+    atoms_of,
+    chain,
+    lead_densities,
+    random_hermitian,
+    random_system,
+    square_wire,
+    two_levels,
+)
+
+import kwant_curl as kc
+from kwant_curl.dynamics import (
+    angular_momenta,
+    complex_frequencies,
+    propagation,
+    travel,
+)
+
+
+def synthetic(curl, friction, **more):
+    """A response with these tensors per unit of bias, of two leads."""
+    kappa = np.asarray(curl, float)
+    return kc.ForceResponse(
+        energy=0.0,
+        bias=np.array([0.5, -0.5]),
+        degeneracy=1.0,
+        lead_force=np.zeros((2, len(kappa))),
+        lead_curl=np.array([kappa, -kappa]),
+        friction=np.asarray(friction, float),
+        **more,
+    )
+
+
+def two(kappa, eta_x, eta_y, **more):
+    return synthetic([[0, kappa], [-kappa, 0]], np.diag([eta_x, eta_y]), **more)
+
+
+def modes_of(*frequencies, mass=1.0, **more):
+    squares = np.diag(np.square(frequencies)) * mass
+    return kc.VibrationalModes.from_force_constants(squares, mass, **more)
+
+
+DEGENERATE = modes_of(0.3, 0.3)
+
+
+# Two degenerate modes, in closed form
+
+
+@pytest.mark.parametrize("kappa", [0.02, -0.05])
+@pytest.mark.parametrize("eta", [0.0, 0.004, 1.5])
+def test_two_degenerate_modes(kappa, eta):
+    """Omega^2 + i eta Omega = omega^2 +- i kappa/2, with vectors (1, +-i)."""
+    result = kc.stability(two(kappa, eta, eta), DEGENERATE)
+    for omega, vector in zip(result.frequencies[0], result.vectors[0], strict=True):
+        sense = np.sign((vector[0].conj() * vector[1]).imag)
+        value = 0.3**2 + 0.5j * sense * kappa
+        assert omega**2 + 1j * eta * omega == pytest.approx(value, abs=1e-14)
+        np.testing.assert_allclose(vector[1] / vector[0], 1j * sense, atol=1e-10)
+    if eta == 0:
+        fastest = result.orbit()
+        assert fastest.growth > 0
+        turns = 2 * (fastest.vector[0].conj() * fastest.vector[1]).imag
+        assert turns == pytest.approx(np.sign(kappa))
+
+
+def test_critical_bias_of_two_degenerate_modes():
+    """V = 2 omega sqrt(eta_XX eta_YY)/|kappa/V|."""
+    for eta_x, eta_y in ((0.002, 0.002), (0.001, 0.009), (0.5, 0.01)):
+        response = two(0.02, eta_x, eta_y)
+        expected = 2 * 0.3 * np.sqrt(eta_x * eta_y) / 0.02
+        for direction in (1.0, -1.0, {0: 1.0}):
+            found = kc.critical_bias(response, DEGENERATE, 10.0, direction=direction)
+            assert found == pytest.approx(expected, rel=1e-8)
+    assert kc.critical_bias(two(0.02, 0.5, 0.01), DEGENERATE, 1.0) == np.inf
+    rates = two(
+        0.02,
+        0.004,
+        0.004,
+    ).pumping_rates(np.eye(2), 0.3)
+    found = kc.critical_bias(two(0.02, 0.004, 0.004), DEGENERATE, 1.0)
+    assert found == pytest.approx(rates.threshold[0], rel=1e-8)
+
+
+@pytest.mark.parametrize("omega", [0.01, 0.4])
+def test_critical_bias_of_two_levels(omega):
+    """Theory, section 5: kappa/V = 1.32629119, eta = 2.21048532 and 1.32629119."""
+    syst, coordinates = two_levels()
+    response = kc.force_response(syst, coordinates, 0.0)
+    modes = modes_of(omega, omega)
+    found = kc.critical_bias(response, modes, 10 * omega)
+    assert found == pytest.approx(omega * np.sqrt(20 / 3), rel=1e-7)
+    at = kc.stability(response, modes, [0.99 * found, 1.01 * found])
+    np.testing.assert_array_equal(at.is_stable, [True, False])
+    assert at.is_stable.dtype == bool
+
+
+def test_with_all_that_the_current_does():
+    """Jacobian and velocity tensor: against the determinant of the equation of motion."""
+    syst, coordinates = two_levels()
+    response = kc.force_response(syst, coordinates, 0.1, bias=0.2, jacobian=True, velocity=True)
+    assert np.abs(response.jacobian + response.jacobian.T).max() > 0.01
+    assert np.abs(response.lorentz).max() > 0.01
+    masses = np.array([900.0, 400.0])
+    constants = np.array([[9.0, 0.5], [0.5, 3.0]])
+    modes = kc.VibrationalModes.from_force_constants(constants, masses)
+    result = kc.stability(response, modes)
+    for omega, vector in zip(result.frequencies[0], result.vectors[0], strict=True):
+        matrix = (
+            constants
+            - response.jacobian
+            - 1j * omega * response.velocity
+            - omega**2 * np.diag(masses)
+        )
+        np.testing.assert_allclose(matrix @ vector, 0, atol=1e-13)
+    assert (result.frequencies.real > 0).all()
+
+
+def test_a_whole_bias_window():
+    """A function of the bias is called anew at each; small windows are linear response."""
+    syst, coordinates = two_levels()
+    modes = modes_of(0.01, 0.01)
+
+    def response(bias):
+        return kc.force_response(syst, coordinates, 0.0, bias=bias, linear=False, rtol=1e-8)
+
+    found = kc.critical_bias(response, modes, 0.1, steps=4)
+    assert found == pytest.approx(0.01 * np.sqrt(20 / 3), rel=1e-3)
+    curve = kc.stability(response, modes, [0.0, 0.5])
+    expected = kc.stability(two(0.61705068, 2.21048532, 1.32629119), modes)
+    np.testing.assert_allclose(curve.frequencies[1], expected.frequencies[0], rtol=1e-6)
+
+
+def test_without_current_nothing_grows():
+    """A hundred random stable systems, with a Lorentz-like force in half of them."""
+    rng = np.random.default_rng(11)
+    for seed in range(100):
+        syst = random_system(seed % 10, n_leads=2).finalized()
+        size = len(syst.sites)
+        first = [random_hermitian(rng, size) for _ in range(4)]
+        response = kc.force_response(
+            syst, kc.Matrices(first), rng.uniform(-1.5, 1.5), jacobian=True
+        )
+        if seed % 2:
+            field = rng.normal(size=(4, 4))
+            response = dataclasses.replace(
+                response,
+                lead_velocity=np.zeros((2, 4, 4)),
+                equilibrium_lorentz=field - field.T,
+            )
+        root = rng.normal(size=(4, 4))
+        modes = kc.VibrationalModes.from_force_constants(
+            root @ root.T + 0.01 * np.eye(4), rng.uniform(0.5, 3.0, 4)
+        )
+        result = kc.stability(response, modes, 0.0)
+        assert result.is_stable.all()
+        assert result.growth.max() < 1e-12
+        trajectory = kc.langevin(
+            response.at_bias(0.0), modes, 20.0, coordinates=np.ones(4), noise=False
+        )
+        assert trajectory.energy.sum(axis=2)[0, -1] < trajectory.energy.sum(axis=2)[0, 0]
+
+
+# Pairs
+
+
+def test_pairs_of_degenerate_modes_grow_as_the_rates_say():
+    """The rates of Eq. 30 are the first order in growth over frequency."""
+    deviations = []
+    for size in (0.02, 0.01):
+        response = two(size, 0.3 * size, 0.3 * size)
+        pairs = kc.pumped_pairs(response, DEGENERATE)
+        rates = response.pumping_rates(np.eye(2), 0.3)
+        np.testing.assert_allclose(pairs.driving, rates.driving)
+        np.testing.assert_allclose(pairs.damping, rates.damping)
+        deviations.append(abs(pairs.growth[0] / rates.growth.max() - 1))
+        assert pairs.rotation[0] == pytest.approx(1)
+    assert 0 < deviations[1] < 0.6 * deviations[0] < 0.01
+
+
+def test_unequal_friction_mixes_both_senses():
+    """-eta + sqrt(driving^2 + (eta_XX - eta_YY)^2/4): more than Eq. 30, which leaves that out."""
+    for size in (1e-4, 1e-5):
+        response = two(0.3 * size, 0.5 * size, 0.1 * size)
+        pairs = kc.pumped_pairs(response, DEGENERATE)
+        expected = -0.3 * size + np.hypot(0.5 * size, 0.2 * size)
+        assert pairs.growth[0] == pytest.approx(expected, rel=10 * size)
+        assert pairs.growth[0] > response.pumping_rates(np.eye(2), 0.3).growth.max()
+
+
+def test_detuned_pairs_grow_only_where_driven_harder():
+    """Without friction they grow where |kappa|/(2 omega) exceeds the detuning."""
+    modes = modes_of(0.3, 0.301)
+    for driving, grows in ((0.0009, False), (0.0011, True)):
+        pairs = kc.pumped_pairs(two(driving * 2 * 0.3, 0, 0), modes)
+        assert (pairs.growth[0] > 1e-6) == grows
+        assert pairs.detuning[0] == pytest.approx(0.001)
+
+
+def test_table_of_pairs():
+    rng = np.random.default_rng(0)
+    kappa = rng.normal(size=(6, 6)) * 1e-3
+    root = rng.normal(size=(6, 6)) * 0.01
+    response = synthetic(kappa - kappa.T, root @ root.T)
+    modes = modes_of(0.3, 0.3, 0.3001, 0.31, 0.5, 0.5)
+    pairs = kc.pumped_pairs(response, modes)
+    assert len(pairs) == 15
+    assert (np.diff(pairs.growth) <= 0).all()
+    for number, (k, m) in enumerate(pairs.pairs):
+        assert k < m
+        assert pairs.driving[number] == pytest.approx(
+            response.project(modes.patterns).curl[k, m]
+            / (2 * np.sqrt(modes.frequencies[k] * modes.frequencies[m]))
+        )
+        alone = kc.stability(response, modes.select([k, m]))
+        assert pairs.growth[number] == pytest.approx(alone.growth.max(), abs=1e-14)
+        fast = alone.orbit().vector
+        mine = pairs.orbit(number).vector
+        overlap = abs(np.vdot(fast, mine)) / np.linalg.norm(fast) / np.linalg.norm(mine)
+        assert overlap == pytest.approx(1, abs=1e-9)
+    lines = pairs.table(4).splitlines()
+    assert len(lines) == 5
+    assert lines[0].split() == [
+        "modes",
+        "frequency",
+        "detuning",
+        "driving",
+        "damping",
+        "growth",
+        "rotation",
+    ]
+    first = lines[1].replace(",", " ").split()
+    assert [int(x) for x in first[:2]] == pairs.pairs[0].tolist()
+    np.testing.assert_allclose(
+        [float(x) for x in first[2:]],
+        [
+            pairs.frequencies[0].real,
+            pairs.detuning[0],
+            pairs.driving[0],
+            pairs.damping[0],
+            pairs.growth[0],
+            pairs.rotation[0],
+        ],
+        rtol=1e-3,
+    )
+    near = kc.pumped_pairs(response, modes, max_detuning=0.005)
+    assert sorted(map(tuple, near.pairs.tolist())) == [(0, 1), (0, 2), (1, 2), (4, 5)]
+    assert repr(near).startswith("<PumpedPairs: 4 pairs of modes, of which ")
+    nothing = kc.pumped_pairs(response, modes.select([0, 4]), max_detuning=0.01)
+    assert len(nothing) == 0
+    assert nothing.table().count("\n") == 0
+
+
+# What turns, and which way
+
+
+def test_atoms_on_circles_and_waves():
+    masses = np.array([1.0, 1.0, 4.0, 4.0])
+    circle = np.array([1, 1j, 0, 0])
+    opposed = np.array([1, 1j, 0.5, -0.5j])
+    line = np.array([1, 0.3, 2, 1]) * np.exp(0.4j)
+    np.testing.assert_allclose(
+        angular_momenta(np.array([circle, circle.conj(), opposed, line]), masses, 2),
+        [1, -1, 0, 0],
+        atol=1e-15,
+    )
+    about_x = np.array([0, 1, 1j, 0, 0, 0])
+    np.testing.assert_allclose(angular_momenta(about_x, np.ones(6), 3), [1, 0, 0], atol=1e-15)
+    x = np.array([3.0, 0.0, 1.0, 2.0])
+    for q in (0.4, -1.3):
+        wave = np.exp(1j * q * x)
+        assert travel(wave, x) == pytest.approx(np.sin(q))
+    assert travel(np.ones(4) + 0j, x) == 0
+    assert travel(np.zeros(4) + 0j, x) == 0
+
+
+def test_orbit_follows_the_trajectory():
+    """The eigenvector and the integrator agree on where the atoms go."""
+    positions = np.array([[0.0, 0.0], [1.0, 0.0]])
+    rng = np.random.default_rng(3)
+    kappa = 0.01 * rng.normal(size=(4, 4))
+    response = synthetic(kappa - kappa.T, 0.002 * np.eye(4), positions=positions)
+    root = rng.normal(size=(4, 4))
+    modes = kc.VibrationalModes.from_force_constants(
+        root @ root.T + np.eye(4), [2.0, 3.0], positions=positions
+    )
+    result = kc.stability(response, modes)
+    orbit = result.orbit(mode=1)
+    amplitudes = result.amplitudes[0, 1]
+    omega = result.frequencies[0, 1]
+    trajectory = kc.langevin(
+        response,
+        modes,
+        6.0,
+        time_step=1e-3,
+        coordinates=amplitudes.real,
+        velocities=(-1j * omega * amplitudes).real,
+        noise=False,
+        every=1500,
+    )
+    assert orbit.frequency == omega.real
+    assert orbit.growth == 2 * omega.imag
+    for time, place in zip(trajectory.times, trajectory.displacements[0], strict=True):
+        expected = orbit.displacements(omega.real * time) * np.exp(omega.imag * time)
+        np.testing.assert_allclose(place, expected, atol=1e-5)
+    assert orbit.turning == pytest.approx(result.turning[0, 1])
+    assert "angular momentum (ħ per quantum)" in repr(orbit)
+    assert -1 <= orbit.turning <= 1
+
+
+def test_modes_are_followed_through_crossings():
+    """Two modes that cross as the bias grows keep their vectors."""
+    stiff = np.diag([0.0, -0.1])  # softens the second as V grows
+    response = two(0.0, 1e-4, 1e-4, lead_jacobian=np.array([-stiff, stiff]))
+    modes = modes_of(0.30, 0.31)
+    result = kc.stability(response, modes, np.linspace(0, 0.4, 9))
+    assert result.frequencies[-1, 0].real > result.frequencies[-1, 1].real
+    np.testing.assert_allclose(np.abs(result.amplitudes[-1]), np.eye(2), atol=1e-3)
+    np.testing.assert_allclose(result.voltage, np.linspace(0, 0.4, 9))
+    expected = np.sqrt(0.31**2 - 0.1 * result.voltage)
+    np.testing.assert_allclose(result.frequencies[:, 1].real, expected, atol=1e-6)
+
+
+def test_overdamped_and_unstable_springs():
+    heavy, vectors = complex_frequencies(np.diag([1.0, 4.0]), np.diag([10.0, 0.1]))
+    assert heavy[0].real == 0
+    assert heavy[0].imag == pytest.approx(-(5 - np.sqrt(24)))
+    assert heavy[1] == pytest.approx(np.sqrt(4 - 0.05**2) - 0.05j)
+    np.testing.assert_allclose(np.abs(vectors), np.eye(2), atol=1e-12)
+    negative, _ = complex_frequencies(np.diag([-0.01, 4.0]), np.zeros((2, 2)))
+    assert negative[0] == pytest.approx(0.1j)
+
+
+# Dynamics
+
+
+def test_growth_of_the_energy_is_driving_minus_damping():
+    """Without noise; the deviation halves or better as the coupling is halved."""
+    deviations = []
+    for size in (0.04, 0.02, 0.01):
+        response = two(size, 0.2 * size, 0.2 * size)
+        expected = response.pumping_rates(np.eye(2), 0.3).growth[0]
+        assert expected[0] > 0 > expected[1]
+        for sense, rate in zip((1, -1), expected, strict=True):
+            motion = kc.langevin(
+                response,
+                DEGENERATE,
+                1.0 / abs(rate),
+                coordinates=[1.0, 0.0],
+                velocities=[0.0, 0.3 * sense],
+                noise=False,
+                time_step=0.05,
+            )
+            energy = motion.energy.sum(axis=2)[0]
+            # Whole turns, so that what the start excites besides averages out.
+            measured = np.log(energy[-1] / energy[0]) / motion.times[-1]
+            if sense > 0:
+                deviations.append(abs(measured / rate - 1))
+    assert deviations[0] < 0.05
+    assert deviations[1] < 0.5 * deviations[0]
+    assert deviations[2] < 0.5 * deviations[1]
+
+
+def test_waterwheel_of_a_device():
+    """From the system to the trajectory: the energy grows as pumping_rates says it does."""
+    syst = square_wire(length=8, width=6, disorder=1.2).finalized()
+    moving = kc.Displacements([20], scaling=kc.PowerLaw(2))
+    response = kc.force_response(syst, moving, 1.7, jacobian=False)
+    omega, mass = 0.01, 1e4
+    modes = modes_of(omega, omega, mass=mass)
+    threshold = kc.critical_bias(response, modes, 10.0)
+    driven = response.at_bias(3 * threshold)
+    rate = driven.pumping_rates(np.eye(2), omega, mass).growth.max()
+    sense = np.sign(driven.curl[0, 1])
+    motion = kc.langevin(
+        driven,
+        modes,
+        2 / rate,
+        coordinates=[1.0, 0.0],
+        velocities=[0.0, sense * omega],
+        noise=False,
+    )
+    energy = motion.energy.sum(axis=2)[0]
+    assert np.log(energy[-1] / energy[0]) / motion.times[-1] == pytest.approx(rate, rel=0.02)
+
+
+def test_integrator_is_second_order():
+    """Against the exponential of the whole equation of motion."""
+    rng = np.random.default_rng(5)
+    stiffness = np.diag([1.0, 1.5, 2.0]) + 0.1 * rng.normal(size=(3, 3))
+    damping = 0.1 * np.eye(3) + 0.3 * (lambda a: a - a.T)(rng.normal(size=(3, 3)))
+    whole = np.block([[np.zeros((3, 3)), np.eye(3)], [-stiffness, -damping]])
+    start = rng.normal(size=6)
+    exact = expm(4.0 * whole) @ start
+    errors = []
+    for step in (0.02, 0.01):
+        move = propagation(stiffness, damping, np.zeros((3, 3)), step)
+        q, v = start[:3], start[3:]
+        for _ in range(round(4.0 / step)):
+            q, v = move.advance(q, v, None)
+        errors.append(np.abs(np.concatenate([q, v]) - exact).max())
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.02)
+
+
+def stationary(stiffness, damping, noise, step):
+    """Covariance of (q, v) that the integrator tends to: it is a linear map."""
+    n = len(stiffness)
+    move = propagation(stiffness, damping, noise, step)
+    unit, zero = np.eye(2 * n), np.zeros((n, n))
+    q, v = move.advance(unit[:, :n], unit[:, n:], None)
+    kicked_q, kicked_v = move.advance(zero, zero, np.eye(n))
+    step_matrix = np.hstack([q, v]).T
+    root = np.hstack([kicked_q, kicked_v]).T
+    return solve_discrete_lyapunov(step_matrix, root @ root.T)
+
+
+def test_equilibrium_is_thermal():
+    """S = 2 kT eta: kT in each mode, its coordinates' variance exact at any step."""
+    rng = np.random.default_rng(6)
+    root = rng.normal(size=(3, 3))
+    friction, kt = 0.1 * root @ root.T + 0.01 * np.eye(3), 0.025
+    field = rng.normal(size=(3, 3))
+    omega = np.array([0.5, 0.8, 1.0])
+    errors = []
+    for step in (0.2, 0.1):
+        covariance = stationary(
+            np.diag(omega**2), friction + 0.3 * (field - field.T), 2 * kt * friction, step
+        )
+        expected = np.diag(np.concatenate([kt / omega**2, [kt] * 3]))
+        errors.append(np.abs(covariance - expected).max() / kt)
+    assert errors[1] < 0.01
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
+    plain = stationary(np.diag(omega**2), 0.1 * np.eye(3), 0.2 * kt * np.eye(3), 0.5)
+    np.testing.assert_allclose(plain[:3, :3], np.diag(kt / omega**2), atol=1e-12)
+
+
+def test_steady_state_under_current():
+    """Below the threshold: against the continuous Lyapunov equation, with a device's tensors."""
+    syst, coordinates = two_levels()
+    response = kc.force_response(
+        syst, coordinates, 0.0, bias=0.1, temperature=0.02, jacobian=True, velocity=True, noise=True
+    )
+    modes = modes_of(1.0, 1.1, mass=10.0)
+    projected = response.project(modes.patterns)
+    stiffness = np.diag(modes.frequencies**2) - projected.jacobian
+    whole = np.block([[np.zeros((2, 2)), np.eye(2)], [-stiffness, -projected.velocity]])
+    source = np.zeros((4, 4))
+    source[2:, 2:] = projected.noise
+    expected = solve_continuous_lyapunov(whole, -source)
+    errors = [
+        np.abs(stationary(stiffness, projected.velocity, projected.noise, h) - expected).max()
+        for h in (0.1, 0.05)
+    ]
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
+    assert errors[1] < 1e-3 * np.abs(expected).max()
+    sampled = kc.langevin(response, modes, 200.0, n_trajectories=400, every=20, seed=1)
+    late = sampled.coordinates[:, len(sampled.times) // 2 :]
+    measured = np.einsum("nti,ntj->ij", late, late) / late[..., 0].size
+    np.testing.assert_allclose(measured, expected[:2, :2], atol=0.05 * np.abs(expected).max())
+
+
+def test_seeds():
+    syst, coordinates = two_levels()
+    response = kc.force_response(syst, coordinates, 0.0, bias=0.1, noise=True)
+    modes = modes_of(1.0, 1.1)
+    one, same, other = (
+        kc.langevin(response, modes, 5.0, seed=seed, n_trajectories=3) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one.coordinates, same.coordinates)
+    assert np.abs(one.coordinates - other.coordinates).max() > 0.01
+    assert np.abs(one.coordinates[0] - one.coordinates[1]).max() > 0.01
+    assert one.coordinates.shape == one.velocities.shape == (3, len(one.times), 2)
+    assert one.energy.shape == one.displacements.shape == (3, len(one.times), 2)
+    thin = kc.langevin(response, modes, 5.0, seed=1, n_trajectories=3, every=7)
+    np.testing.assert_array_equal(thin.coordinates, one.coordinates[:, ::7])
+    np.testing.assert_allclose(thin.times, one.times[::7])
+    assert repr(one).startswith("<Trajectory: 3 of 2 modes, ")
+
+
+# The energy that the current gives: Eq. 33 and 34
+
+
+def test_work_per_turn_is_the_phonons_emitted():
+    """An atom led round a circle in systems that are rebuilt, and the golden rule's phonons.
+
+    Work per turn = hbar omega times the net number of phonons that the current emits per turn,
+    (emission - absorption of (+)) less the friction, which (-) tells.
+    """
+    model = MODELS["one orbital"]
+    positions = model.positions()
+    radius, n_points, bias = 1e-3, 8, 1.0
+
+    def force(angle):
+        moved = positions.copy()
+        moved[0] += radius * np.array([np.cos(angle), np.sin(angle)])
+        syst = model.syst_of_functions(moved)
+        operators = kc.Force(syst, kc.Displacements(atoms_of(syst)[:1])).matrices()
+        left, right = lead_densities(syst, model.energy)
+        delta_rho = 0.5 * bias * (left - right)
+        return np.array([np.trace(f.toarray() @ delta_rho).real for f in operators])
+
+    angles = 2 * np.pi * np.arange(n_points) / n_points
+    steps = radius * 2 * np.pi / n_points * np.stack([-np.sin(angles), np.cos(angles)], axis=1)
+    work = sum(force(angle) @ step for angle, step in zip(angles, steps, strict=True))
+
+    syst = model.syst_of_functions(positions)
+    moving, mass = kc.Displacements(atoms_of(syst)[:1]), 50.0
+    ratios = []
+    for omega in (0.008, 0.004):
+        small = 2 * omega  # the rates are linear in the bias: of that, scaled to `bias`
+        rates = kc.phonon_rates(
+            syst, moving, np.eye(2), model.energy, frequency=omega, mass=mass, bias=small
+        )
+        driving = 0.5 * (rates.growth[0, 0] - rates.growth[0, 1]) * bias / small
+        phonons = mass * omega * radius**2  # N of M omega^2 A^2 = N hbar omega
+        emitted = driving * phonons * 2 * np.pi / omega
+        ratios.append(omega * emitted / work)
+    assert ratios[1] == pytest.approx(1, abs=0.02)
+    assert 2 * ratios[1] - ratios[0] == pytest.approx(1, abs=2e-3)
+
+
+def test_chain_at_twice_the_fermi_momentum():
+    """The wave that the current makes travel: from the modes of a chain of springs."""
+    syst = chain(30).finalized()
+    energy = -2 * np.cos(1.1)
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    response = kc.force_response(syst, moving, energy, jacobian=True, velocity=True)
+    n = len(response.force)
+    # Springs to the ground, so that all waves have nearly one frequency.
+    spring = np.diag(np.full(n, 1.0 + 2e-6)) - 1e-6 * (np.eye(n, k=1) + np.eye(n, k=-1))
+    modes = kc.VibrationalModes.from_force_constants(spring, 1e4, positions=response.positions)
+    result = kc.stability(response, modes, [0.5, -0.5])
+    for point, sign in enumerate((1, -1)):
+        orbit = result.orbit(point)
+        assert orbit.growth > 0
+        assert np.sign(orbit.turning) == np.sign(np.sin(2.2)) * sign
+        assert abs(orbit.turning) > 0.5
+    assert "travels" in repr(result.orbit(0))
+
+
+# Bad input
+
+
+def test_bad_input():
+    response = two(0.01, 1e-3, 1e-3)
+    with pytest.raises(
+        ValueError, match="response is that of 2 coordinates and the modes are of 3"
+    ):
+        kc.stability(response, modes_of(1, 2, 3))
+    places = dataclasses.replace(response, positions=np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="differ in their positions"):
+        kc.stability(places, modes_of(1, 2, positions=np.ones((1, 2))))
+    with pytest.raises(TypeError, match="response is or returned a int"):
+        kc.stability(3, DEGENERATE)
+    with pytest.raises(TypeError, match="response is or returned a NoneType"):
+        kc.stability(lambda bias: None, DEGENERATE, 0.1)
+    with pytest.raises(ValueError, match="bias is empty"):
+        kc.stability(response, DEGENERATE, [])
+    window = dataclasses.replace(response, linear=False)
+    with pytest.raises(ValueError, match="whole bias window"):
+        kc.stability(window, DEGENERATE, [0.1])
+    assert kc.stability(window, DEGENERATE).frequencies.shape == (1, 2)
+    with pytest.raises(ValueError, match="There is 1 mode; expected two"):
+        kc.pumped_pairs(response, DEGENERATE.select([0]))
+    with pytest.raises(ValueError, match="max_detuning is -1"):
+        kc.pumped_pairs(response, DEGENERATE, max_detuning=-1)
+    with pytest.raises(ValueError, match="largest is 0"):
+        kc.critical_bias(response, DEGENERATE, 0)
+    with pytest.raises(ValueError, match="steps is 0"):
+        kc.critical_bias(response, DEGENERATE, 1.0, steps=0)
+    with pytest.raises(ValueError, match="grows without bias"):
+        kc.critical_bias(two(0.01, -1e-3, 1e-3), DEGENERATE, 1.0)
+    with pytest.raises(ValueError, match="not displacements of atoms"):
+        _ = kc.stability(response, DEGENERATE).turning
+
+
+def test_bad_input_of_dynamics():
+    response = two(0.01, 1e-3, 1e-3)
+    with pytest.raises(ValueError, match="holds no noise"):
+        kc.langevin(response, DEGENERATE, 1.0, seed=1)
+    noisy = dataclasses.replace(response, pair_noise=np.zeros((2, 2, 2, 2)))
+    with pytest.raises(ValueError, match="seed is not given"):
+        kc.langevin(noisy, DEGENERATE, 1.0)
+    quiet = {"noise": False}
+    with pytest.raises(ValueError, match="duration is 0"):
+        kc.langevin(response, DEGENERATE, 0, **quiet)
+    with pytest.raises(ValueError, match=r"time_step is 2, too long .* at most 1\.667"):
+        kc.langevin(response, DEGENERATE, 1.0, time_step=2.0, **quiet)
+    with pytest.raises(ValueError, match="n_trajectories is 0"):
+        kc.langevin(response, DEGENERATE, 1.0, n_trajectories=0, **quiet)
+    with pytest.raises(ValueError, match=r"every is 1\.5"):
+        kc.langevin(response, DEGENERATE, 1.0, every=1.5, **quiet)
+    with pytest.raises(ValueError, match=r"coordinates has shape \(3,\)"):
+        kc.langevin(response, DEGENERATE, 1.0, coordinates=np.ones(3), **quiet)
+    with pytest.raises(ValueError, match=r"velocities has shape .* complex"):
+        kc.langevin(response, DEGENERATE, 1.0, velocities=1j * np.ones(2), **quiet)
+    with pytest.raises(ValueError, match="coordinates has entries that are not finite"):
+        kc.langevin(response, DEGENERATE, 1.0, coordinates=[np.nan, 0], **quiet)
+    bad = np.zeros((2, 2, 2, 2))
+    bad[0, 1] = -np.eye(2)
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        kc.langevin(dataclasses.replace(response, pair_noise=bad), DEGENERATE, 1.0, seed=1)
