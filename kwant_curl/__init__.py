@@ -18,7 +18,7 @@ from kwant_curl.orbits import Orbit
 from kwant_curl.pairs import PumpedPairs, pumped_pairs
 from kwant_curl.parallel import SweepError, sweep
 from kwant_curl.phonons import PhononRates, PumpingRates
-from kwant_curl.plotting import plot
+from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse
 from kwant_curl.runaway import Stability, critical_bias, stability
@@ -53,6 +53,7 @@ __all__ = [
     "Trajectory",
     "Units",
     "VibrationalModes",
+    "animate",
     "born_cross_section",
     "critical_bias",
     "curl_map",
@@ -63,6 +64,7 @@ __all__ = [
     "load",
     "phonon_rates",
     "plot",
+    "plot_interactive",
     "pumped_pairs",
     "stability",
     "sweep",

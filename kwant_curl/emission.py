@@ -20,6 +20,7 @@ from kwant_curl.phonons import PhononRates, mode_pairs
 from kwant_curl.solvers import direct_solver
 from kwant_curl.stack import Factors
 from kwant_curl.states import MAX_MEMORY, OperatingPoint, energy_shell, operating_point
+from kwant_curl.units import Units
 
 __all__ = ["phonon_rates"]
 
@@ -44,6 +45,7 @@ def phonon_rates(
     max_memory: float = MAX_MEMORY,
     executor: Any = None,
     progress: bool = False,
+    units: Units | None = None,
 ) -> PhononRates:
     """Return the rates at which electrons emit and absorb directional phonons.
 
@@ -80,7 +82,7 @@ def phonon_rates(
         Error to be reached by the integration over energy, relative to the largest element.
     params : mapping, optional
         Parameters of the system's value functions.
-    route, max_memory, executor, progress
+    route, max_memory, executor, progress, units
         As those of `force_response`.
 
     Returns
@@ -143,6 +145,7 @@ def phonon_rates(
         lead_absorption=absorption,
         error=max(error for *_, error, _ in results),
         partial=any(closed for *_, closed in results),
+        units=units,
     )
 
 

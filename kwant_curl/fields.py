@@ -94,7 +94,7 @@ class FlowMap(Response):
         shift, which it is then.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
-    temperature, linear, error, partial
+    temperature, linear, error, partial, units
         See `Response`.
     """
 
@@ -240,7 +240,7 @@ class FlowMap(Response):
         ax: "Axes | None" = None,
         vectors: ArrayLike | None = None,
         width: float | None = None,
-        length_unit: str = "",
+        length_unit: str | None = None,
         label: str | None = None,
     ) -> "Axes":
         """Draw the streamlines of the momentum current over its curl in colour, in 2D.
@@ -253,8 +253,8 @@ class FlowMap(Response):
             Another field on the sites; default `momentum_current`.
         width : float, optional
             Of the Gaussian that smooths it, see `interpolate`.
-        length_unit : str
-            Unit for the labels of the axes.
+        length_unit : str, optional
+            Unit for the labels of the axes; default that of the result.
         label : str, optional
             Label of the colour scale.
 

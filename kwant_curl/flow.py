@@ -15,6 +15,7 @@ from kwant_curl.fields import FlowMap
 from kwant_curl.stack import OperatorStack
 from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
 from kwant_curl.system import check_sites, site_positions, site_spacing
+from kwant_curl.units import Units
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -35,6 +36,7 @@ def flow_map(
     solver: Any = None,
     executor: Any = None,
     progress: bool = False,
+    units: Units | None = None,
 ) -> FlowMap:
     """Return the local density of states, the particle current and the momentum current per site.
 
@@ -81,6 +83,8 @@ def flow_map(
         the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
     progress : bool, default False
         Show a progress bar: energies evaluated.
+    units : Units, optional
+        The units of the Hamiltonian and of the positions, for labels.
 
     Returns
     -------
@@ -126,6 +130,7 @@ def flow_map(
         cell_volumes=volumes,
         spacing=site_spacing(syst),
         **point._asdict(),
+        units=units,
         lead_dos=average.total[0] / volumes,
         lead_current=current,
         lead_capacity=capacity / volumes[:, None],

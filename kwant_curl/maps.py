@@ -14,6 +14,7 @@ from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
 from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
+from kwant_curl.units import Units
 
 __all__ = ["curl_map"]
 
@@ -34,6 +35,7 @@ def curl_map(
     solver: Any = None,
     executor: Any = None,
     progress: bool = False,
+    units: Units | None = None,
 ) -> CurlMap:
     """Return the force of the current, its curl and the friction on each atom by itself.
 
@@ -81,6 +83,8 @@ def curl_map(
         the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
     progress : bool, default False
         Show a progress bar: energies evaluated.
+    units : Units, optional
+        The units of the Hamiltonian and of the positions, for labels.
 
     Returns
     -------
@@ -146,6 +150,7 @@ def curl_map(
         positions=forces.positions,
         sites=forces.sites,
         **point._asdict(),
+        units=units,
         lead_force=point.degeneracy * force,
         lead_curl=point.degeneracy * curl,
         friction=point.degeneracy * average.total[0],

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.dynamics import angular_momenta, travel
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +37,8 @@ class Orbit(Storable):
         Mass of each coordinate.
     positions : array of float, shape (n_atoms, dim), or None
         Where the atoms are.
-    energy_unit, length_unit : str
-        Names of the units, for labels.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -52,8 +53,7 @@ class Orbit(Storable):
     masses: FloatArray
     positions: FloatArray | None = None
     _: KW_ONLY
-    energy_unit: str = ""
-    length_unit: str = ""
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "vector", "masses")
@@ -62,7 +62,7 @@ class Orbit(Storable):
 
     def __repr__(self) -> str:
         """Say its frequency, its growth, and which way it turns or travels."""
-        unit = f" {self.energy_unit}" if self.energy_unit else ""
+        unit = "" if self.units is None else f" {self.units.energy_unit}"
         text = (
             f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency:.4g}{unit}, "
             f"growth {self.growth:.3g}{unit}/ħ"

@@ -13,6 +13,7 @@ from kwant_curl.mechanics import mechanics
 from kwant_curl.orbits import Orbit, turning
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units
 from kwant_curl.vibrations import VibrationalModes
 
 __all__ = ["PumpedPairs", "pumped_pairs"]
@@ -53,8 +54,8 @@ class PumpedPairs(Storable):
         Mass of each coordinate.
     positions : array of float, shape (n_atoms, dim), or None
         Where the atoms are.
-    energy_unit, length_unit : str
-        Names of the units, for labels.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -79,8 +80,7 @@ class PumpedPairs(Storable):
     masses: FloatArray
     positions: FloatArray | None
     _: KW_ONLY
-    energy_unit: str = ""
-    length_unit: str = ""
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "pairs", "frequencies", "amplitudes", "driving", "damping", "detuning")
@@ -126,8 +126,7 @@ class PumpedPairs(Storable):
             float(self.growth[number]),
             self.masses,
             self.positions,
-            energy_unit=self.energy_unit,
-            length_unit=self.length_unit,
+            units=self.units,
         )
 
     def table(self, rows: int = 10) -> str:
@@ -136,7 +135,7 @@ class PumpedPairs(Storable):
         `rotation` is 1 where the motion goes round from the first mode to the second, -1 where it
         goes the other way.
         """
-        unit = f" ({self.energy_unit})" if self.energy_unit else ""
+        unit = "" if self.units is None else f" ({self.units.energy_unit})"
         names = ("modes", "frequency", "detuning", "driving", "damping", "growth", "rotation")
         lines = [" ".join(f"{name:>11}" for name in names) + unit]
         columns = zip(
@@ -213,8 +212,7 @@ def pumped_pairs(
         patterns=modes.patterns,
         masses=modes.masses,
         positions=modes.positions if response.positions is None else response.positions,
-        energy_unit=modes.energy_unit,
-        length_unit=modes.length_unit,
+        units=modes.units,
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,8 @@ class PumpingRates(Storable):
         negative where it drives (-).
     damping : array of float, shape (n,)
         (eta_XX + eta_YY) / (2 M), the electronic friction of either mode, there without current.
+    units : Units or None
+        The units, for labels.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class PumpingRates(Storable):
 
     driving: FloatArray
     damping: FloatArray
+    units: Units | None = None
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""
@@ -93,7 +97,7 @@ class PumpingRates(Storable):
         ax: "Axes | None" = None,
         x: ArrayLike | None = None,
         xlabel: str = "mode",
-        energy_unit: str = "",
+        energy_unit: str | None = None,
     ) -> "Axes":
         """Draw the driving of the (+) mode by the current, between the friction of either sign.
 
@@ -107,8 +111,8 @@ class PumpingRates(Storable):
             Abscissa of each entry, which are then joined by a line; default its index.
         xlabel : str
             Label of the abscissa.
-        energy_unit : str
-            Unit of the rates (hbar = 1), for the label.
+        energy_unit : str, optional
+            Unit of the rates (hbar = 1), for the label; default that of the result.
 
         Returns
         -------
@@ -137,6 +141,8 @@ class PhononRates(Storable):
         Estimated error of the integration over energy, relative to the largest element.
     partial : bool
         Whether at some energies no lead has an open mode.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -148,6 +154,7 @@ class PhononRates(Storable):
     lead_absorption: FloatArray
     error: float = 0.0
     partial: bool = False
+    units: Units | None = None
 
     def __repr__(self) -> str:
         """Say how many grow."""
@@ -217,10 +224,15 @@ def mode_patterns(modes: ArrayLike, n_coordinates: int, *, ndim: int, shape: str
 
 
 def pumping_rates(
-    kappa: FloatArray, friction_trace: FloatArray, frequency: FloatArray, mass: FloatArray
+    kappa: FloatArray,
+    friction_trace: FloatArray,
+    frequency: FloatArray,
+    mass: FloatArray,
+    *,
+    units: Units | None = None,
 ) -> PumpingRates:
     """Return the rates of pairs with these kappa_XY and eta_XX + eta_YY (Eq. 30)."""
-    return PumpingRates(kappa / (2 * mass * frequency), friction_trace / (2 * mass))
+    return PumpingRates(kappa / (2 * mass * frequency), friction_trace / (2 * mass), units)
 
 
 def pair_responses(

@@ -30,6 +30,7 @@ from kwant_curl.states import (
     energy_shell,
     operating_point,
 )
+from kwant_curl.units import Units
 
 __all__ = ["force_response"]
 
@@ -57,6 +58,7 @@ def force_response(
     solver: Any = None,
     executor: Any = None,
     progress: bool = False,
+    units: Units | None = None,
 ) -> ForceResponse:
     """Return force, generalised curl and friction of coordinates that are coupled to each other.
 
@@ -116,6 +118,8 @@ def force_response(
         the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
     progress : bool, default False
         Show a progress bar: energies evaluated.
+    units : Units, optional
+        The units of the Hamiltonian and of the positions, for labels.
 
     Returns
     -------
@@ -178,6 +182,7 @@ def force_response(
     by_lead, g = iter(average.by_lead), point.degeneracy
     return ForceResponse(
         **point._asdict(),
+        units=units,
         lead_force=g * next(by_lead),
         lead_curl=g * next(by_lead),
         friction=g * average.total[0],

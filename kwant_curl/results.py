@@ -19,6 +19,7 @@ from kwant_curl.phonons import (
     pumping_rates,
 )
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units, unit_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +45,8 @@ class Response(Storable):
         quantity (of the integral of its modulus); zero where nothing was integrated.
     partial : bool
         Whether the window holds energies at which no lead has an open mode.
+    units : Units or None
+        The units, for labels, if they were given.
     """
 
     energy: float
@@ -54,6 +57,7 @@ class Response(Storable):
     linear: bool = True
     error: float = 0.0
     partial: bool = False
+    units: Units | None = None
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.
@@ -102,7 +106,7 @@ class CurlMap(Response):
     friction : array of float, shape (n, dim, dim)
         Equilibrium electronic friction eta_ij, positive semidefinite: a force
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
-    temperature, linear, error, partial
+    temperature, linear, error, partial, units
         See `Response`.
     """
 
@@ -126,10 +130,12 @@ class CurlMap(Response):
         strength = np.abs(self.curl).reshape(len(self.curl), -1)
         top = int(np.linalg.norm(strength, axis=1).argmax())
         place = ", ".join(f"{x:.4g}" for x in self.positions[top])
+        energy, length = (f" {unit}" if unit else "" for unit in unit_names(self.units))
+        per_area = f"{energy}/{length.strip()}²" if energy and length else ""
         return (
             f"<CurlMap of {len(self.positions)} centres in {self.positions.shape[1]}D, energy "
-            f"{self.energy:.6g}, bias {dict(enumerate(self.bias.tolist()))}: curl of up to "
-            f"{np.linalg.norm(strength[top]):.4g} at ({place})>"
+            f"{self.energy:.6g}{energy}, bias {dict(enumerate(self.bias.tolist()))}: curl of up to "
+            f"{np.linalg.norm(strength[top]):.4g}{per_area} at ({place}){length}>"
         )
 
     def __post_init__(self) -> None:
@@ -176,7 +182,7 @@ class CurlMap(Response):
         kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
         n = len(self.positions)
         omega = positive_array("frequency", frequency, n)
-        return pumping_rates(kappa, trace, omega, positive_array("mass", mass, n))
+        return pumping_rates(kappa, trace, omega, positive_array("mass", mass, n), units=self.units)
 
     def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
         if axis is None:
@@ -197,8 +203,8 @@ class CurlMap(Response):
         ax: "Axes | None" = None,
         syst: Any = None,
         current: ArrayLike | None = None,
-        length_unit: str = "",
-        energy_unit: str = "",
+        length_unit: str | None = None,
+        energy_unit: str | None = None,
     ) -> "Axes":
         """Draw the curl of the force on each centre, and the current as arrows.
 
@@ -214,8 +220,8 @@ class CurlMap(Response):
         current : array (n, 2), optional
             In 2D, a vector per centre (not per hopping) that is drawn as an arrow; on large
             maps the arrows are means over cells.
-        length_unit, energy_unit : str
-            Units for the labels.
+        length_unit, energy_unit : str, optional
+            Units for the labels; default those of the result.
 
         Returns
         -------
@@ -271,7 +277,7 @@ class ForceResponse(Response):
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
-    temperature, linear, error, partial
+    temperature, linear, error, partial, units
         See `Response`.
     """
 
@@ -308,10 +314,19 @@ class ForceResponse(Response):
     sites: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
-        """Say how large it is."""
+        """Say how large it is, what it holds, and where the curl is largest."""
+        size = np.abs(self.curl)
+        first, second = (int(i) for i in np.unravel_index(size.argmax(), size.shape))
+        more = [
+            name for name in ("jacobian", "velocity") if getattr(self, f"lead_{name}") is not None
+        ]
+        more += ["noise"] if self.pair_noise is not None else []
+        energy = "" if self.units is None else f" {self.units.energy_unit}"
+        extra = f"; with {', '.join(more)}" if more else ""
         return (
-            f"<ForceResponse of {len(self.friction)} coordinates, energy {self.energy:.6g}, bias "
-            f"{dict(enumerate(self.bias.tolist()))}: curl of up to {np.abs(self.curl).max():.4g}>"
+            f"<ForceResponse of {len(self.friction)} coordinates, energy "
+            f"{self.energy:.6g}{energy}, bias {dict(enumerate(self.bias.tolist()))}: curl of up to "
+            f"{size[first, second]:.4g} between {first} and {second}{extra}>"
         )
 
     def __post_init__(self) -> None:
@@ -445,4 +460,6 @@ class ForceResponse(Response):
         pairs = mode_pairs(modes, len(self.friction))
         kappa, trace = pair_responses(self.curl, self.friction, pairs)
         omega = positive_array("frequency", frequency, len(pairs))
-        return pumping_rates(kappa, trace, omega, positive_array("mass", mass, len(pairs)))
+        return pumping_rates(
+            kappa, trace, omega, positive_array("mass", mass, len(pairs)), units=self.units
+        )

@@ -16,6 +16,7 @@ from kwant_curl.mechanics import mechanics
 from kwant_curl.orbits import Orbit, turning
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units
 from kwant_curl.vibrations import VibrationalModes
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Stability(Storable):
         Mass of each coordinate.
     positions : array of float, shape (n_atoms, dim), or None
         Where the atoms are.
-    energy_unit, length_unit : str
-        Names of the units, for labels.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -72,8 +73,7 @@ class Stability(Storable):
     masses: FloatArray
     positions: FloatArray | None
     _: KW_ONLY
-    energy_unit: str = ""
-    length_unit: str = ""
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "bias", "frequencies", "amplitudes", "patterns", "masses")
@@ -84,7 +84,7 @@ class Stability(Storable):
         """Say how many biases there are, and which mode grows fastest."""
         n_points, n_modes = self.frequencies.shape
         point, mode = np.unravel_index(self.growth.argmax(), self.growth.shape)
-        unit = f" {self.energy_unit}" if self.energy_unit else ""
+        unit = "" if self.units is None else f" {self.units.energy_unit}"
         return (
             f"<Stability of {n_modes} modes at {n_points} biases: growth of up to "
             f"{self.growth[point, mode]:.3g}{unit}/ħ, mode {mode} at a frequency of "
@@ -143,8 +143,7 @@ class Stability(Storable):
             float(self.growth[point, which]),
             self.masses,
             self.positions,
-            energy_unit=self.energy_unit,
-            length_unit=self.length_unit,
+            units=self.units,
         )
 
     def plot(
@@ -223,8 +222,7 @@ def stability(
         patterns=modes.patterns,
         masses=modes.masses,
         positions=modes.positions if answers[0].positions is None else answers[0].positions,
-        energy_unit=modes.energy_unit,
-        length_unit=modes.length_unit,
+        units=modes.units,
     )
 
 

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
+from html import escape
 from importlib.metadata import version
 from os import PathLike
 from typing import Any, ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
+
+from kwant_curl.units import Units
 
 __all__ = ["Storable", "read_result"]
 
@@ -23,6 +26,22 @@ class Storable:
     def dimensions(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the dimensions of each array."""
         return self.DIMENSIONS
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what `repr` says, and behind it which arrays there are."""
+        known = self.dimensions()
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{value.dtype}</td>"
+            f"<td>{escape(str(value.shape))}</td>"
+            f"<td>{', '.join(known.get(name, ()))}</td></tr>"
+            for name, value in _values(self)
+            if isinstance(value, np.ndarray)
+        )
+        return (
+            f"<div>{escape(repr(self).strip('<>'))}<details><summary>arrays</summary>"
+            "<table><tr><th>name</th><th>type</th><th>shape</th><th>axes</th></tr>"
+            f"{rows}</table></details></div>"
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the result to one file, in NumPy's npz format, without pickle.
@@ -41,6 +60,8 @@ class Storable:
         for name, value in _values(self):
             if isinstance(value, np.ndarray):
                 arrays[name] = value
+            elif isinstance(value, Units):
+                others[name] = asdict(value)
             elif isinstance(value, tuple):
                 lists[name] = len(value)
                 arrays |= {f"{name}.{i}": part for i, part in enumerate(value)}
@@ -79,6 +100,8 @@ class Storable:
             dimensions = known.get(name)
             if dimensions is not None and isinstance(value, np.ndarray):
                 variables[name] = (dimensions[: value.ndim], value)
+            elif isinstance(value, Units):
+                attributes |= {"energy_unit": value.energy_unit, "length_unit": value.length_unit}
             elif isinstance(value, str | int | float) and value is not None:
                 attributes[name] = int(value) if isinstance(value, bool) else value
         return xarray.Dataset(variables, attrs=attributes)
@@ -98,7 +121,10 @@ def read_result(path: str | PathLike[str], classes: Iterable[type]) -> Any:
         kind = known[metadata["result"]]
         for name, length in metadata["lists"].items():
             arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
-        return kind(**arrays, **metadata["fields"])
+        others = metadata["fields"]
+        if others.get("units") is not None:
+            others["units"] = Units(**others["units"])
+        return kind(**arrays, **others)
     except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
         raise ValueError(
             f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "

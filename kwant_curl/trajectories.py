@@ -12,6 +12,7 @@ from kwant_curl.frozen import freeze, read_only
 from kwant_curl.mechanics import mechanics
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
+from kwant_curl.units import Units
 from kwant_curl.vibrations import VibrationalModes
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Trajectory(Storable):
         omega of the modes without current.
     patterns : array of float, shape (n_modes, n_c)
         Displacement patterns of the modes.
-    energy_unit, length_unit : str
-        Names of the units, for labels.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -64,8 +65,7 @@ class Trajectory(Storable):
     mode_frequencies: FloatArray
     patterns: FloatArray
     _: KW_ONLY
-    energy_unit: str = ""
-    length_unit: str = ""
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "times", "coordinates", "velocities", "mode_frequencies", "patterns")
@@ -192,8 +192,7 @@ def langevin(
         velocities=kept[1].swapaxes(0, 1),
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
-        energy_unit=modes.energy_unit,
-        length_unit=modes.length_unit,
+        units=modes.units,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-__all__ = ["ATOMIC_UNITS", "EV_ANGSTROM_AMU", "MEV_NANOMETRE_AMU", "Units"]
+__all__ = ["ATOMIC_UNITS", "EV_ANGSTROM_AMU", "MEV_NANOMETRE_AMU", "Units", "unit_names"]
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 
@@ -113,6 +113,17 @@ class Units:
     def nanonewton(self, force: Number) -> Number:
         """Return a force given in E/L, in nN."""
         return force * (self.energy / self.length / constants.nano)
+
+
+def unit_names(
+    units: Units | None, energy_unit: str | None = None, length_unit: str | None = None
+) -> tuple[str, str]:
+    """Return names for labels: those given, else those of the units, else none ("")."""
+    known = ("", "") if units is None else (units.energy_unit, units.length_unit)
+    return (
+        known[0] if energy_unit is None else energy_unit,
+        known[1] if length_unit is None else length_unit,
+    )
 
 
 EV_ANGSTROM_AMU = Units.named("eV", "Å")

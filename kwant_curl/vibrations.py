@@ -58,8 +58,8 @@ class VibrationalModes(Storable):
         Where the atoms are that move, if that is known.
     sites : array of int, shape (n_atoms,), or None
         The sites of the system that they are, if that is known.
-    energy_unit, length_unit : str
-        Names of E and L, for labels.
+    units : Units or None
+        The units, for labels.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -76,8 +76,7 @@ class VibrationalModes(Storable):
     positions: FloatArray | None = None
     sites: IntArray | None = None
     _: KW_ONLY
-    energy_unit: str = ""
-    length_unit: str = ""
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "frequencies", "vectors", "masses")
@@ -89,7 +88,7 @@ class VibrationalModes(Storable):
 
     def __repr__(self) -> str:
         """Say how many modes there are, and between which frequencies."""
-        unit = f" {self.energy_unit}" if self.energy_unit else ""
+        unit = "" if self.units is None else f" {self.units.energy_unit}"
         return (
             f"<VibrationalModes: {len(self)} modes of {len(self.masses)} coordinates, frequencies "
             f"from {self.frequencies.min():.4g} to {self.frequencies.max():.4g}{unit}>"
@@ -151,8 +150,7 @@ class VibrationalModes(Storable):
         *,
         positions: ArrayLike | None = None,
         sites: ArrayLike | None = None,
-        energy_unit: str = "",
-        length_unit: str = "",
+        units: Units | None = None,
     ) -> Self:
         """Return the modes of K v = omega^2 M v.
 
@@ -167,8 +165,8 @@ class VibrationalModes(Storable):
             Where the atoms are that move.
         sites : array of int (n_atoms,), optional
             The sites of the system that they are.
-        energy_unit, length_unit : str
-            Names of E and L, for labels.
+        units : Units, optional
+            Units of energy and length, for labels.
 
         Returns
         -------
@@ -196,8 +194,7 @@ class VibrationalModes(Storable):
             mass,
             places,
             numbers,
-            energy_unit=energy_unit,
-            length_unit=length_unit,
+            units=units,
         )
 
     @classmethod
@@ -309,8 +306,7 @@ class VibrationalModes(Storable):
             crystal.masses[rows],
             positions=places,
             sites=moving,
-            energy_unit=units.energy_unit,
-            length_unit=units.length_unit,
+            units=units,
         )
 
 

@@ -14,13 +14,13 @@ MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 
 def all_results():
     syst = square_wire(length=6, width=4, disorder=0.8).finalized()
-    curls = kc.curl_map(syst, MOVING, 1.7, bias=0.3)
+    curls = kc.curl_map(syst, MOVING, 1.7, bias=0.3, units=kc.MEV_NANOMETRE_AMU)
     flow = kc.flow_map(syst, 1.7, momentum=0.5)
     modes = np.eye(2, 32)
     some = kc.Displacements([8, 9], scaling=kc.PowerLaw(2))
     response = kc.force_response(syst, some, 1.7, jacobian=True, velocity=True, noise=True)
     vibrations = kc.VibrationalModes.from_force_constants(
-        np.diag([1.0, 1.0, 2.0, 3.0]), 5.0, positions=response.positions, energy_unit="eV"
+        np.diag([1.0, 1.0, 2.0, 3.0]), 5.0, positions=response.positions, units=kc.EV_ANGSTROM_AMU
     )
     stable = kc.stability(response, vibrations, [0.0, 0.1])
     return {

@@ -1,11 +1,13 @@
 """Each kind of figure is drawn, and what is on it is checked."""
 
 import dataclasses
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
+from PIL import Image
 from systems import MODELS, square_wire
 
 import kwant_curl as kc
@@ -274,7 +276,7 @@ def circling(dim, positions, vector, **more):
 def test_orbits_in_the_plane():
     syst = square_wire(length=4, width=3).finalized()
     places = np.array([syst.sites[i].pos for i in (3, 7)])
-    orbit = circling(2, places, [1, 1j, 0.5, -0.25j], length_unit="Å")
+    orbit = circling(2, places, [1, 1j, 0.5, -0.25j], units=kc.EV_ANGSTROM_AMU)
     ax = kc.plot(orbit, syst=syst, size=0.3)
     bonds, ellipses = (c for c in ax.collections if isinstance(c, LineCollection))
     assert len(bonds.get_segments()) == sum(i < j for i, j in syst.graph)
@@ -321,7 +323,13 @@ def test_stability_against_bias():
     bias = np.array([[0.2, -0.2], [0.0, 0.0], [0.1, -0.1]])
     frequencies = np.array([[1 + 0.02j, 1 - 0.03j], [0.9 - 0.01j, 1.1 - 0.01j], [1 + 0.01j, 1.05]])
     result = kc.Stability(
-        bias, frequencies, np.ones((3, 2, 2)) + 0j, np.eye(2), np.ones(2), None, energy_unit="eV"
+        bias,
+        frequencies,
+        np.ones((3, 2, 2)) + 0j,
+        np.eye(2),
+        np.ones(2),
+        None,
+        units=kc.EV_ANGSTROM_AMU,
     )
     ax = result.plot()
     quiet, wild = (line for line in ax.lines if len(line.get_xdata()) == 3)
@@ -342,7 +350,7 @@ def test_energy_against_time():
     rng = np.random.default_rng(0)
     q, v = rng.normal(size=(2, 3, 5, 2))
     times, omega = np.arange(5.0), np.array([1.0, 2.0])
-    many = kc.Trajectory(times, q, v, omega, np.eye(2), energy_unit="eV")
+    many = kc.Trajectory(times, q, v, omega, np.eye(2), units=kc.EV_ANGSTROM_AMU)
     expected = 0.5 * (v**2 + omega**2 * q**2).sum(axis=2)
     ax = many.plot()
     for line, energy in zip(ax.lines, [*expected, expected.mean(axis=0)], strict=True):
@@ -351,3 +359,107 @@ def test_energy_against_time():
     assert ax.get_ylabel() == "energy (eV)"
     one = kc.Trajectory(times, q[:1], v[:1], omega, np.eye(2))
     assert len(kc.plot(one).lines) == 1
+
+
+def test_results_carry_their_units(syst):
+    moving = Displacements(scaling=PowerLaw(2))
+    units = kc.MEV_NANOMETRE_AMU
+    local = curl_map(syst, moving, ENERGY, units=units)
+    assert local.at_bias(0.2).units is units
+    ax = local.plot()
+    assert ax.get_xlabel() == "x (nm)"
+    *_, discs = collections(ax, "EllipseCollection")
+    assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
+    assert local.plot(length_unit="Å").get_xlabel() == "x (Å)"
+    assert local.pumping_rates(1.0).plot().get_ylabel() == "rate (meV/ħ)"
+    response = force_response(syst, moving, ENERGY, units=units)
+    assert response.pumping_rates(np.eye(2, len(response.force)), 1.0).units is units
+    assert flow_map(syst, ENERGY, units=units).plot().get_ylabel() == "y (nm)"
+    for result in (local, local.pumping_rates(1.0), response):
+        assert result.units is units
+
+
+def test_large_maps_are_images():
+    """Each pixel has the colour of the nearest site, and sites that don't move are left white."""
+    syst = square_wire(length=90, width=70).finalized()
+    rng = np.random.default_rng(0)
+    moving = np.sort(rng.choice(len(syst.sites), 6000, replace=False))
+    positions = np.array([syst.sites[i].pos for i in moving], float)
+    curl = rng.normal(size=len(moving))
+    result = kc.CurlMap(
+        energy=0.0,
+        bias=np.array([1.0, 0.0]),
+        degeneracy=1.0,
+        positions=positions,
+        sites=moving,
+        lead_force=np.zeros((2, len(moving), 2)),
+        lead_curl=np.array([curl, curl]),
+        friction=np.zeros((len(moving), 2, 2)),
+    )
+    ax = result.plot(syst=syst)
+    (image,) = collections(ax, "QuadMesh")
+    assert not collections(ax, "EllipseCollection")
+    assert image.get_rasterized()
+    assert image.get_array().size < 1e6
+    assert image.get_clim()[1] == np.abs(curl).max()
+    corners = image.get_coordinates()
+    middle = 0.25 * (corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:] + corners[1:, 1:])
+    values = np.asarray(image.get_array().filled(np.nan)).reshape(middle.shape[:2])
+    by_place = {tuple(place): value for place, value in zip(positions, curl, strict=True)}
+    for row, col in rng.integers(0, values.shape, size=(300, 2)):
+        place = tuple(np.round(middle[row, col]))
+        inside = 0 <= place[0] < 90 and 0 <= place[1] < 70
+        expected = by_place.get(place, np.nan) if inside else values[row, col]
+        if np.abs(middle[row, col] - np.array(place)).max() < 0.49:
+            assert np.array_equal(values[row, col], expected, equal_nan=True)
+    assert len(collections(result.plot(), "QuadMesh")) == 1
+
+
+def test_animation(tmp_path):
+    syst = square_wire(length=4, width=3).finalized()
+    places = np.array([syst.sites[i].pos for i in (3, 7)])
+    orbit = circling(2, places, [1, 1j, 0.5, 0])
+    current = np.ones((len(syst.sites), 2))
+    animation = kc.animate(orbit, syst=syst, current=current, frames=4, size=0.3)
+    animation.save(tmp_path / "orbit.gif", writer="pillow")
+    with Image.open(tmp_path / "orbit.gif") as gif:
+        assert gif.n_frames == 4
+    (atoms,) = animation._func(1)
+    # A quarter of a period: Re (1, i) exp(-i pi/2) = (0, 1)
+    np.testing.assert_allclose(atoms.get_offsets() - places, [[0, 0.3], [0, 0]], atol=1e-12)
+    with pytest.raises(ValueError, match="given without syst"):
+        kc.animate(orbit, current=current)
+    with pytest.raises(ValueError, match=r"current has shape \(2, 2\)"):
+        kc.animate(orbit, syst=syst, current=current[:2])
+    with pytest.raises(ValueError, match="frames is 1"):
+        kc.animate(orbit, frames=1)
+    line = circling(1, [[0.0], [1.0]], [1, 1j])
+    with pytest.raises(ValueError, match="orbit is in 1D"):
+        kc.animate(line)
+
+
+def test_interactive(spatial, local):
+    pytest.importorskip("plotly")
+    model = MODELS["3D wire"]
+    syst = model.syst(model.positions())
+    result = dataclasses.replace(spatial, units=kc.EV_ANGSTROM_AMU)
+    figure = kc.plot_interactive(result, syst=syst)
+    sites, cones = figure.data
+    assert len(sites.x) == len(syst.sites)
+    arrows = np.stack([cones.u, cones.v, cones.w], axis=1)
+    largest = np.linalg.norm(spatial.curl, axis=1).max()
+    ratio = np.linalg.norm(arrows, axis=1).max() / largest
+    np.testing.assert_allclose(arrows, ratio * spatial.curl)
+    np.testing.assert_allclose(cones.z, spatial.positions[:, 2])
+    assert figure.layout.scene.zaxis.title.text == "z (Å)"
+    assert "eV/Å²" in cones.text[0]
+    assert len(kc.plot_interactive(spatial).data[0].x) == len(spatial.positions)
+    with pytest.raises(ValueError, match="The map is in 2D"):
+        kc.plot_interactive(local)
+    figure.to_json()
+
+
+def test_without_plotly(spatial, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install plotly"):
+        kc.plot_interactive(spatial)

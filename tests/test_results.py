@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from systems import MODELS, random_system, square_wire
 
-from kwant_curl import Displacements, PowerLaw, PumpingRates, curl_map, force_response
+from kwant_curl import (
+    EV_ANGSTROM_AMU,
+    Displacements,
+    PowerLaw,
+    PumpingRates,
+    curl_map,
+    force_response,
+)
 
 ENERGY = 1.7
 MOVING = Displacements([9, 10, 13], scaling=PowerLaw(2))
@@ -54,11 +61,31 @@ def test_repr_is_short(local, response, spatial):
     largest = np.linalg.norm(spatial.curl, axis=1).max()
     assert f"curl of up to {largest:.4g} at (" in repr(spatial)
     assert "<ForceResponse of 6 coordinates, energy 1.7, bias {0: 0.2, 1: -0.2}" in repr(response)
+    i, j = np.unravel_index(np.abs(response.curl).argmax(), (6, 6))
+    assert f"{np.abs(response.curl).max():.4g} between {i} and {j}>" in repr(response)
+    full = dataclasses.replace(
+        response,
+        lead_jacobian=response.lead_curl,
+        pair_noise=np.zeros((2, 2, 6, 6)),
+        units=EV_ANGSTROM_AMU,
+    )
+    assert repr(full).endswith("; with jacobian, noise>")
+    assert "energy 1.7 eV, bias" in repr(full)
+    inner = dataclasses.replace(local, units=EV_ANGSTROM_AMU)
+    assert repr(inner).endswith(f"{np.abs(local.curl).max():.4g} eV/Å² at ({x:.4g}, {y:.4g}) Å>")
     rates = PumpingRates(np.array([2.0, -0.5]), np.ones(2))
     assert repr(rates) == (
         "<PumpingRates of 2 pairs of modes, of which 1 grow; threshold from 0.5 times the present "
         "bias>"
     )
+
+
+def test_notebooks_show_arrays(local):
+    html = local._repr_html_()
+    assert "CurlMap of 3 centres in 2D" in html
+    assert "<tr><td>friction</td><td>float64</td><td>(3, 2, 2)</td>" in html
+    assert "<td>centre, direction, direction_of_motion</td>" in html
+    assert html.count("<") == html.count(">")
 
 
 def test_a_result_keeps_its_own_copy():

@@ -52,6 +52,7 @@ ROOMS = [
     "plotting",
     "devices",
     "__init__",
+    "command",
     "__main__",
 ]
 # Results draw themselves: matplotlib is imported when that is asked for, and not before.

@@ -129,9 +129,7 @@ def test_modes_of_a_response_have_mass_one():
     """Friction and curl of mass-weighted patterns: the amplitude of a mode decays with eta/2."""
     device = gold_chain(4)
     response = force_response(device.syst, device.coordinates, device.energy, bias=0.1)
-    modes = VibrationalModes.from_force_constants(
-        springs(4), device.mass, energy_unit="eV", length_unit="Å"
-    )
+    modes = VibrationalModes.from_force_constants(springs(4), device.mass, units=EV_ANGSTROM_AMU)
     projected = response.project(modes.patterns)
     np.testing.assert_allclose(
         projected.friction, modes.vectors @ response.friction @ modes.vectors.T / device.mass
@@ -149,8 +147,7 @@ def modes():
         [1.0, 2.0, 3.0],
         positions=zigzag(3, 2),
         sites=[4, 2, 7],
-        energy_unit="eV",
-        length_unit="Å",
+        units=EV_ANGSTROM_AMU,
     )
 
 
@@ -179,7 +176,7 @@ def test_select(modes):
         np.testing.assert_array_equal(some.frequencies, modes.frequencies[[1, 4]])
         np.testing.assert_array_equal(some.vectors, modes.vectors[[1, 4]])
         np.testing.assert_array_equal(some.sites, modes.sites)
-        assert some.energy_unit == "eV"
+        assert some.units is EV_ANGSTROM_AMU
     np.testing.assert_array_equal(modes.select([4, 1]).vectors, modes.vectors[[4, 1]])
     assert len(modes.select(3)) == 1
     with pytest.raises(ValueError, match="2 modes of 6 coordinates don't determine the force"):
@@ -241,7 +238,7 @@ def test_frequencies_of_a_run_of_ase(gold, constants_of_ase):
         np.testing.assert_allclose(modes.frequencies, expected, rtol=1e-10)
     np.testing.assert_array_equal(modes.sites, [2, 3, 4])
     np.testing.assert_allclose(modes.positions, atoms.positions[2:5])
-    assert (modes.energy_unit, modes.length_unit) == ("eV", "Å")
+    assert modes.units == EV_ANGSTROM_AMU
     np.testing.assert_allclose(
         EV_ANGSTROM_AMU.amu(modes.masses), np.repeat(atoms.get_masses()[2:5], 3)
     )
@@ -337,7 +334,7 @@ def test_other_units(units):
     )
     np.testing.assert_allclose(units.amu(modes.masses), 12.011)
     np.testing.assert_allclose(modes.vectors, expected.vectors, atol=1e-10)
-    assert (modes.energy_unit, modes.length_unit) == (units.energy_unit, units.length_unit)
+    assert modes.units == units
 
 
 def test_atoms_slightly_off_the_sites():

@@ -54,3 +54,8 @@ class Device:
     length_unit: str = "Å"
     degeneracy: int = 2
     params: Mapping[str, Any] | None = None
+
+    @property
+    def units(self) -> Units:
+        """The units, for the routines and their figures."""
+        return Units.named(self.energy_unit, self.length_unit)

@@ -1,0 +1,1 @@
+"""The parts of the command line: its options, the user's own function, the job, the report."""

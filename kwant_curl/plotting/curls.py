@@ -1,0 +1,167 @@
+"""Curl maps as figures."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.plotting.common import (
+    LARGE,
+    SIGNED,
+    SMALL,
+    colour_bar,
+    discs,
+    draw_bonds,
+    draw_outline,
+    finish_map,
+    label_axes,
+    nearest_values,
+    new_axes,
+)
+from kwant_curl.results import CurlMap
+from kwant_curl.system import check_finite_system, nearest_distance, site_positions
+from kwant_curl.units import unit_names
+
+__all__ = ["draw_arrows", "plot_curl_map"]
+
+FloatArray = NDArray[np.float64]
+
+ARROWS = 24
+"""Arrows along the longer side of a large map."""
+
+
+def plot_curl_map(
+    result: CurlMap,
+    *,
+    ax: Axes | None = None,
+    syst: Any = None,
+    current: ArrayLike | None = None,
+    length_unit: str | None = None,
+    energy_unit: str | None = None,
+) -> Axes:
+    """Draw a curl map; the keywords are described in `CurlMap.plot`."""
+    energy_unit, length_unit = unit_names(result.units, energy_unit, length_unit)
+    dim = result.positions.shape[1]
+    vectors = None if current is None else np.asarray(current, dtype=float)
+    if vectors is not None and vectors.shape != result.positions.shape:
+        raise ValueError(
+            f"current has shape {vectors.shape}; expected {result.positions.shape}, one vector "
+            "per centre."
+        )
+    if syst is None:
+        sites = result.positions
+    else:
+        check_finite_system(syst)
+        sites = site_positions(syst)
+    ax = new_axes(sites) if ax is None else ax
+    if dim == 3 and ax.name != "3d":
+        raise ValueError("The result is in 3D; pass axes made with projection='3d'.")
+    unit = f" ({energy_unit}/{length_unit}²)" if energy_unit and length_unit else ""
+    label = f"curl of the force{unit}"
+    if dim == 3:
+        if vectors is not None:
+            raise ValueError("current is given for a 3D map; it is drawn in 2D only.")
+        _draw_curl_3d(ax, sites, result, label)
+        label_axes(ax, "xyz", length_unit)
+    else:
+        if syst is not None and result.sites is not None and len(sites) <= LARGE:
+            draw_bonds(ax, syst, sites)
+        _draw_curl_2d(ax, sites, result, label, length_unit)
+        if vectors is not None:
+            draw_arrows(ax, result.positions, vectors, nearest_distance(sites))
+    return ax
+
+
+def _draw_curl_2d(
+    ax: Axes, sites: FloatArray, result: CurlMap, label: str, length_unit: str
+) -> None:
+    spacing, curl = nearest_distance(sites), result.curl
+    norm = CenteredNorm(halfrange=np.abs(curl).max() or 1.0)
+    mappable: Any
+    if result.sites is None:
+        mappable = _draw_points(ax, result.positions, curl, norm)
+        if sites is not result.positions:
+            draw_outline(ax, sites, spacing)
+    elif len(sites) > LARGE:
+        mappable = _draw_image(ax, sites, result, norm)
+        draw_outline(ax, sites, spacing)
+    else:
+        diameter = spacing * (0.6 if len(sites) < SMALL else 1.0)
+        discs(ax, sites, diameter, zorder=1)
+        mappable = discs(ax, result.positions, diameter, zorder=2)
+        mappable.set(array=curl, cmap=SIGNED, norm=norm)
+    finish_map(ax, sites, 2 * spacing, length_unit)
+    colour_bar(ax, mappable, label)
+
+
+def _draw_image(ax: Axes, sites: FloatArray, result: CurlMap, norm: Any) -> Any:
+    """Draw the curl of the nearest site at each pixel; sites that don't move stay white."""
+    values = np.full(len(sites), np.nan)
+    values[slice(None) if sites is result.positions else result.sites] = result.curl
+    x, y, image = nearest_values(sites, values, nearest_distance(sites))
+    options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
+    return ax.pcolormesh(x, y, image.T, **options)
+
+
+def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Any) -> Any:
+    """Draw values at the points of a probe: an image if they are a regular grid, else discs."""
+    x, y = (np.unique(coordinate) for coordinate in points.T)
+    if min(len(x), len(y)) > 1 and len(x) * len(y) == len(points):
+        image = np.full((len(x), len(y)), np.nan)
+        image[np.searchsorted(x, points[:, 0]), np.searchsorted(y, points[:, 1])] = values
+        options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
+        return ax.pcolormesh(x, y, image.T, **options)
+    result = discs(ax, points, nearest_distance(points), zorder=2)
+    result.set(array=values, cmap=SIGNED, norm=norm)
+    return result
+
+
+def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> None:
+    ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
+    strength = np.linalg.norm(result.curl, axis=1)
+    longest = strength.max() or 1.0
+    shown = strength > 0.05 * longest
+    arrows = ax.quiver(
+        *result.positions[shown].T,
+        *(1.3 * nearest_distance(sites) / longest * result.curl[shown]).T,
+        linewidths=1.2,
+        cmap="viridis_r",
+        norm=Normalize(0, longest),
+    )
+    arrows.set_array(strength[shown])
+    ax.set_box_aspect(np.ptp(sites, axis=0) + nearest_distance(sites), zoom=1.2)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.labelpad = 12
+    ax.figure.colorbar(arrows, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
+
+
+def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float) -> None:
+    """Draw `vectors`, on large maps their mean in each cell of a coarse grid."""
+    cell = spacing
+    if len(positions) >= SMALL:
+        cell = max(np.ptp(positions, axis=0).max() / ARROWS, spacing)
+        index = np.floor((positions - positions.min(axis=0)) / cell).astype(int)
+        _, which, count = np.unique(index, axis=0, return_inverse=True, return_counts=True)
+        positions, vectors = (
+            np.stack([np.bincount(which.ravel(), v) for v in values.T], axis=1) / count[:, None]
+            for values in (positions, vectors)
+        )
+    length = np.linalg.norm(vectors, axis=1)
+    shown = length > 0.02 * length.max()
+    if not shown.any():
+        return
+    ax.quiver(
+        *positions[shown].T,
+        *(vectors[shown] / length.max()).T,
+        angles="xy",
+        scale_units="xy",
+        scale=1 / ((0.8 if cell == spacing else 1.2) * cell),
+        pivot="middle",
+        width=0.003,
+        color="black",
+        zorder=3,
+    )

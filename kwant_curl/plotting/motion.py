@@ -1,0 +1,139 @@
+"""Orbits of atoms as figures."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import CenteredNorm
+from matplotlib.patheffects import Normal, Stroke
+from numpy.typing import NDArray
+
+from kwant_curl.orbits import Orbit, check_dimension
+from kwant_curl.plotting.common import (
+    SIGNED,
+    discs,
+    draw_bonds,
+    finish_map,
+    label_axes,
+    new_axes,
+)
+from kwant_curl.system import check_finite_system, nearest_distance, site_positions
+from kwant_curl.units import unit_names
+
+__all__ = ["plot_orbit", "scaled_moves"]
+
+FloatArray = NDArray[np.float64]
+
+PHASES = np.linspace(0, 2 * np.pi, 73)
+"""Where ellipses are drawn through."""
+
+VISIBLE = 0.02
+"""Orbits smaller than this part of the largest are drawn without an arrow."""
+
+
+def plot_orbit(
+    orbit: Orbit,
+    *,
+    ax: Axes | None = None,
+    syst: Any = None,
+    size: float = 0.4,
+    length_unit: str | None = None,
+) -> Axes:
+    """Draw an orbit; the keywords are described in `Orbit.plot`."""
+    dim = check_dimension(orbit.positions)
+    centres = np.asarray(orbit.positions)
+    if syst is None:
+        sites = centres
+    else:
+        check_finite_system(syst)
+        sites = site_positions(syst)
+    unit = unit_names(orbit.units, length_unit=length_unit)[1]
+    if dim == 1:
+        return _draw_wave(orbit, ax, unit)
+    ax = new_axes(sites) if ax is None else ax
+    if dim == 3 and ax.name != "3d":
+        raise ValueError("The orbit is in 3D; pass axes made with projection='3d'.")
+    spacing = nearest_distance(sites)
+    moves = scaled_moves(orbit, PHASES, size * spacing)
+    curves = np.moveaxis(centres + moves, 1, 0)  # atom by atom
+    if dim == 3:
+        _draw_orbits_3d(ax, sites, curves)
+        label_axes(ax, "xyz", unit)
+        return ax
+    if syst is not None:
+        draw_bonds(ax, syst, sites)
+    discs(ax, sites, 0.25 * spacing, zorder=1)
+    _draw_orbits_2d(ax, curves)
+    finish_map(ax, sites, (size + 0.4) * spacing, unit)
+    return ax
+
+
+def scaled_moves(orbit: Orbit, phases: FloatArray, largest: float) -> FloatArray:
+    """Return displacements (n_phases, n_atoms, dim), the largest component as long as `largest`."""
+    dim = check_dimension(orbit.positions)
+    unit = np.abs(orbit.vector).max() or 1.0
+    result: FloatArray = orbit.displacements(phases).reshape(len(phases), -1, dim)
+    return result * (largest / unit)
+
+
+def _draw_orbits_2d(ax: Axes, curves: FloatArray) -> None:
+    """Draw closed curves (n, n_points, 2), coloured by their sense, with an arrow on each."""
+    steps = np.diff(curves, axis=1)
+    middle = curves.mean(axis=1, keepdims=True)
+    offset = curves[:, :-1] - middle
+    area = 0.5 * (offset[..., 0] * steps[..., 1] - offset[..., 1] * steps[..., 0]).sum(axis=1)
+    norm = CenteredNorm(halfrange=np.abs(area).max() or 1.0)
+    lines = LineCollection(list(curves), array=area, cmap=SIGNED, norm=norm, linewidths=1.8)
+    lines.set(zorder=3, path_effects=[Stroke(linewidth=2.8, foreground="0.35"), Normal()])
+    ax.add_collection(lines)
+    length = np.linalg.norm(steps, axis=2).sum(axis=1)
+    for curve in curves[length > VISIBLE * length.max()]:
+        _draw_sense(ax, curve)
+
+
+def _draw_sense(ax: Axes, curve: FloatArray) -> None:
+    """Draw the head of an arrow where the curve is fastest."""
+    fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+    ax.annotate(
+        "",
+        xy=tuple(curve[fastest + 1]),
+        xytext=tuple(curve[fastest]),
+        arrowprops={
+            "arrowstyle": "-|>",
+            "mutation_scale": 16,
+            "color": "black",
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+        zorder=4,
+    )
+
+
+def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray) -> None:
+    ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
+    for curve in curves:
+        ax.plot(*curve.T, color="C0", linewidth=1.5)
+        fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+        step = 6 * (curve[fastest + 1] - curve[fastest])
+        ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
+    extent = np.ptp(np.concatenate([sites, *curves]), axis=0)
+    ax.set_box_aspect(extent + nearest_distance(sites), zoom=1.1)
+
+
+def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
+    """Draw a wave on a line, and where it is a quarter of a period later."""
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot()
+    x = np.asarray(orbit.positions)[:, 0]
+    order = np.argsort(x)
+    now, later = orbit.displacements([0, np.pi / 2])[:, order] / np.abs(orbit.vector).max()
+    envelope = np.abs(orbit.vector[order]) / np.abs(orbit.vector).max()
+    ax.fill_between(x[order], -envelope, envelope, color="0.92", label="amplitude")
+    ax.plot(x[order], now, ".-", color="C0", label="displacement")
+    ax.plot(x[order], later, ".-", color="C1", linewidth=0.8, label="a quarter of a period later")
+    ax.set_ylabel("displacement (arbitrary units)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    label_axes(ax, "x", unit)
+    return ax
