@@ -1,12 +1,19 @@
 """The main job and the devices."""
 
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
 import kwant
 import numpy as np
 import pytest
 from scipy import constants
 
-from kwant_curl import curl_map, devices, force_response
+from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
+from kwant_curl.command import report
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -49,7 +56,7 @@ def test_help(capsys):
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for words in (*DEVICES, "--energy", "--bias", "--output"):
+    for words in (*DEVICES, "--energy", "--bias", "--out", "FILE.py:FUNCTION"):
         assert words in text
 
 
@@ -83,6 +90,281 @@ def test_rates_of_the_gold_chain_are_those_of_an_atom_mass(tmp_path, capsys):
 def test_energy_and_bias(tmp_path, capsys):
     main(["molecule", "--energy", "-2", "--bias", "-0.1", "--output", str(tmp_path / "f.png")])
     assert "Fermi level -2 eV, bias -0.1 eV" in capsys.readouterr().out
+
+
+def test_device_and_out_are_other_words(tmp_path, capsys):
+    assert main(["--device", "molecule", "--out", str(tmp_path / "f.svg")]) == 0
+    assert b"<svg" in (tmp_path / "f.svg").read_bytes()
+    assert "bent gold molecule" in capsys.readouterr().out
+    assert main(["molecule", "--device", "molecule"]) == 2
+    assert "two devices are named" in capsys.readouterr().err
+
+
+def test_the_format_is_known_before_anything_is_computed(tmp_path, capsys):
+    for name in ("figure", "figure.xyz"):
+        assert main(["nanowire", "--out", str(tmp_path / name)]) == 2
+        captured = capsys.readouterr()
+        assert "whose suffix is no known format; expected one of" in captured.err
+        assert not captured.out
+
+
+def test_a_figure_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "f.png").mkdir()
+    assert main(["molecule", "--out", str(tmp_path / "f.png")]) == 2
+    assert "can't write the figure" in capsys.readouterr().err
+
+
+def test_options_go_before_what_a_device_says(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "f.png")]
+    options = ["--frequency", "0.02", "--degeneracy", "1", "--mass", "10"]
+    assert main(["molecule", *options, *out]) == 0
+    printed = capsys.readouterr().out
+    device = devices.bent_molecule()
+    result = curl_map(device.syst, device.coordinates, device.energy, bias=device.bias)
+    rates = result.pumping_rates(0.02, 10)
+    for number in (*rates.driving, 0.5 * rates.threshold.min()):
+        assert f" {number:.4g}" in printed
+    assert "each vibrating with 0.02 eV" in printed
+
+
+def test_nothing_driven_has_no_threshold(tmp_path, capsys):
+    with pytest.warns(RuntimeWarning, match="No lead has an open mode"):
+        assert main(["molecule", "--energy", "20", "--out", str(tmp_path / "f.png")]) == 0
+    assert "drives no vibration" in capsys.readouterr().out
+
+
+WIRES = """
+import kwant
+
+def wire(onsite=4, hopping=-1, n_leads=2, dim=2):
+    lat = kwant.lattice.square(norbs=1) if dim == 2 else kwant.lattice.chain(norbs=1)
+    across = [(y,) for y in range(3)] if dim == 2 else [()]
+    builder = kwant.Builder()
+    builder[(lat(x, *y) for x in range(6) for y in across if (x, *y) != (2, 0))] = onsite
+    builder[lat.neighbors()] = hopping
+    for direction in (-1, 1, -1)[:n_leads]:
+        lead = kwant.Builder(kwant.TranslationalSymmetry((direction,) + (0,) * (dim - 1)))
+        lead[(lat(0, *y) for y in across)] = 4
+        lead[lat.neighbors()] = -1
+        builder.attach_lead(lead)
+    return builder
+"""
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Run the command on make() of a file, and return status, output, error and the module."""
+
+    def run(text, *options, name="make", out="f.png"):
+        (tmp_path / "wires.py").write_text(WIRES)
+        (tmp_path / "device.py").write_text(text)
+        arguments = [f"{tmp_path / 'device.py'}:{name}", "--out", str(tmp_path / out), *options]
+        status = main(arguments)
+        captured = capsys.readouterr()
+        if status:
+            assert captured.err.count("\n") == 1
+        else:
+            assert (tmp_path / out).stat().st_size > 5_000
+        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
+
+    return run
+
+
+def wire(**keywords):
+    namespace = {}
+    exec(WIRES, namespace)
+    return namespace["wire"](**keywords).finalized()
+
+
+BUILDER = "from wires import wire\ndef make():\n    return wire()\n"
+
+
+@pytest.mark.parametrize("end", ["", ".finalized()"])
+def test_own_system(run, end):
+    done = run(BUILDER.replace("wire()", f"wire(){end}"), "--energy", "2.5", "--power-law", "3")
+    assert done.status == 0
+    assert "device.py:make: 17 sites, Fermi level 2.5, bias 1\n" in done.out
+    result = curl_map(wire(), Displacements(scaling=PowerLaw(3)), 2.5)
+    top = np.abs(result.curl).argmax()
+    assert f"{result.curl[top]:.4g}" in done.out
+    assert "driving" not in done.out
+    assert "give --frequency and --mass" in done.out
+
+
+def test_temperature(run, monkeypatch):
+    """It arrives; thermal averages are tested elsewhere, and take seconds."""
+    seen = []
+    for name in ("curl_map", "NonequilibriumDensity"):
+        routine = getattr(report, name)
+
+        def cold(*arguments, routine=routine, temperature, **keywords):
+            seen.append(temperature)
+            return routine(*arguments, **keywords)
+
+        monkeypatch.setattr(report, name, cold)
+    done = run(BUILDER, "--energy", "2.5", "--power-law", "3", "--temperature", "0.01")
+    assert "Fermi level 2.5, bias 1, kT 0.01\n" in done.out
+    assert seen == [0.01, 0.01]
+
+
+def test_rates_and_units_of_an_own_system(run):
+    units = ["--energy-unit", "eV", "--length-unit", "nm"]
+    vibration = ["--frequency", "0.1", "--mass", "30", "--degeneracy", "2", "--bias", "0.2"]
+    done = run(BUILDER, "--energy", "2.5", "--exponential", "0.5", *units, *vibration)
+    assert done.status == 0
+    for words in ("eV/nm²", "eV/ħ", "Fermi level 2.5 eV, bias 0.2 eV", "lowest threshold bias"):
+        assert words in done.out
+
+
+def test_value_functions_see_the_position_and_parameters(run):
+    text = """
+from wires import wire
+
+def make():
+    def hopping(a, b, t, n):
+        import wires  # neighbours are there when the Hamiltonian is evaluated, too
+        assert isinstance(n, int)
+        d = a.pos - b.pos
+        return -t * sum(x * x for x in d) ** (-n / 2)
+
+    return wire(hopping=hopping)
+"""
+    done = run(text, "--energy", "2.5", "--params", "t=1.0", "n=3")
+    assert done.status == 0
+    result = curl_map(wire(), Displacements(scaling=PowerLaw(3)), 2.5)
+    assert f"{np.abs(result.curl).max():.4g}" in done.out
+
+    assert "give --params n=VALUE t=VALUE" in run(text, "--energy", "2.5").err
+    more = run(text, "--energy", "2.5", "--params", "t=1", "n=3", "B=2")
+    assert "--params names B, but the system takes n, t." in more.err
+
+
+OWN_DEVICE = """
+from kwant_curl import Displacements, PowerLaw
+from kwant_curl.devices import Device
+from wires import wire
+
+def make():
+    syst = wire(onsite=lambda site, v: v).finalized()
+    law = Displacements(scaling=PowerLaw(2))
+    return Device("a wire of mine", syst, law, 2.5, 0.1, 0.2, 3.0, "meV", "nm", 1, {"v": 4})
+"""
+
+
+def test_own_device(run):
+    done = run(OWN_DEVICE)
+    assert done.status == 0
+    assert "a wire of mine: 17 sites, Fermi level 2.5 meV, bias 0.1 meV" in done.out
+    assert "meV/nm²" in done.out
+    shifted = run(OWN_DEVICE, "--params", "v=4.1", "--energy", "2.4")
+    assert shifted.out != done.out
+    refused = run(OWN_DEVICE, "--power-law", "2")
+    assert "--power-law is for a system of your own; the device 'a wire of mine'" in refused.err
+
+
+def test_own_chain_is_a_device(run):
+    text = "from kwant_curl.devices import gold_chain\ndef make():\n    return gold_chain(9)\n"
+    assert "q a / pi" in run(text, out="f.pdf").out
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("make = 3", "make in {} is a int; expected a function"),
+        ("", "there is no make in {}."),
+        ("def make():\n    return 3", "returned a int; expected a kwant.Builder, a finalized"),
+        ("def make(n):\n    pass", "make() missing 1 required positional argument: 'n'"),
+        ("def make():\n    return 1 / 0", "ZeroDivisionError: division by zero ({}, line 3)"),
+        ("def make():\n    raise KeyError", "device.py:make: KeyError ({}, line 3)"),
+        ("def make():\n    raise OSError('a\\nb')", "OSError: a b ({}, line 3)"),
+        ("import no_such_module", "No module named 'no_such_module' ({}, line 2)"),
+        ("def make(:", "SyntaxError: invalid syntax ({}, line 2)"),
+        ("def make():\n    return wire(n_leads=0)", "The system has no leads"),
+        ("def make():\n    return wire(n_leads=3)", "takes two leads, at +V/2 and -V/2, but"),
+        ("def make():\n    return wire(dim=1)", "is one-dimensional"),
+        ("def make():\n    return wire().leads[0].builder", "syst is an infinite system"),
+        ("def make():\n    return wire()", "No value function of the sites that move depends"),
+        (
+            "def make():\n    def f(a, b):\n        return 1 / 0\n    return wire(hopping=f)",
+            "ZeroDivisionError: division by zero ({}, line 4)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_own_device(run, tmp_path, body, message):
+    done = run(f"from wires import wire\n{body}\n", "--energy", "2.5")
+    assert done.status == 2
+    assert message.format(tmp_path / "device.py") in done.err
+
+
+def test_value_functions_that_fail_where_kwant_calls_them(run, tmp_path):
+    text = BUILDER.replace("wire()", "wire(onsite=lambda site: 1 / 0)")
+    done = run(text, "--energy", "2.5", "--power-law", "2")
+    assert f"ZeroDivisionError: division by zero ({tmp_path / 'device.py'}, line 3)" in done.err
+
+
+def test_bugs_of_our_own_are_not_hidden(run, monkeypatch):
+    def broken(job):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("kwant_curl.__main__.report", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        run(BUILDER, "--energy", "2.5", "--power-law", "2")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "the Fermi level of device.py:make is not known; give --energy"),
+        (["--energy", "2", "--mass", "1"], "--frequency and --mass go together"),
+        (["--energy", "2", "--bias", "0"], "the bias is zero"),
+        (["--energy", "two"], "argument --energy: 'two' is not a number"),
+        (["--energy", "inf"], "must be finite"),
+        (["--energy", "2", "--mass", "0"], "must be positive"),
+        (["--energy", "2", "--temperature", "-1"], "must not be negative"),
+        (["--energy", "2", "--params", "v=a"], "argument --params: 'a' is not a number"),
+        (["--energy", "2", "--params", "v"], "argument --params: 'v' is no NAME=VALUE"),
+        (["--energy", "2", "--params", "v=1"], "names v, but the system takes none"),
+        (["--power-law", "2", "--exponential", "1"], "not allowed with argument --power-law"),
+    ],
+)
+def test_options_that_make_no_sense(run, options, message):
+    done = run(BUILDER, *options)
+    assert done.status == 2
+    assert message in done.err
+
+
+def test_where_the_function_is_looked_for(capsys, tmp_path):
+    (tmp_path / "device.txt").write_text(BUILDER)
+    for target, message in (
+        ("nowhere.py:make", "there is no file nowhere.py."),
+        ("device.py", "'device.py' names no function; expected FILE.py:FUNCTION"),
+        ("device.py:", "names no function"),
+        (f"{tmp_path / 'device.txt'}:make", "is no Python file"),
+    ):
+        assert main([target]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_nothing_is_left_behind(run):
+    path, modules = list(sys.path), set(sys.modules)
+    assert run(BUILDER, "--energy", "2.5", "--power-law", "2").status == 0
+    assert run("from wires import wire\nmake = 3\n").status == 2
+    assert sys.path == path
+    assert not {"wires", "device", "_device_of_kwant_curl"} & (set(sys.modules) - modules)
+
+
+def test_the_command_is_installed(tmp_path):
+    (command,) = entry_points(group="console_scripts", name="kwant-curl")
+    assert command.load() is main
+    done = subprocess.run(
+        [sys.executable, "-m", "kwant_curl", "--device", "molecule", "--out", "f.png"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"figure: f.png" in done.stdout
+    assert (tmp_path / "f.png").exists()
 
 
 @pytest.mark.parametrize("name", DEVICES)

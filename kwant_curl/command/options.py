@@ -70,6 +70,7 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
     )
     result = Parser(
         prog="kwant-curl",
+        usage="kwant-curl [DEVICE | FILE.py:FUNCTION] [options]",
         description="Where does the current in a device push atoms around closed paths, how fast "
         "does it pump vibrations that way, and at what bias do they start to grow? Prints a table "
         "and writes a figure.",

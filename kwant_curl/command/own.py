@@ -102,7 +102,8 @@ class OwnFunction:
         theirs = isinstance(error, UserCodeError)
         if theirs and isinstance(error.__cause__, Exception):
             error = error.__cause__  # Kwant wraps what value functions raise
-        message = " ".join(str(error).split())
+        text = error.msg if isinstance(error, SyntaxError) else str(error)  # msg: without the line
+        message = " ".join(text.split())
         named = f"{type(error).__name__}: {message}" if message else type(error).__name__
         place = self._place(error)
         if place is not None:

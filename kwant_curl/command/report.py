@@ -136,7 +136,7 @@ def _print_rates(job: Job, result: CurlMap, rates: PumpingRates) -> None:
     n_growing = np.count_nonzero(growth > 0)
     if n_growing:
         _print_table(f"Local modes that are pumped fastest ({n_growing} grow):", columns, -growth)
-    else:
+    elif np.isfinite(rates.threshold).any():
         _print_table(
             "No local mode grows at this bias; the first to grow:", columns, rates.threshold
         )

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -22,6 +23,7 @@ __all__ = [
     "draw_bonds",
     "draw_outline",
     "finish_map",
+    "finish_space",
     "label_axes",
     "nearest_values",
     "new_axes",
@@ -121,6 +123,14 @@ def finish_map(ax: Axes, sites: FloatArray, margin: float, length_unit: str) -> 
     low, high = sites.min(axis=0) - margin, sites.max(axis=0) + margin
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     label_axes(ax, "xy", length_unit)
+
+
+def finish_space(ax: Any, points: FloatArray) -> None:
+    """Set aspect and ticks of axes in 3D."""
+    ax.set_box_aspect(np.ptp(points, axis=0) + nearest_distance(points), zoom=1.2)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.labelpad = 12
 
 
 def label_axes(ax: Axes, names: str, length_unit: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.plotting.common import (
@@ -17,6 +16,7 @@ from kwant_curl.plotting.common import (
     draw_bonds,
     draw_outline,
     finish_map,
+    finish_space,
     label_axes,
     nearest_values,
     new_axes,
@@ -132,10 +132,7 @@ def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> No
         norm=Normalize(0, longest),
     )
     arrows.set_array(strength[shown])
-    ax.set_box_aspect(np.ptp(sites, axis=0) + nearest_distance(sites), zoom=1.2)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_major_locator(MaxNLocator(4))
-    ax.xaxis.labelpad = 12
+    finish_space(ax, sites)
     ax.figure.colorbar(arrows, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
 
 

@@ -16,6 +16,7 @@ from kwant_curl.plotting.common import (
     discs,
     draw_bonds,
     finish_map,
+    finish_space,
     label_axes,
     new_axes,
 )
@@ -118,8 +119,7 @@ def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray) -> None:
         fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
         step = 6 * (curve[fastest + 1] - curve[fastest])
         ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
-    extent = np.ptp(np.concatenate([sites, *curves]), axis=0)
-    ax.set_box_aspect(extent + nearest_distance(sites), zoom=1.1)
+    finish_space(ax, sites)
 
 
 def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
