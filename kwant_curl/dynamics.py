@@ -8,11 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, expm
+from scipy.spatial import cKDTree
 
 __all__ = ["Propagation", "angular_momenta", "complex_frequencies", "propagation", "travel"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+
+NEIGHBOURS = 1.3
+"""Neighbours are closer than this times the usual distance to the nearest atom."""
 
 ROUNDING = 1e-12
 """How negative an eigenvalue of a positive semidefinite matrix may be, relative to the largest."""
@@ -97,22 +101,36 @@ def angular_momenta(vectors: ComplexArray, masses: FloatArray, dim: int) -> Floa
 
 
 def travel(vectors: ComplexArray, positions: FloatArray) -> FloatArray:
-    """Return which way waves Re v exp(-i omega t) on a line travel, between -1 and 1.
+    """Return which way waves Re v exp(-i omega t) travel, a vector of length up to 1.
 
-    sum_i Im(v_i^* v_{i+1}) / sum_i |v_i v_{i+1}| over neighbours: sin(q a) for exp(i q x), positive
-    for a wave that travels towards positive x, zero for a standing one.
+    sum_ij n_ij Im(v_i^* . v_j) / sum_ij |v_i| |v_j| over pairs of neighbours, n_ij the unit
+    vector from i to j: sin(q a) for exp(i q x) on a chain, positive for a wave that travels towards
+    positive x, zero for a standing one.  Neighbours are atoms that are apart by less than 1.3
+    times the usual distance to the nearest one.
 
     Parameters
     ----------
-    vectors : array of complex (..., n_atoms)
-    positions : array (n_atoms,)
-        In any order.
+    vectors : array of complex (..., n_atoms * dim)
+    positions : array (n_atoms, dim)
+
+    Returns
+    -------
+    array (..., dim)
     """
-    ordered = vectors[..., np.argsort(positions)]
-    products = ordered[..., :-1].conj() * ordered[..., 1:]
-    size = np.abs(products).sum(axis=-1)
-    result = np.zeros(size.shape)
-    np.divide(products.imag.sum(axis=-1), size, out=result, where=size > 0)
+    n_atoms, dim = positions.shape
+    moves = vectors.reshape(*vectors.shape[:-1], n_atoms, dim)
+    if n_atoms < 2:
+        return np.zeros((*vectors.shape[:-1], dim))
+    tree = cKDTree(positions)
+    nearest = float(np.median(tree.query(positions, k=2)[0][:, 1]))
+    first, second = tree.query_pairs(NEIGHBOURS * nearest, output_type="ndarray").T
+    apart = positions[second] - positions[first]
+    towards = apart / np.linalg.norm(apart, axis=1, keepdims=True)
+    phases = (moves[..., first, :].conj() * moves[..., second, :]).sum(axis=-1).imag
+    length = np.linalg.norm(moves, axis=-1)
+    size = (length[..., first] * length[..., second]).sum(axis=-1)[..., None]
+    result = np.zeros((*vectors.shape[:-1], dim))
+    np.divide(phases @ towards, size, out=result, where=size > 0)
     return result
 
 

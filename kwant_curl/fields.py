@@ -109,6 +109,11 @@ class FlowMap(Response):
         "lead_density": ("lead", "site"),
         "momentum": ("site",),
     }
+    DERIVED = {  # noqa: RUF012
+        "local_dos": ("site",),
+        "current": ("site", "direction"),
+        "momentum_current": ("site", "direction"),
+    }
 
     positions: FloatArray
     cell_volumes: FloatArray

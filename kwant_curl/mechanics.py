@@ -1,19 +1,24 @@
 """The equation of motion of vibrational modes under current."""
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results import ForceResponse
 from kwant_curl.vibrations import VibrationalModes
 
-__all__ = ["Mechanics", "check_same_coordinates", "mechanics"]
+__all__ = ["Mechanics", "check_response", "mechanics", "other_damping", "warn_of_negative_friction"]
 
 FloatArray = NDArray[np.float64]
 
 CLOSE = 1e-6
 """By how much positions may differ, relative to the size of the device."""
+
+NEGATIVE = 1e-9
+"""Below this part of the largest eigenvalue a negative friction is rounding."""
 
 
 class Mechanics(NamedTuple):
@@ -23,21 +28,61 @@ class Mechanics(NamedTuple):
     damping: FloatArray
 
 
-def mechanics(response: ForceResponse, modes: VibrationalModes) -> Mechanics:
+def mechanics(
+    response: ForceResponse, modes: VibrationalModes, damping: ArrayLike = 0.0
+) -> Mechanics:
     """Return stiffness omega^2 - J and damping gamma, with all that the response knows.
 
     J is the Jacobian, or, if the response was not asked for it, its antisymmetric part -curl/2;
-    gamma the velocity tensor, or the friction of equilibrium.
+    gamma the velocity tensor, or the friction of equilibrium, and on its diagonal besides the
+    `damping` of other origin, a number or one per mode.
     """
-    check_same_coordinates(response, modes)
+    check_response(response, modes)
     projected = response.project(modes.patterns)
     jacobian = -0.5 * projected.curl if response.lead_jacobian is None else projected.jacobian
-    damping = projected.friction if response.lead_velocity is None else projected.velocity
-    return Mechanics(np.diag(modes.frequencies**2) - jacobian, damping)
+    gamma = projected.friction if response.lead_velocity is None else projected.velocity
+    return Mechanics(
+        np.diag(modes.frequencies**2) - jacobian,
+        gamma + np.diag(other_damping(damping, len(modes))),
+    )
 
 
-def check_same_coordinates(response: ForceResponse, modes: VibrationalModes) -> None:
+def other_damping(damping: ArrayLike, n_modes: int) -> FloatArray:
+    """Return damping of other origin, one number per mode; raise if it is negative."""
+    rates = np.asarray(damping)
+    if rates.shape not in ((), (n_modes,)) or rates.dtype.kind not in "fiu":
+        raise ValueError(
+            f"damping has shape {rates.shape} and type {rates.dtype}; expected one real number, or "
+            f"{n_modes}, one per mode."
+        )
+    if not (np.isfinite(rates) & (rates >= 0)).all():
+        raise ValueError(f"damping is {damping!r}; expected numbers that are not negative.")
+    return np.broadcast_to(rates.astype(float), (n_modes,))
+
+
+def warn_of_negative_friction(
+    responses: Sequence[ForceResponse], systems: Sequence[Mechanics], *, stacklevel: int
+) -> None:
+    """Warn where linear response is taken so far that the friction has become negative."""
+    for response, system in zip(responses, systems, strict=True):
+        values = np.linalg.eigvalsh(0.5 * (system.damping + system.damping.T))
+        if response.linear and values[0] < -NEGATIVE * np.abs(values).max():
+            warnings.warn(
+                f"At the bias {dict(enumerate(response.bias.tolist()))} the friction of linear "
+                f"response is negative (down to {values[0]:.3g}): what the bias adds to it exceeds "
+                "that of equilibrium, and modes may seem to grow by that. Check with the whole "
+                "bias window: pass a function of the bias that calls force_response with "
+                "linear=False.",
+                RuntimeWarning,
+                stacklevel=stacklevel,
+            )
+            return
+
+
+def check_response(response: Any, modes: VibrationalModes) -> None:
     """Raise unless the modes are those of the coordinates of the response."""
+    if not isinstance(response, ForceResponse):
+        raise TypeError(f"response is a {type(response).__name__}; expected a ForceResponse.")
     n_c, n = len(response.friction), len(modes.masses)
     if n_c != n:
         raise ValueError(
@@ -47,6 +92,11 @@ def check_same_coordinates(response: ForceResponse, modes: VibrationalModes) -> 
         )
     if response.positions is None or modes.positions is None:
         return
+    if response.positions.shape != modes.positions.shape:
+        raise ValueError(
+            f"The response has atoms of shape {response.positions.shape} and the modes of "
+            f"{modes.positions.shape}; expected the same atoms."
+        )
     apart = np.abs(response.positions - modes.positions).max()
     if apart > CLOSE * max(1.0, float(np.abs(response.positions).max())):
         raise ValueError(

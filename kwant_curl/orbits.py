@@ -14,7 +14,7 @@ from kwant_curl.units import Units
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Orbit", "check_dimension", "turning"]
+__all__ = ["Orbit", "angular_momentum", "check_dimension", "direction_of_travel"]
 
 FloatArray = NDArray[np.float64]
 
@@ -67,15 +67,30 @@ class Orbit(Storable):
             f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency:.4g}{unit}, "
             f"growth {self.growth:.3g}{unit}/ħ"
         )
-        if self.positions is None:
-            return text + ">"
-        sense = "travels" if self.positions.shape[1] == 1 else "angular momentum (ħ per quantum)"
-        return f"{text}, {sense} {np.round(self.turning, 3)}>"
+        if self.frequency == 0:
+            text += ", no vibration: the atoms leave their places"
+        elif self.positions is not None:
+            text += f", {self._sense()}"
+        return text + ">"
+
+    def _sense(self) -> str:
+        """Say how it turns, or if it doesn't which way it travels."""
+        if check_dimension(self.positions) > 1:
+            turns = np.round(self.angular_momentum, 3) + 0.0
+            if turns.any():
+                return f"angular momentum {turns} ħ per quantum"
+        travels = np.round(self.travel, 3) + 0.0
+        return f"travels {travels}" if travels.any() else "to and fro"
 
     @property
-    def turning(self) -> FloatArray:
-        """Angular momentum, or which way the wave travels on a line: see `Stability.turning`."""
-        return turning(self.vector, self.masses, self.positions)
+    def angular_momentum(self) -> FloatArray:
+        """Angular momentum in hbar per quantum: see `Stability.angular_momentum`."""
+        return angular_momentum(self.vector, self.masses, self.positions)
+
+    @property
+    def travel(self) -> FloatArray:
+        """Which way the wave travels, (dim,): see `Stability.travel`."""
+        return direction_of_travel(self.vector, self.positions)
 
     def displacements(self, phases: ArrayLike) -> FloatArray:
         """Return Re v exp(-i phase), shape (..., n_c), for phases = Omega t of any shape."""
@@ -120,21 +135,29 @@ class Orbit(Storable):
         return plot_orbit(self, ax=ax, syst=syst, size=size, length_unit=length_unit)
 
 
-def turning(
+def angular_momentum(
     vectors: NDArray[np.complex128], masses: FloatArray, positions: FloatArray | None
 ) -> FloatArray:
-    """Return how motions (..., n_c) turn, or travel, by the dimension of the positions."""
+    """Return the angular momentum of motions (..., n_c) of atoms in 2D or 3D."""
     dim = check_dimension(positions)
     if dim == 1:
-        return read_only(travel(vectors, positions[:, 0]))  # type: ignore[index]
+        raise ValueError("The atoms move on a line, where nothing turns; see `travel`.")
     return read_only(angular_momenta(vectors, masses, dim))
+
+
+def direction_of_travel(
+    vectors: NDArray[np.complex128], positions: FloatArray | None
+) -> FloatArray:
+    """Return which way motions (..., n_c) travel, (..., dim)."""
+    check_dimension(positions)
+    return read_only(travel(vectors, np.asarray(positions)))
 
 
 def check_dimension(positions: FloatArray | None) -> int:
     """Return the dimension of space; raise if the coordinates are not displacements of atoms."""
     if positions is None:
         raise ValueError(
-            "The coordinates are not displacements of atoms, so nothing is known of where they "
-            "turn; take the complex vector itself."
+            "The coordinates are not displacements of atoms, so nothing is known of how "
+            "atoms turn; take the complex vector itself."
         )
     return int(positions.shape[1])

@@ -4,13 +4,13 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.checks import positive_number
 from kwant_curl.dynamics import complex_frequencies
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import mechanics
-from kwant_curl.orbits import Orbit, turning
+from kwant_curl.mechanics import mechanics, other_damping, warn_of_negative_friction
+from kwant_curl.orbits import Orbit, angular_momentum, direction_of_travel
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
@@ -45,7 +45,7 @@ class PumpedPairs(Storable):
         from k to m where it is positive.  What Eq. 30 of Todorov et al. (2011) adds to the growth
         of degenerate modes.
     damping : array of float, shape (n_pairs,)
-        (eta_kk + eta_mm)/2, the friction of Eq. 30.
+        (eta_kk + eta_mm)/2, the friction of Eq. 30, and damping of other origin likewise.
     detuning : array of float, shape (n_pairs,)
         omega_m - omega_k.
     patterns : array of float, shape (n_modes, n_c)
@@ -69,6 +69,7 @@ class PumpedPairs(Storable):
         "masses": ("coordinate",),
         "positions": ("atom", "direction"),
     }
+    DERIVED = {"growth": ("pair",), "rotation": ("pair",)}  # noqa: RUF012
 
     pairs: NDArray[np.int64]
     frequencies: ComplexArray
@@ -93,9 +94,18 @@ class PumpedPairs(Storable):
 
     def __repr__(self) -> str:
         """Say how many grow, and which one fastest."""
-        grows = np.count_nonzero(self.growth > 0)
+        grows = self.growth > 0
+        lost = np.count_nonzero(grows & (self.frequencies.real == 0))
+        still = f" ({lost} of them without oscillating: springs that are lost)" if lost else ""
         first = f"; first modes {self.pairs[0, 0]} and {self.pairs[0, 1]}" if len(self) else ""
-        return f"<PumpedPairs: {len(self)} pairs of modes, of which {grows} grow{first}>"
+        return (
+            f"<PumpedPairs: {len(self)} pairs of modes, of which {np.count_nonzero(grows)} grow"
+            f"{still}{first}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the first rows of the table in a notebook."""
+        return f"{super()._repr_html_()}<pre>{self.table()}</pre>"
 
     @property
     def growth(self) -> FloatArray:
@@ -113,13 +123,24 @@ class PumpedPairs(Storable):
         return read_only(2 * (first.conj() * second).imag)
 
     @property
-    def turning(self) -> FloatArray:
-        """How the atoms turn, or the wave travels, (n_pairs,) or (n_pairs, 3): see `Stability`."""
-        vectors = np.einsum("pm,pmc->pc", self.amplitudes, self.patterns[self.pairs])
-        return turning(vectors, self.masses, self.positions)
+    def vectors(self) -> ComplexArray:
+        """Displacements of each pair's motion, (n_pairs, n_c)."""
+        return read_only(np.einsum("pm,pmc->pc", self.amplitudes, self.patterns[self.pairs]))
+
+    @property
+    def angular_momentum(self) -> FloatArray:
+        """Angular momentum of the atoms, (n_pairs,) or (n_pairs, 3): see `Stability`."""
+        return angular_momentum(self.vectors, self.masses, self.positions)
+
+    @property
+    def travel(self) -> FloatArray:
+        """Which way the wave travels, (n_pairs, dim): see `Stability`."""
+        return direction_of_travel(self.vectors, self.positions)
 
     def orbit(self, number: int = 0) -> Orbit:
         """Return the motion of a pair, by its place in the table: the orbits of the atoms."""
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"number is {number}: there are {len(self)} pairs.")
         return Orbit(
             self.amplitudes[number] @ self.patterns[self.pairs[number]],
             float(self.frequencies[number].real),
@@ -135,9 +156,11 @@ class PumpedPairs(Storable):
         `rotation` is 1 where the motion goes round from the first mode to the second, -1 where it
         goes the other way.
         """
-        unit = "" if self.units is None else f" ({self.units.energy_unit})"
         names = ("modes", "frequency", "detuning", "driving", "damping", "growth", "rotation")
-        lines = [" ".join(f"{name:>11}" for name in names) + unit]
+        lines = [" ".join(f"{name:>11}" for name in names)]
+        if self.units is not None:
+            units = ["", *[self.units.energy_unit] * 2, *[f"{self.units.energy_unit}/ħ"] * 3, ""]
+            lines.append(" ".join(f"{unit:>11}" for unit in units).rstrip())
         columns = zip(
             self.pairs,
             self.frequencies.real,
@@ -155,7 +178,11 @@ class PumpedPairs(Storable):
 
 
 def pumped_pairs(
-    response: ForceResponse, modes: VibrationalModes, *, max_detuning: float | None = None
+    response: ForceResponse,
+    modes: VibrationalModes,
+    *,
+    max_detuning: float | None = None,
+    damping: ArrayLike = 0.0,
 ) -> PumpedPairs:
     """Return what the current does to every pair of vibrational modes, each pair by itself.
 
@@ -172,6 +199,9 @@ def pumped_pairs(
         The vibrations without current.
     max_detuning : float, optional
         Only pairs whose frequencies differ by less.
+    damping : float or array (n_modes,), default 0.0
+        Damping of other origin than the electrons: the rate at which the energy of each mode
+        decays.
 
     Returns
     -------
@@ -183,12 +213,18 @@ def pumped_pairs(
     ValueError
         If there are fewer than two modes, or modes of other coordinates than the response's.
 
+    Warns
+    -----
+    RuntimeWarning
+        Where linear response is taken so far that the friction has become negative.
+
     Notes
     -----
     Two modes by themselves are an approximation: `stability` has all of them at once.  The time
     grows as the number of pairs.
     """
-    system = mechanics(response, modes)
+    system = mechanics(response, modes, damping)
+    warn_of_negative_friction([response], [system], stacklevel=3)
     omega = modes.frequencies
     first, second = np.triu_indices(len(omega), 1)
     if not first.size:
@@ -199,7 +235,7 @@ def pumped_pairs(
     projected = response.project(modes.patterns)
     pairs = np.stack([first, second], axis=1)
     frequencies, amplitudes = _fastest(system.stiffness, system.damping, pairs)
-    friction = np.diag(projected.friction)
+    friction = np.diag(projected.friction) + other_damping(damping, len(omega))
     order = np.argsort(-frequencies.imag, kind="stable")
     k, m = first[order], second[order]
     return PumpedPairs(
@@ -212,7 +248,7 @@ def pumped_pairs(
         patterns=modes.patterns,
         masses=modes.masses,
         positions=modes.positions if response.positions is None else response.positions,
-        units=modes.units,
+        units=modes.units if response.units is None else response.units,
     )
 
 

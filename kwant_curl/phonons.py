@@ -55,6 +55,7 @@ class PumpingRates(Storable):
     """
 
     DIMENSIONS = {"driving": ("pair",), "damping": ("pair",)}  # noqa: RUF012
+    DERIVED = {"growth": ("pair", "mode"), "threshold": ("pair",)}  # noqa: RUF012
 
     driving: FloatArray
     damping: FloatArray
@@ -149,6 +150,7 @@ class PhononRates(Storable):
         "lead_emission": ("pair", "mode", "upper_lead", "lower_lead"),
         "lead_absorption": ("pair", "mode", "upper_lead", "lower_lead"),
     }
+    DERIVED = {"growth": ("pair", "mode")}  # noqa: RUF012
 
     lead_emission: FloatArray
     lead_absorption: FloatArray

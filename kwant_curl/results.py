@@ -118,6 +118,10 @@ class CurlMap(Response):
         "lead_curl": ("lead", "centre", "axis"),
         "friction": ("centre", "direction", "direction_of_motion"),
     }
+    DERIVED = {  # noqa: RUF012
+        "force": ("centre", "direction"),
+        "curl": ("centre", "axis"),
+    }
 
     positions: FloatArray
     sites: NDArray[np.int64] | None
@@ -292,6 +296,10 @@ class ForceResponse(Response):
         "pair_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
         "positions": ("atom", "direction"),
         "sites": ("atom",),
+    }
+    DERIVED = {  # noqa: RUF012
+        "force": ("coordinate",),
+        "curl": ("coordinate_of_motion", "coordinate"),
     }
     OPTIONAL = (
         "lead_jacobian",

@@ -1,19 +1,20 @@
 """At what bias which vibration runs away."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, linear_sum_assignment
 
 from kwant_curl.checks import positive_number
 from kwant_curl.dynamics import complex_frequencies
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import mechanics
-from kwant_curl.orbits import Orbit, turning
+from kwant_curl.mechanics import Mechanics, mechanics, warn_of_negative_friction
+from kwant_curl.orbits import Orbit, angular_momentum, direction_of_travel
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
@@ -65,6 +66,7 @@ class Stability(Storable):
         "masses": ("coordinate",),
         "positions": ("atom", "direction"),
     }
+    DERIVED = {"growth": ("point", "mode"), "voltage": ("point",)}  # noqa: RUF012
 
     bias: FloatArray
     frequencies: ComplexArray
@@ -85,19 +87,28 @@ class Stability(Storable):
         n_points, n_modes = self.frequencies.shape
         point, mode = np.unravel_index(self.growth.argmax(), self.growth.shape)
         unit = "" if self.units is None else f" {self.units.energy_unit}"
+        at = f"{n_points} biases" if n_points > 1 else f"a bias of {self.voltage[0]:.4g}{unit}"
+        if self.is_stable.all():
+            return f"<Stability of {n_modes} modes at {at}: stable>"
         return (
-            f"<Stability of {n_modes} modes at {n_points} biases: growth of up to "
-            f"{self.growth[point, mode]:.3g}{unit}/ħ, mode {mode} at a frequency of "
+            f"<Stability of {n_modes} modes at {at}: growth of up to "
+            f"{self.growth[point, mode]:.3g}{unit}/ħ, of mode {mode} at a frequency of "
             f"{self.frequencies[point, mode].real:.4g}{unit} and a bias of "
             f"{self.voltage[point]:.4g}{unit}>"
         )
 
     @property
     def voltage(self) -> FloatArray:
-        """The bias as one number, (n_biases,): dmu_0 - dmu_1, or of more leads the largest."""
+        """The bias as one number, (n_biases,).
+
+        dmu_0 - dmu_1 of two leads; of more the largest difference between leads, negative for the
+        reverse of the largest bias.
+        """
         if self.bias.shape[1] == 2:
             return read_only(self.bias[:, 0] - self.bias[:, 1])
-        return read_only(np.ptp(self.bias, axis=1))
+        largest = self.bias[np.abs(self.bias).max(axis=1).argmax()]
+        sign = np.where(self.bias @ largest < 0, -1.0, 1.0)
+        return read_only(sign * np.ptp(self.bias, axis=1))
 
     @property
     def growth(self) -> FloatArray:
@@ -116,15 +127,23 @@ class Stability(Storable):
         return read_only(self.amplitudes @ self.patterns)
 
     @property
-    def turning(self) -> FloatArray:
-        """How each mode turns: (n_biases, n_modes), in 3D (n_biases, n_modes, 3).
+    def angular_momentum(self) -> FloatArray:
+        """Angular momentum of each mode, (n_biases, n_modes), in 3D (n_biases, n_modes, 3).
 
-        In 2D and 3D its angular momentum in hbar per quantum,
-        2 sum_i m_i Im(v_ix^* v_iy)/sum_i m_i |v_i|^2, positive for atoms that go round
-        anticlockwise.  On a line which way it travels, sum_i Im(v_i^* v_{i+1})/sum_i |v_i v_{i+1}|
-        over neighbours, positive towards positive x.
+        In hbar per quantum: 2 sum_i m_i Im(v_ix^* v_iy)/sum_i m_i |v_i|^2, about z in 2D.  Positive
+        for atoms that go round anticlockwise; 1 if all do so on circles.
         """
-        return turning(self.vectors, self.masses, self.positions)
+        return angular_momentum(self.vectors, self.masses, self.positions)
+
+    @property
+    def travel(self) -> FloatArray:
+        """Which way the wave of each mode travels, (n_biases, n_modes, dim).
+
+        sum_ij n_ij Im(v_i^* . v_j)/sum_ij |v_i| |v_j| over pairs of neighbours, n_ij the unit
+        vector from one to the other: sin(q a) for a wave of wave number q along a chain, positive
+        if it travels towards positive x; zero for a standing wave.
+        """
+        return direction_of_travel(self.vectors, self.positions)
 
     def orbit(self, point: int = -1, mode: int | None = None) -> Orbit:
         """Return the motion of a mode: the orbits of the atoms.
@@ -135,7 +154,17 @@ class Stability(Storable):
             Which bias; default the last.
         mode : int, optional
             Which mode; default the one that grows fastest there.
+
+        Raises
+        ------
+        IndexError
+            For a bias or a mode that is not there.
         """
+        n_points, n_modes = self.frequencies.shape
+        if not -n_points <= point < n_points or not -n_modes <= (mode or 0) < n_modes:
+            raise IndexError(
+                f"point {point}, mode {mode}: there are {n_points} biases and {n_modes} modes."
+            )
         which = int(self.frequencies[point].imag.argmax()) if mode is None else mode
         return Orbit(
             self.amplitudes[point, which] @ self.patterns,
@@ -150,6 +179,9 @@ class Stability(Storable):
         self, *, ax: "Axes | None" = None, quantity: str = "growth", energy_unit: str | None = None
     ) -> "Axes":
         """Draw growth (or frequency) of all modes against the bias; those that run away in colour.
+
+        These are the modes that grow by more than a thousandth of the fastest; dashed where they
+        grow without oscillating.
 
         Parameters
         ----------
@@ -173,7 +205,11 @@ Response = ForceResponse | Callable[[Any], ForceResponse]
 
 
 def stability(
-    response: Response, modes: VibrationalModes, bias: Bias | Sequence[Bias] | None = None
+    response: Response,
+    modes: VibrationalModes,
+    bias: Bias | Sequence[Bias] | None = None,
+    *,
+    damping: ArrayLike = 0.0,
 ) -> Stability:
     """Return the complex frequencies of the vibrations under current.
 
@@ -192,6 +228,9 @@ def stability(
     bias : number, mapping, or a sequence of these, optional
         Where: a number V (lead 0 at +V/2, lead 1 at -V/2), ``{lead: dmu}``, or many of them.
         Default: the bias of the response.
+    damping : float or array (n_modes,), default 0.0
+        Damping of other origin than the electrons, into the leads' lattice for instance: the rate
+        at which the energy of each mode decays.
 
     Returns
     -------
@@ -201,19 +240,28 @@ def stability(
     ------
     ValueError, TypeError
         For modes of other coordinates than the response's; for several biases and a response that
-        is not linear in the bias; for something else than a response.
+        is not linear in the bias; for something else than a response; for negative damping.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where linear response is taken so far that the friction has become negative.
 
     Notes
     -----
-    An eigenvalue that grows is a runaway ("waterwheel") mode.  The positions of the atoms are
-    those without current: the shift of the equilibrium by the force is not followed.
+    A mode that grows and oscillates is a runaway ("waterwheel") mode.  One with Re Omega = 0 that
+    grows is none: the current has made a spring negative, and the atoms leave their places.
+
+    The positions of the atoms are those without current: the shift of the equilibrium by the force
+    is not followed.  A threshold from linear response is worth a check with the whole window.
     """
-    answers = [_at_bias(response, b) for b in ([None] if bias is None else _listed(bias))]
-    systems = [mechanics(answer, modes) for answer in answers]
-    frequencies, amplitudes = complex_frequencies(
-        np.array([system.stiffness for system in systems]),
-        np.array([system.damping for system in systems]),
-    )
+    if bias is None and not isinstance(response, ForceResponse) and callable(response):
+        raise TypeError("response is a function of the bias, but bias is not given.")
+    biases = [None] if bias is None else _listed(bias)
+    answers = [_at_bias(response, b) for b in biases]
+    systems = [mechanics(answer, modes, damping) for answer in answers]
+    warn_of_negative_friction(answers, systems, stacklevel=3)
+    frequencies, amplitudes = _solved(systems)
     _follow(frequencies, amplitudes)
     return Stability(
         bias=np.array([answer.bias for answer in answers]),
@@ -222,27 +270,43 @@ def stability(
         patterns=modes.patterns,
         masses=modes.masses,
         positions=modes.positions if answers[0].positions is None else answers[0].positions,
-        units=modes.units,
+        units=modes.units if answers[0].units is None else answers[0].units,
     )
 
 
-def _listed(bias: Bias | Sequence[Bias]) -> list[Bias]:
+def _solved(systems: Sequence[Mechanics]) -> tuple[ComplexArray, ComplexArray]:
+    return complex_frequencies(
+        np.array([system.stiffness for system in systems]),
+        np.array([system.damping for system in systems]),
+    )
+
+
+def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
+    """Return the biases; rows of an array (n, n_leads), as `Stability.bias` is, are mappings."""
     if isinstance(bias, Mapping) or not np.iterable(bias):
         return [bias]
-    listed = [b if isinstance(b, Mapping) else float(b) for b in bias]
+    listed = [
+        b if isinstance(b, Mapping) else dict(enumerate(b)) if np.iterable(b) else float(b)
+        for b in bias
+    ]
     if not listed:
         raise ValueError("bias is empty; expected at least one.")
     return listed
 
 
-def _at_bias(response: Response, bias: Bias | None) -> ForceResponse:
+def _at_bias(response: Response, bias: Any) -> ForceResponse:
     if isinstance(response, ForceResponse):
         return response if bias is None else response.at_bias(bias)
-    answer = response(bias) if callable(response) and bias is not None else response
+    if not callable(response):
+        raise TypeError(
+            f"response is a {type(response).__name__}; expected a ForceResponse, or a function of "
+            "the bias that returns one."
+        )
+    answer = response(bias)
     if not isinstance(answer, ForceResponse):
         raise TypeError(
-            f"response is or returned a {type(answer).__name__}; expected a ForceResponse, or, "
-            "with `bias`, a function of the bias that returns one."
+            f"response returned a {type(answer).__name__} at the bias {bias!r}; expected a "
+            "ForceResponse."
         )
     return answer
 
@@ -262,6 +326,7 @@ def critical_bias(
     largest: float,
     *,
     direction: Bias = 1.0,
+    damping: ArrayLike = 0.0,
     steps: int = 64,
     rtol: float = 1e-9,
 ) -> float:
@@ -276,6 +341,8 @@ def critical_bias(
     direction : number or mapping
         What the bias is a multiple of.  Default 1.0, for two leads: the result is the bias V
         itself; -1.0 for the reversed current.  ``{lead: dmu}`` for other leads.
+    damping : float or array (n_modes,), default 0.0
+        Damping of other origin, as for `stability`.
     steps : int
         The biases that are looked at first: an instability that begins and ends between two of
         them goes unseen.
@@ -291,7 +358,12 @@ def critical_bias(
     Raises
     ------
     ValueError
-        If a mode grows without bias, and as `stability`.
+        If a mode grows without bias, for a direction without a bias, and as `stability`.
+
+    Warns
+    -----
+    RuntimeWarning
+        If what grows there does not oscillate: a spring has become negative; and as `stability`.
 
     Notes
     -----
@@ -299,13 +371,17 @@ def critical_bias(
     diagonal friction and the curl alone, V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
     """
     limit = positive_number("largest", largest)
-    if steps < 1:
+    _check_direction(direction)
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps is {steps!r}; expected a positive whole number.")
     tiny = MARGINAL * float(modes.frequencies.max())
 
+    def system(v: float) -> tuple[ForceResponse, Mechanics]:
+        answer = _at_bias(response, _scaled(direction, v))
+        return answer, mechanics(answer, modes, damping)
+
     def excess(v: float) -> float:
-        found = stability(response, modes, _scaled(direction, v)).frequencies
-        return float(found.imag.max()) - tiny
+        return float(_solved([system(v)[1]])[0].imag.max()) - tiny
 
     if excess(0.0) > 0:
         raise ValueError(
@@ -315,9 +391,30 @@ def critical_bias(
     last = 0.0
     for v in limit * np.arange(1, steps + 1) / steps:
         if excess(v) > 0:
-            return float(brentq(excess, last, v, xtol=rtol * limit / steps, rtol=rtol))
+            root = float(brentq(excess, last, v, xtol=rtol * limit / steps, rtol=rtol))
+            _warn_of_the_root(*system(root), root)
+            return root
         last = v
     return math.inf
+
+
+def _check_direction(direction: Bias) -> None:
+    shifts = list(direction.values()) if isinstance(direction, Mapping) else [direction]
+    if not any(shifts):
+        raise ValueError(f"direction is {direction!r}, no bias at all; expected one to multiply.")
+
+
+def _warn_of_the_root(answer: ForceResponse, system: Mechanics, root: float) -> None:
+    """Warn where what becomes unstable is no vibration, or by a friction that is negative."""
+    warn_of_negative_friction([answer], [system], stacklevel=4)
+    frequencies = _solved([system])[0][0]
+    if frequencies[frequencies.imag.argmax()].real == 0:
+        warnings.warn(
+            f"What becomes unstable at {root:.4g} is no vibration that runs away: the current has "
+            "made a spring negative, so that the atoms leave their places.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _scaled(direction: Bias, factor: float) -> Bias:

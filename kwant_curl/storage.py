@@ -22,6 +22,13 @@ class Storable:
     """What results share: `save` and `to_xarray`."""
 
     DIMENSIONS: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Names of the dimensions of the arrays that are fields."""
+
+    DERIVED: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """The same of properties that data sets hold too."""
+
+    AXES: ClassVar[dict[str, str]] = {}
+    """Arrays that are coordinates of a dimension: {dimension: array}."""
 
     def dimensions(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the dimensions of each array."""
@@ -80,7 +87,8 @@ class Storable:
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset` of the arrays, with named dimensions.
 
-        Scalars are its attributes.
+        Scalars are its attributes.  What follows from the arrays (the curl at this bias, growth
+        rates, energies) is in it too.
 
         Raises
         ------
@@ -104,7 +112,11 @@ class Storable:
                 attributes |= {"energy_unit": value.energy_unit, "length_unit": value.length_unit}
             elif isinstance(value, str | int | float) and value is not None:
                 attributes[name] = int(value) if isinstance(value, bool) else value
-        return xarray.Dataset(variables, attrs=attributes)
+        for name, dimensions in self.DERIVED.items():
+            values = np.asarray(getattr(self, name))
+            variables[name] = (dimensions[: values.ndim], values)
+        axes = {dimension: variables[name][1] for dimension, name in self.AXES.items()}
+        return xarray.Dataset(variables, coords=axes, attrs=attributes)
 
 
 def _values(result: Any) -> list[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.checks import positive_number
 from kwant_curl.dynamics import propagation
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import mechanics
+from kwant_curl.mechanics import mechanics, other_damping, warn_of_negative_friction
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
@@ -58,6 +58,8 @@ class Trajectory(Storable):
         "mode_frequencies": ("mode",),
         "patterns": ("mode", "coordinate"),
     }
+    DERIVED = {"energy": ("trajectory", "time", "mode")}  # noqa: RUF012
+    AXES = {"time": "times"}  # noqa: RUF012
 
     times: FloatArray
     coordinates: FloatArray
@@ -75,8 +77,8 @@ class Trajectory(Storable):
         n, n_times, n_modes = self.coordinates.shape
         mean = self.energy.sum(axis=2).mean(axis=0)
         return (
-            f"<Trajectory: {n} of {n_modes} modes, {n_times} times up to {self.times[-1]:.4g}; "
-            f"mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>"
+            f"<Trajectory of {n_modes} modes, {n} times over, {n_times} times up to "
+            f"{self.times[-1]:.4g}; mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>"
         )
 
     @property
@@ -90,13 +92,24 @@ class Trajectory(Storable):
         """Displacements of the atoms, shape (n_trajectories, n_times, n_c)."""
         return read_only(self.coordinates @ self.patterns)
 
-    def plot(self, *, ax: "Axes | None" = None, energy_unit: str | None = None) -> "Axes":
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        color: str = "C0",
+        label: str | None = None,
+        energy_unit: str | None = None,
+    ) -> "Axes":
         """Draw the energy of all modes against time, each trajectory and their mean.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure if not given.
+        color : str
+            Colour of the mean, and in a tint of the trajectories.
+        label : str, optional
+            For the legend; default how many they are.
         energy_unit : str, optional
             Unit for the labels; default the trajectory's own.
 
@@ -106,7 +119,7 @@ class Trajectory(Storable):
         """
         from kwant_curl.plotting import plot_trajectory
 
-        return plot_trajectory(self, ax=ax, energy_unit=energy_unit)
+        return plot_trajectory(self, ax=ax, color=color, label=label, energy_unit=energy_unit)
 
 
 def langevin(
@@ -117,6 +130,7 @@ def langevin(
     time_step: float | None = None,
     coordinates: ArrayLike | None = None,
     velocities: ArrayLike | None = None,
+    damping: ArrayLike = 0.0,
     noise: bool = True,
     n_trajectories: int = 1,
     every: int = 1,
@@ -141,6 +155,9 @@ def langevin(
         Default: 1/20 of 1/omega of the fastest mode.
     coordinates, velocities : array (n_modes,) or (n_trajectories, n_modes), optional
         Of the modes at the start; default zero.
+    damping : float or array (n_modes,), default 0.0
+        Damping of other origin than the electrons: the rate at which the energy of each mode
+        decays.  It brings noise of its own, of the response's temperature.
     noise : bool, default True
         Whether the noise of the force acts.
     n_trajectories : int, default 1
@@ -168,12 +185,16 @@ def langevin(
     the current: the constant part of the force, which shifts it, is left out.  Noise that is not
     white, and that of other origin than the electrons, is too.
     """
-    system = mechanics(response, modes)
+    system = mechanics(response, modes, damping)
+    warn_of_negative_friction([response], [system], stacklevel=3)
     step = _time_step(time_step, modes)
     n_steps = max(1, round(positive_number("duration", duration) / step))
     shape = (_count("n_trajectories", n_trajectories), len(modes))
     apart = _count("every", every)
-    spectrum = response.project(modes.patterns).noise if noise else np.zeros(2 * (len(modes),))
+    spectrum = np.zeros(2 * (len(modes),))
+    if noise:
+        other = 2 * response.temperature * other_damping(damping, len(modes))
+        spectrum = response.project(modes.patterns).noise + np.diag(other)
     if noise and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
     generator = np.random.default_rng(seed) if noise else None
@@ -192,7 +213,7 @@ def langevin(
         velocities=kept[1].swapaxes(0, 1),
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
-        units=modes.units,
+        units=modes.units if response.units is None else response.units,
     )
 
 

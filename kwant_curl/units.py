@@ -1,6 +1,6 @@
 """Units: from those of atomistic codes to those of a Hamiltonian, and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 import numpy as np
@@ -43,8 +43,8 @@ class Units:
 
     energy_unit: str
     length_unit: str
-    energy: float
-    length: float
+    energy: float = field(repr=False)
+    length: float = field(repr=False)
 
     def __post_init__(self) -> None:
         for name in ("energy", "length"):
@@ -53,7 +53,8 @@ class Units:
 
     @classmethod
     def named(cls, energy_unit: str, length_unit: str) -> Self:
-        """Return the units with these names: eV, meV or Hartree, and Å, nm or Bohr."""
+        """Return the units with these names: eV, meV or Hartree; Å (or angstrom), nm or Bohr."""
+        length_unit = "Å" if length_unit.lower() == "angstrom" else length_unit
         for name, unit, table in (
             ("energy_unit", energy_unit, ENERGIES),
             ("length_unit", length_unit, LENGTHS),
@@ -118,12 +119,24 @@ class Units:
 def unit_names(
     units: Units | None, energy_unit: str | None = None, length_unit: str | None = None
 ) -> tuple[str, str]:
-    """Return names for labels: those given, else those of the units, else none ("")."""
-    known = ("", "") if units is None else (units.energy_unit, units.length_unit)
-    return (
-        known[0] if energy_unit is None else energy_unit,
-        known[1] if length_unit is None else length_unit,
-    )
+    """Return names for labels: those of the units, or those given where there are none.
+
+    Raises
+    ------
+    ValueError
+        For names that contradict the units: a label doesn't convert what it labels.
+    """
+    known = (None, None) if units is None else (units.energy_unit, units.length_unit)
+    for name, given, own in (
+        ("energy_unit", energy_unit, known[0]),
+        ("length_unit", length_unit, known[1]),
+    ):
+        if given is not None and own is not None and given != own:
+            raise ValueError(
+                f"{name} is {given!r}, but the result is in {own}; a label converts nothing. Leave "
+                "it out, or convert the numbers."
+            )
+    return known[0] or energy_unit or "", known[1] or length_unit or ""
 
 
 EV_ANGSTROM_AMU = Units.named("eV", "Å")

@@ -1,7 +1,4 @@
-"""Vibrational modes of the atoms: from force constants, from ASE and from Phonopy.
-
-Neither ASE nor Phonopy is imported here: what they hand over is taken by its methods.
-"""
+"""Vibrational modes of the atoms: from force constants, from ASE and from Phonopy."""
 
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
@@ -10,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.linalg import eigh
-from scipy.spatial import cKDTree
 
 from kwant_curl.checks import positive_array, positive_number
 from kwant_curl.coordinates import Displacements
 from kwant_curl.coordinates.where import moving_sites
+from kwant_curl.crystals import Crystal, Match, crystal_of_ase, crystal_of_phonopy, point
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.storage import Storable
 from kwant_curl.system import check_finite_system, site_positions
@@ -31,8 +28,8 @@ ORTHONORMAL = 1e-8
 SYMMETRIC = 1e-6
 """By how much force constants may differ from their transpose, relative to the largest."""
 
-REAL = 1e-8
-"""How large the imaginary part of a dynamical matrix may be, relative to the largest element."""
+HYDROGEN = 1.0
+"""Atomic mass units; the lightest atom has 1.008."""
 
 ZERO_MODE = 1e-9
 """Below this part of the largest omega^2, that of a mode is zero up to rounding."""
@@ -156,8 +153,9 @@ class VibrationalModes(Storable):
 
         Parameters
         ----------
-        force_constants : array or sparse array of float, shape (n_c, n_c)
-            K, the second derivatives of the energy, symmetric and positive definite, in E/L^2.
+        force_constants : array or sparse array of float
+            K, the second derivatives of the energy, symmetric and positive definite, in E/L^2;
+            shape (n_c, n_c), or (n_atoms, dim, n_atoms, dim).
         masses : float or array (n_c,) or (n_atoms,)
             Masses in hbar^2/(E L^2), of each coordinate or of each atom, n_c = dim n_atoms;
             `Units.mass` makes them from atomic mass units.
@@ -166,7 +164,8 @@ class VibrationalModes(Storable):
         sites : array of int (n_atoms,), optional
             The sites of the system that they are.
         units : Units, optional
-            Units of energy and length, for labels.
+            Units of energy and length, for labels; masses below that of a hydrogen atom are then
+            an error.
 
         Returns
         -------
@@ -184,6 +183,7 @@ class VibrationalModes(Storable):
         numbers = None if sites is None else np.asarray(sites)
         _check_atoms(places, numbers, len(matrix))
         mass = _masses(masses, len(matrix), None if places is None else len(places))
+        _check_heavy(mass, units)
         root = np.sqrt(mass)
         squares, columns = eigh(matrix / np.outer(root, root))
         vectors = _with_signs(columns.T)
@@ -239,7 +239,7 @@ class VibrationalModes(Storable):
         1D with x.
         """
         _check_arguments(coordinates, units)
-        crystal = _crystal_of_ase(vibrations, units)
+        crystal = crystal_of_ase(vibrations, units)
         return cls._of_moving_atoms(crystal, syst, coordinates, units, tolerance)
 
     @classmethod
@@ -280,13 +280,13 @@ class VibrationalModes(Storable):
         given.  Frequencies of Phonopy are taken as THz, its default.
         """
         _check_arguments(coordinates, units)
-        crystal = _crystal_of_phonopy(phonon, units)
+        crystal = crystal_of_phonopy(phonon, units)
         return cls._of_moving_atoms(crystal, syst, coordinates, units, tolerance)
 
     @classmethod
     def _of_moving_atoms(
         cls,
-        crystal: "_Crystal",
+        crystal: Crystal,
         syst: Any,
         coordinates: Displacements,
         units: Units,
@@ -297,7 +297,7 @@ class VibrationalModes(Storable):
         within = positive_number("tolerance", tolerance)
         moving = moving_sites(syst, coordinates.where)
         places = site_positions(syst)[moving]
-        match = _Match(syst, moving, places, crystal, within, units.length_unit)
+        match = Match(syst, moving, places, crystal, within, units.length_unit)
         rows = match.rows()
         dim = places.shape[1]
         part = crystal.force_constants[rows][:, :dim, rows, :dim]
@@ -308,165 +308,6 @@ class VibrationalModes(Storable):
             sites=moving,
             units=units,
         )
-
-
-@dataclass(frozen=True)
-class _Crystal:
-    """What an atomistic code knows, in the units of the Hamiltonian.
-
-    Attributes
-    ----------
-    positions : array (n_all, 3)
-        All atoms.
-    displaced : array of int (n_displaced,)
-        Those of which the force constants are known.
-    masses : array (n_displaced,)
-    force_constants : array (n_displaced, 3, n_displaced, 3)
-    """
-
-    positions: FloatArray
-    displaced: IntArray
-    masses: FloatArray
-    force_constants: FloatArray
-
-
-def _crystal_of_ase(vibrations: Any, units: Units) -> _Crystal:
-    data = vibrations
-    if callable(getattr(vibrations, "get_vibrations", None)):
-        data = vibrations.get_vibrations()
-    if not all(hasattr(data, name) for name in ("get_atoms", "get_hessian", "get_indices")):
-        raise TypeError(
-            f"vibrations is a {type(vibrations).__name__}; expected ase.vibrations.VibrationsData "
-            "or ase.vibrations.Vibrations after its run()."
-        )
-    atoms = data.get_atoms()
-    # Negative indices count from the end, as in ASE.
-    displaced = np.asarray(data.get_indices(), dtype=np.int64) % len(atoms)
-    return _Crystal(
-        positions=units.length_from_angstrom(np.asarray(atoms.get_positions())),
-        displaced=displaced,
-        masses=units.mass(np.asarray(atoms.get_masses()))[displaced],
-        force_constants=units.force_constants(np.asarray(data.get_hessian())),
-    )
-
-
-def _crystal_of_phonopy(phonon: Any, units: Units) -> _Crystal:
-    needed = ("primitive", "dynamical_matrix", "unit_conversion_factor")
-    if not all(hasattr(phonon, name) for name in needed):
-        raise TypeError(
-            f"phonon is a {type(phonon).__name__}; expected phonopy.Phonopy with force constants."
-        )
-    dynamical = phonon.dynamical_matrix
-    if dynamical is None:
-        raise ValueError(
-            "phonon has no force constants; call its produce_force_constants(), or set its "
-            "force_constants, before."
-        )
-    # Its eigenvalues, times the square of the factor, are the squares of frequencies in THz.
-    dynamical.run((0.0, 0.0, 0.0))
-    matrix = np.asarray(dynamical.dynamical_matrix)
-    imaginary = np.abs(matrix.imag).max()
-    if not imaginary <= REAL * np.abs(matrix).max():
-        raise ValueError(
-            "phonon has a dynamical matrix at Gamma that is not real (its imaginary part is up to "
-            f"{imaginary / np.abs(matrix).max():.2g} of the largest element); expected that of "
-            "real, finite force constants."
-        )
-    primitive = phonon.primitive
-    masses = units.mass(np.asarray(primitive.masses, dtype=float))
-    n = len(masses)
-    squares = matrix.real * units.frequency_from_thz(float(phonon.unit_conversion_factor)) ** 2
-    root = np.sqrt(np.repeat(masses, 3))
-    return _Crystal(
-        positions=units.length_from_angstrom(np.asarray(primitive.positions)),
-        displaced=np.arange(n),
-        masses=masses,
-        force_constants=(squares * np.outer(root, root)).reshape(n, 3, n, 3),
-    )
-
-
-@dataclass(frozen=True)
-class _Match:
-    """The atoms of a crystal at which the moving sites of a system are."""
-
-    syst: Any
-    sites: IntArray
-    places: FloatArray
-    crystal: _Crystal
-    tolerance: float
-    length_unit: str
-
-    def rows(self) -> IntArray:
-        """Return where each site's atom is among the displaced ones, or raise."""
-        atoms = self._nearest_atoms()
-        self._check_distinct(atoms)
-        order = np.full(len(self.crystal.positions), -1)
-        order[self.crystal.displaced] = np.arange(len(self.crystal.displaced))
-        rows = order[atoms]
-        fixed = np.flatnonzero(rows < 0)
-        if fixed.size:
-            first = fixed[0]
-            raise ValueError(
-                f"{self._site(first)} is atom {atoms[first]}, which is not among the "
-                f"{len(self.crystal.displaced)} atoms whose force constants were calculated "
-                f"({fixed.size} of the {len(rows)} moving sites are not). Displace it too "
-                "(indices= of ase.vibrations.Vibrations), or leave the site out by `where` of "
-                "Displacements."
-            )
-        return rows
-
-    def _nearest_atoms(self) -> IntArray:
-        dim = self.places.shape[1]
-        # In 2D and 1D atoms may be above each other: both are then within the tolerance.
-        distance, nearest = cKDTree(self.crystal.positions[:, :dim]).query(self.places, k=[1, 2])
-        far = np.flatnonzero(distance[:, 0] > self.tolerance)
-        if far.size:
-            raise ValueError(self._far_message(far, distance[:, 0], nearest[:, 0]))
-        several = np.flatnonzero(distance[:, 1] <= self.tolerance)
-        if several.size:
-            first = several[0]
-            one, two = nearest[first]
-            raise ValueError(
-                f"{self._site(first)} may be atom {one} or atom {two}, which are both within "
-                f"{self._length(self.tolerance)} of it in the {dim} direction(s) of the system. "
-                "Give a smaller tolerance=, or leave one of the atoms out of the calculation."
-            )
-        return np.asarray(nearest[:, 0])
-
-    def _check_distinct(self, atoms: IntArray) -> None:
-        _, first, times = np.unique(atoms, return_index=True, return_counts=True)
-        if (times > 1).any():
-            atom = atoms[first[times > 1][0]]
-            one, two = np.flatnonzero(atoms == atom)[:2]
-            raise ValueError(
-                f"{self._site(one)} and {self._site(two)} are both atom {atom} "
-                f"at {self._point(self.crystal.positions[atom])}; expected one site per atom. "
-                "Give a smaller tolerance=, or leave one of them out by `where` of Displacements."
-            )
-
-    def _far_message(self, far: IntArray, distance: FloatArray, nearest: IntArray) -> str:
-        first = far[0]
-        atom = nearest[first]
-        return (
-            f"{self._site(first)} has no atom within {self._length(self.tolerance)}: the nearest "
-            f"is atom {atom} at {self._point(self.crystal.positions[atom])}, "
-            f"{self._length(distance[first])} away ({far.size} of the {len(self.sites)} moving "
-            "sites have none). Shift the atoms onto the sites (atoms.translate), check units=, "
-            "give a larger tolerance=, or leave the site out by `where` of Displacements."
-        )
-
-    def _site(self, i: int) -> str:
-        return f"{self.syst.sites[self.sites[i]]} at {self._point(self.places[i])}"
-
-    def _point(self, position: FloatArray) -> str:
-        return f"{_point(position)} {self.length_unit}".rstrip()
-
-    def _length(self, length: float) -> str:
-        return f"{length:.4g} {self.length_unit}".rstrip()
-
-
-def _point(position: FloatArray) -> str:
-    return f"({', '.join(f'{x:.4g}' for x in position)})"
 
 
 def _check_arguments(coordinates: Any, units: Any) -> None:
@@ -550,10 +391,12 @@ def _symmetric_matrix(force_constants: Any) -> FloatArray:
     array = np.asarray(dense)
     if array.dtype.kind not in "fiuc":
         raise TypeError(f"force_constants has entries of type {array.dtype}; expected numbers.")
+    if array.ndim == 4 and array.shape[:2] == array.shape[2:]:
+        array = array.reshape(2 * (array.shape[0] * array.shape[1],))
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
         raise ValueError(
-            f"force_constants has shape {array.shape}; expected (n_c, n_c): a Hessian "
-            "(n_atoms, dim, n_atoms, dim) is to be reshaped."
+            f"force_constants has shape {array.shape}; expected (n_c, n_c) or (n_atoms, dim, "
+            "n_atoms, dim)."
         )
     if np.iscomplexobj(array):
         raise ValueError("force_constants is complex; expected real numbers.")
@@ -581,6 +424,16 @@ def _masses(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
         )
     given = positive_array("masses", masses, size)
     return np.repeat(given, n_c // size)
+
+
+def _check_heavy(masses: FloatArray, units: Units | None) -> None:
+    """Raise for masses that no atom has: those given in atomic mass units, most likely."""
+    if units is not None and units.amu(float(masses.min())) < HYDROGEN:
+        raise ValueError(
+            f"masses has {masses.min():.6g} hbar^2/({units.energy_unit} {units.length_unit}^2), "
+            f"which is {units.amu(float(masses.min())):.3g} atomic mass units, less than a "
+            "hydrogen atom; give masses=units.mass(amu)."
+        )
 
 
 def _with_signs(vectors: FloatArray) -> FloatArray:
@@ -620,5 +473,5 @@ def _mover(
         return f"coordinate {coordinate}"
     atom, direction = divmod(coordinate, n_c // len(known))
     name = f"atom {atom}" if sites is None else f"site {sites[atom]}"
-    place = "" if positions is None else f" at {_point(positions[atom])}"
+    place = "" if positions is None else f" at {point(positions[atom])}"
     return f"{name}{place}, along {'xyz'[direction]}"

@@ -20,7 +20,7 @@ def all_results():
     some = kc.Displacements([8, 9], scaling=kc.PowerLaw(2))
     response = kc.force_response(syst, some, 1.7, jacobian=True, velocity=True, noise=True)
     vibrations = kc.VibrationalModes.from_force_constants(
-        np.diag([1.0, 1.0, 2.0, 3.0]), 5.0, positions=response.positions, units=kc.EV_ANGSTROM_AMU
+        np.diag([1.0, 1.0, 2.0, 3.0]), 500.0, positions=response.positions, units=kc.EV_ANGSTROM_AMU
     )
     stable = kc.stability(response, vibrations, [0.0, 0.1])
     return {
@@ -39,7 +39,7 @@ def all_results():
         "PumpedPairs": kc.pumped_pairs(response, vibrations),
         "Stability": stable,
         "Orbit": stable.orbit(),
-        "Trajectory": kc.langevin(response, vibrations, 3.0, seed=1, n_trajectories=2),
+        "Trajectory": kc.langevin(response, vibrations, 30.0, seed=1, n_trajectories=2),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
     }
 
@@ -101,6 +101,13 @@ def test_data_sets(name):
             np.testing.assert_array_equal(data[field], value)
         elif isinstance(value, bool | float):
             assert data.attrs[field] == value
+    for derived, dims in result.DERIVED.items():
+        assert data[derived].dims == dims[: data[derived].ndim]
+        np.testing.assert_array_equal(data[derived], getattr(result, derived))
+    if name == "Trajectory":
+        assert data.energy.sel(time=0.0).shape == (2, 4)
+    if name == "CurlMap":
+        assert data.attrs["energy_unit"] == "meV"
     if name == "FlowMap":
         assert data.lead_current.dims == ("lead", "site", "direction")
         np.testing.assert_allclose((data.bias * data.lead_current).sum("lead"), result.current)

@@ -285,8 +285,8 @@ def test_orbits_in_the_plane():
     np.testing.assert_allclose(np.ptp(second, axis=0), [0.3, 0.15], rtol=1e-2)
     # Anticlockwise is positive, red.
     area = ellipses.get_array()
-    assert area[0] == pytest.approx(np.pi * 0.3**2, rel=1e-2)
-    assert area[1] == pytest.approx(-np.pi * 0.15 * 0.075, rel=1e-2)
+    np.testing.assert_allclose(area, 2 * np.array([1, -0.125]) / 2.3125)
+    assert ellipses.colorbar.ax.get_ylabel() == "angular momentum (ħ per quantum)"
     assert ellipses.norm.vmin == -ellipses.norm.vmax
     # The arrows go along the motion: v = -i omega u.
     for arrow, centre, sense in zip(ax.texts, places, (1, -1), strict=True):
@@ -338,9 +338,9 @@ def test_stability_against_bias():
     np.testing.assert_allclose(quiet.get_ydata(), [-0.02, 0, -0.06])
     assert wild.get_label() == "mode 0"
     assert ax.get_xlabel() == "bias (eV)"
-    assert ax.get_ylabel() == "growth of the energy (eV/ħ)"
-    ax = kc.plot(result, quantity="frequency", energy_unit="meV")
-    assert ax.get_ylabel() == "frequency (meV)"
+    assert ax.get_ylabel() == "growth rate of the energy (eV/ħ)"
+    ax = kc.plot(result, quantity="frequency")
+    assert ax.get_ylabel() == "frequency (eV)"
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.9, 1, 1])
     with pytest.raises(ValueError, match="quantity is 'speed'; expected \"growth\""):
         result.plot(quantity="speed")
@@ -359,6 +359,21 @@ def test_energy_against_time():
     assert ax.get_ylabel() == "energy (eV)"
     one = kc.Trajectory(times, q[:1], v[:1], omega, np.eye(2))
     assert len(kc.plot(one).lines) == 1
+    ax = many.plot(color="C3", label="warm")
+    assert ax.lines[-1].get_label() == "warm"
+    assert all(line.get_color() == "C3" for line in ax.lines)
+
+
+def test_only_what_turns_gets_an_arrow():
+    """Neither a vibration to and fro nor a mode without any rotation."""
+    places = np.array([[0.0, 0], [1, 0], [2, 0]])
+    ax = circling(2, places, [1, 1j, 1, 1, 0, 0]).plot()
+    assert len(ax.texts) == 1
+    assert len(circling(2, places, [1, 1, 0, 1, 0, 0]).plot().texts) == 0
+    in_space = np.pad(places, ((0, 0), (0, 1)))
+    ax = circling(3, in_space, [1, 1, 0, 0, 1, 0, 0, 0, 1]).plot()
+    for low, high in (ax.get_xlim(), ax.get_ylim(), ax.get_zlim()):
+        assert high - low >= 1  # a straight chain has some room around it
 
 
 def test_results_carry_their_units(syst):
@@ -370,7 +385,8 @@ def test_results_carry_their_units(syst):
     assert ax.get_xlabel() == "x (nm)"
     *_, discs = collections(ax, "EllipseCollection")
     assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
-    assert local.plot(length_unit="Å").get_xlabel() == "x (Å)"
+    with pytest.raises(ValueError, match="length_unit is 'Å', but the result is in nm"):
+        local.plot(length_unit="Å")
     assert local.pumping_rates(1.0).plot().get_ylabel() == "rate (meV/ħ)"
     response = force_response(syst, moving, ENERGY, units=units)
     assert response.pumping_rates(np.eye(2, len(response.force)), 1.0).units is units

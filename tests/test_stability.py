@@ -276,9 +276,16 @@ def test_atoms_on_circles_and_waves():
     x = np.array([3.0, 0.0, 1.0, 2.0])
     for q in (0.4, -1.3):
         wave = np.exp(1j * q * x)
-        assert travel(wave, x) == pytest.approx(np.sin(q))
-    assert travel(np.ones(4) + 0j, x) == 0
-    assert travel(np.zeros(4) + 0j, x) == 0
+        assert travel(wave, x[:, None]) == pytest.approx(np.sin(q))
+    assert travel(np.ones(4) + 0j, x[:, None]) == 0
+    assert travel(np.zeros(4) + 0j, x[:, None]) == 0
+    # Longitudinal along a chain that lies in space, one wave per row.
+    along = np.array([1.0, 2.0, 2.0]) / 3
+    places = np.outer(x, along) + 0.5
+    waves = np.exp(1j * np.array([[0.4], [-1.3]]) * x)[:, :, None] * along
+    expected = np.outer(np.sin([0.4, -1.3]), along)
+    np.testing.assert_allclose(travel(waves.reshape(2, -1), places), expected, atol=1e-14)
+    assert not travel(np.ones(3) + 0j, np.zeros((1, 3))).any()
 
 
 def test_orbit_follows_the_trajectory():
@@ -310,9 +317,21 @@ def test_orbit_follows_the_trajectory():
     for time, place in zip(trajectory.times, trajectory.displacements[0], strict=True):
         expected = orbit.displacements(omega.real * time) * np.exp(omega.imag * time)
         np.testing.assert_allclose(place, expected, atol=1e-5)
-    assert orbit.turning == pytest.approx(result.turning[0, 1])
-    assert "angular momentum (ħ per quantum)" in repr(orbit)
-    assert -1 <= orbit.turning <= 1
+    assert orbit.angular_momentum == pytest.approx(result.angular_momentum[0, 1])
+    np.testing.assert_allclose(orbit.travel, result.travel[0, 1])
+    assert -1 <= orbit.angular_momentum <= 1
+
+
+def test_orbits_say_which_way():
+    places = np.array([[0.0, 0.0], [1.0, 0.0]])
+
+    def said(vector, positions=places):
+        return repr(kc.Orbit(np.array(vector, complex), 0.5, 0.01, np.ones(4), positions))
+
+    assert said([1, 1j, 1, 1j]).endswith("angular momentum 1.0 ħ per quantum>")
+    assert said([1, 0, 1j, 0]).endswith("travels [1. 0.]>")
+    assert said([1, 1, 1, 1]).endswith("to and fro>")
+    assert said([1, 1, 1, 1], None) == "<Orbit of 4 coordinates, frequency 0.5, growth 0.01/ħ>"
 
 
 def test_modes_are_followed_through_crossings():
@@ -481,7 +500,7 @@ def test_seeds():
     thin = kc.langevin(response, modes, 5.0, seed=1, n_trajectories=3, every=7)
     np.testing.assert_array_equal(thin.coordinates, one.coordinates[:, ::7])
     np.testing.assert_allclose(thin.times, one.times[::7])
-    assert repr(one).startswith("<Trajectory: 3 of 2 modes, ")
+    assert repr(one).startswith("<Trajectory of 2 modes, 3 times over, ")
 
 
 # The energy that the current gives: Eq. 33 and 34
@@ -540,9 +559,84 @@ def test_chain_at_twice_the_fermi_momentum():
     for point, sign in enumerate((1, -1)):
         orbit = result.orbit(point)
         assert orbit.growth > 0
-        assert np.sign(orbit.turning) == np.sign(np.sin(2.2)) * sign
-        assert abs(orbit.turning) > 0.5
+        assert np.sign(orbit.travel[0]) == np.sign(np.sin(2.2)) * sign
+        assert abs(orbit.travel[0]) > 0.5
     assert "travels" in repr(result.orbit(0))
+
+
+# What the user should be told
+
+
+def test_damping_of_other_origin():
+    """It adds to that by electrons, brings its own noise, and raises the critical bias."""
+    response = two(0.02, 0.002, 0.002)
+    total = two(0.02, 0.005, 0.005)
+    for name in ("stability", "pumped_pairs"):
+        routine = getattr(kc, name)
+        one = routine(response, DEGENERATE, damping=0.003)
+        np.testing.assert_allclose(one.frequencies, routine(total, DEGENERATE).frequencies)
+    pairs = kc.pumped_pairs(response, DEGENERATE, damping=[0.002, 0.004])
+    assert pairs.damping[0] == pytest.approx(0.005)
+    expected = kc.critical_bias(total, DEGENERATE, 1.0)
+    assert kc.critical_bias(response, DEGENERATE, 1.0, damping=0.003) == pytest.approx(expected)
+    still = dataclasses.replace(
+        synthetic(np.zeros((2, 2)), np.zeros((2, 2)), temperature=0.1),
+        pair_noise=np.zeros((2, 2, 2, 2)),
+    )
+    modes = modes_of(1.0, 1.5)
+    motion = kc.langevin(still, modes, 400.0, damping=0.2, n_trajectories=60, every=40, seed=3)
+    late = motion.energy[:, len(motion.times) // 4 :].mean(axis=(0, 1))
+    np.testing.assert_allclose(late, 0.1, rtol=0.05)  # kT in each
+
+
+def test_negative_friction_of_linear_response_is_said():
+    extra = np.array([np.eye(2), -np.eye(2)]) * 0.01
+    response = two(0.0, 1e-3, 1e-3, lead_velocity=-extra)
+    kc.stability(response, DEGENERATE, 0.05)
+    with pytest.warns(RuntimeWarning, match="linear response is negative .*linear=False"):
+        kc.stability(response, DEGENERATE, [0.05, 0.2])
+    with pytest.warns(RuntimeWarning, match="linear response is negative"):
+        kc.pumped_pairs(response, DEGENERATE)
+    with pytest.warns(RuntimeWarning, match="linear response is negative"):
+        kc.langevin(response, DEGENERATE, 1.0, noise=False)
+    window = dataclasses.replace(response, linear=False, lead_velocity=-0.5 * extra)
+    kc.stability(window, DEGENERATE)  # a whole window may have it
+
+
+def test_springs_that_are_lost_are_no_waterwheels():
+    soft = np.array([np.diag([0.0, 0.5]), np.diag([0.0, -0.5])])
+    response = two(1e-6, 1e-3, 1e-3, lead_jacobian=soft)
+    modes = modes_of(0.3, 0.3)
+    with pytest.warns(RuntimeWarning, match=r"unstable at 0\.18 is no vibration"):
+        found = kc.critical_bias(response, modes, 1.0)
+    assert found == pytest.approx(0.18, rel=1e-6)
+    result = kc.stability(response, modes, 0.2)
+    assert result.orbit().frequency == 0
+    assert "the atoms leave their places" in repr(result.orbit())
+    pairs = kc.pumped_pairs(response.at_bias(0.2), modes)
+    assert "(1 of them without oscillating: springs that are lost)" in repr(pairs)
+
+
+def test_what_they_say():
+    stable = kc.stability(two(0.0, 1e-3, 1e-3), DEGENERATE, [0.0, 1.0])
+    assert repr(stable) == "<Stability of 2 modes at 2 biases: stable>"
+    grows = kc.stability(two(0.02, 1e-3, 1e-3, units=kc.EV_ANGSTROM_AMU), DEGENERATE)
+    assert grows.units is kc.EV_ANGSTROM_AMU
+    assert repr(grows).startswith("<Stability of 2 modes at a bias of 1 eV: growth of up to 0.0")
+    three = dataclasses.replace(
+        grows,
+        bias=np.array([[0.3, -0.1, 0.0], [-0.3, 0.1, 0.0], [0.1, 0.0, 0.0]]),
+        frequencies=grows.frequencies[[0, 0, 0]],
+        amplitudes=grows.amplitudes[[0, 0, 0]],
+    )
+    np.testing.assert_allclose(three.voltage, [0.4, -0.4, 0.1])
+    again = kc.stability(two(0.02, 1e-3, 1e-3), DEGENERATE, grows.bias)
+    np.testing.assert_allclose(again.frequencies, grows.frequencies)
+    pairs = kc.pumped_pairs(two(0.02, 1e-3, 1e-3, units=kc.EV_ANGSTROM_AMU), DEGENERATE)
+    names, units = (line.split() for line in pairs.table().splitlines()[:2])
+    assert len(names) == 7
+    assert units == ["eV", "eV", "eV/ħ", "eV/ħ", "eV/ħ"]
+    assert "<pre>" in pairs._repr_html_()
 
 
 # Bad input
@@ -557,9 +651,9 @@ def test_bad_input():
     places = dataclasses.replace(response, positions=np.zeros((1, 2)))
     with pytest.raises(ValueError, match="differ in their positions"):
         kc.stability(places, modes_of(1, 2, positions=np.ones((1, 2))))
-    with pytest.raises(TypeError, match="response is or returned a int"):
+    with pytest.raises(TypeError, match="response is a int; expected a ForceResponse"):
         kc.stability(3, DEGENERATE)
-    with pytest.raises(TypeError, match="response is or returned a NoneType"):
+    with pytest.raises(TypeError, match=r"returned a NoneType at the bias 0\.1"):
         kc.stability(lambda bias: None, DEGENERATE, 0.1)
     with pytest.raises(ValueError, match="bias is empty"):
         kc.stability(response, DEGENERATE, [])
@@ -577,8 +671,28 @@ def test_bad_input():
         kc.critical_bias(response, DEGENERATE, 1.0, steps=0)
     with pytest.raises(ValueError, match="grows without bias"):
         kc.critical_bias(two(0.01, -1e-3, 1e-3), DEGENERATE, 1.0)
-    with pytest.raises(ValueError, match="not displacements of atoms"):
-        _ = kc.stability(response, DEGENERATE).turning
+    for name in ("angular_momentum", "travel"):
+        with pytest.raises(ValueError, match="not displacements of atoms"):
+            getattr(kc.stability(response, DEGENERATE), name)
+    with pytest.raises(ValueError, match="on a line, where nothing turns"):
+        _ = kc.Orbit(np.ones(1), 1.0, 0.0, np.ones(1), np.zeros((1, 1))).angular_momentum
+    with pytest.raises(ValueError, match=r"damping has shape \(3,\)"):
+        kc.stability(response, DEGENERATE, damping=np.ones(3))
+    with pytest.raises(ValueError, match=r"damping is -1.*not negative"):
+        kc.pumped_pairs(response, DEGENERATE, damping=-1.0)
+    with pytest.raises(TypeError, match="function of the bias, but bias is not given"):
+        kc.stability(lambda bias: response, DEGENERATE)
+    with pytest.raises(TypeError, match="response is a function; expected a ForceResponse"):
+        kc.pumped_pairs(lambda bias: response, DEGENERATE)
+    with pytest.raises(ValueError, match=r"direction is \{0: 0\.0\}, no bias"):
+        kc.critical_bias(response, DEGENERATE, 1.0, direction={0: 0.0})
+    result = kc.stability(response, DEGENERATE)
+    with pytest.raises(IndexError, match="there are 1 biases and 2 modes"):
+        result.orbit(3)
+    with pytest.raises(IndexError, match="mode 5: there are 1 biases and 2 modes"):
+        result.orbit(mode=5)
+    with pytest.raises(IndexError, match="number is 1: there are 1 pairs"):
+        kc.pumped_pairs(response, DEGENERATE).orbit(1)
 
 
 def test_bad_input_of_dynamics():

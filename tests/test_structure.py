@@ -37,6 +37,7 @@ ROOMS = [
     "phonons",
     "results",
     "fields",
+    "crystals",
     "vibrations",
     "mechanics",
     "orbits",

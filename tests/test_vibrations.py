@@ -144,7 +144,7 @@ def test_modes_of_a_response_have_mass_one():
 def modes():
     return VibrationalModes.from_force_constants(
         springs(6, np.random.default_rng(0)),
-        [1.0, 2.0, 3.0],
+        [500.0, 1000.0, 1500.0],
         positions=zigzag(3, 2),
         sites=[4, 2, 7],
         units=EV_ANGSTROM_AMU,
@@ -459,7 +459,7 @@ def test_phonopy_keeps_what_it_has_calculated(by_hand):
 # Errors
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (9,), (2, 3, 2, 3), (0, 0)])
+@pytest.mark.parametrize("shape", [(3, 4), (9,), (2, 3, 3, 2), (0, 0)])
 def test_force_constants_of_the_wrong_shape(shape):
     with pytest.raises(ValueError, match=r"force_constants has shape .*; expected \(n_c, n_c\)"):
         VibrationalModes.from_force_constants(np.ones(shape), 1.0)
@@ -662,3 +662,21 @@ def test_units_of_ones_own(four):
     expected = VibrationalModes.from_ase(four, system(zigzag(4)), MOVING)
     np.testing.assert_allclose(modes.frequencies, 2 * expected.frequencies)
     np.testing.assert_allclose(modes.force_constants, 8 * expected.force_constants, atol=1e-12)
+
+
+def test_masses_that_no_atom_has():
+    """Atomic mass units where hbar^2/(E L^2) is meant."""
+    with pytest.raises(ValueError, match=r"0\.823 atomic mass units, .*units\.mass"):
+        VibrationalModes.from_force_constants(np.eye(3), 197.0, units=EV_ANGSTROM_AMU)
+    mass = EV_ANGSTROM_AMU.mass(1.008)
+    VibrationalModes.from_force_constants(np.eye(3), mass, units=EV_ANGSTROM_AMU)
+
+
+def test_force_constants_by_atoms():
+    """(n_atoms, dim, n_atoms, dim) is the matrix, atom by atom."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(6, 6))
+    matrix = root @ root.T + np.eye(6)
+    one = VibrationalModes.from_force_constants(matrix, [1.0, 2.0])
+    other = VibrationalModes.from_force_constants(matrix.reshape(2, 3, 2, 3), [1.0, 2.0])
+    np.testing.assert_array_equal(one.vectors, other.vectors)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.ticker import MaxNLocator
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -58,16 +59,15 @@ def new_axes(positions: FloatArray) -> Axes:
     return plt.figure(figsize=(7.5, height), layout="compressed").add_subplot()
 
 
-def draw_bonds(ax: Axes, syst: Any, sites: FloatArray) -> None:
-    """Draw a line for each hopping of the system."""
+def draw_bonds(ax: Any, syst: Any, sites: FloatArray) -> None:
+    """Draw a line for each hopping of the system, in 2D or 3D."""
     ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
-    ax.add_collection(bond_lines(sites[ends]))
-
-
-def bond_lines(segments: FloatArray) -> LineCollection:
-    return LineCollection(
-        list(segments), colors="0.8", linewidths=0.5, zorder=0, rasterized=len(segments) > LARGE
-    )
+    options: dict[str, Any] = {"colors": "0.8", "linewidths": 0.5, "zorder": 0}
+    if sites.shape[1] == 3:
+        ax.add_collection3d(Line3DCollection(list(sites[ends]), **options))
+        return
+    options["rasterized"] = len(ends) > LARGE
+    ax.add_collection(LineCollection(list(sites[ends]), **options))
 
 
 def discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> EllipseCollection:
@@ -126,10 +126,13 @@ def finish_map(ax: Axes, sites: FloatArray, margin: float, length_unit: str) -> 
 
 
 def finish_space(ax: Any, points: FloatArray) -> None:
-    """Set aspect and ticks of axes in 3D."""
-    ax.set_box_aspect(np.ptp(points, axis=0) + nearest_distance(points), zoom=1.2)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_major_locator(MaxNLocator(4))
+    """Set limits, aspect and ticks of axes in 3D; flat devices get some room around them."""
+    spacing = nearest_distance(points)
+    low, high = points.min(axis=0) - 0.5 * spacing, points.max(axis=0) + 0.5 * spacing
+    ax.set(**{f"{name}lim": limits for name, *limits in zip("xyz", low, high, strict=True)})
+    ax.set_box_aspect(high - low, zoom=1.2)
+    for axis, length in zip((ax.xaxis, ax.yaxis, ax.zaxis), high - low, strict=True):
+        axis.set_major_locator(MaxNLocator(4 if length > 0.4 * (high - low).max() else 2))
     ax.xaxis.labelpad = 12
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kwant_curl.orbits import Orbit, check_dimension
 from kwant_curl.plotting.common import (
     SIGNED,
+    colour_bar,
     discs,
     draw_bonds,
     finish_map,
@@ -31,7 +32,10 @@ PHASES = np.linspace(0, 2 * np.pi, 73)
 """Where ellipses are drawn through."""
 
 VISIBLE = 0.02
-"""Orbits smaller than this part of the largest are drawn without an arrow."""
+"""Orbits with less than this part of the largest extent, or angular momentum, get no arrow."""
+
+FLAT_ORBIT = 1e-6
+"""With less angular momentum than this, in hbar per quantum, nothing turns."""
 
 
 def plot_orbit(
@@ -60,14 +64,17 @@ def plot_orbit(
     moves = scaled_moves(orbit, PHASES, size * spacing)
     curves = np.moveaxis(centres + moves, 1, 0)  # atom by atom
     if dim == 3:
-        _draw_orbits_3d(ax, sites, curves)
+        if syst is not None:
+            draw_bonds(ax, syst, sites)
+        _draw_orbits_3d(ax, sites, curves, _momenta(orbit, dim))
         label_axes(ax, "xyz", unit)
         return ax
     if syst is not None:
         draw_bonds(ax, syst, sites)
-    discs(ax, sites, 0.25 * spacing, zorder=1)
-    _draw_orbits_2d(ax, curves)
-    finish_map(ax, sites, (size + 0.4) * spacing, unit)
+    discs(ax, sites, 0.15 * spacing, zorder=1)
+    lines = _draw_orbits_2d(ax, curves, _momenta(orbit, dim))
+    finish_map(ax, curves.reshape(-1, dim), 1.2 * spacing, unit)
+    colour_bar(ax, lines, "angular momentum (ħ per quantum)")
     return ax
 
 
@@ -79,22 +86,39 @@ def scaled_moves(orbit: Orbit, phases: FloatArray, largest: float) -> FloatArray
     return result * (largest / unit)
 
 
-def _draw_orbits_2d(ax: Axes, curves: FloatArray) -> None:
+def _momenta(orbit: Orbit, dim: int) -> FloatArray:
+    """Return the share of each atom in the angular momentum, (n_atoms,) in 2D, in 3D its length."""
+    weighted = (np.sqrt(orbit.masses) * orbit.vector).reshape(-1, dim)
+    total = (np.abs(weighted) ** 2).sum() or 1.0
+    if dim == 2:
+        result: FloatArray = 2 * (weighted[:, 0].conj() * weighted[:, 1]).imag / total
+        return result
+    axes = np.cross(weighted.conj(), weighted).imag
+    length: FloatArray = np.linalg.norm(axes, axis=1) / total
+    return length
+
+
+def _turning_curves(curves: FloatArray, momenta: FloatArray) -> FloatArray:
+    """Return the curves that deserve an arrow: neither tiny nor to and fro along a line."""
+    extent = np.linalg.norm(np.ptp(curves, axis=1), axis=1)
+    largest = np.abs(momenta).max()
+    return curves[(extent > VISIBLE * extent.max()) & (np.abs(momenta) > VISIBLE * largest)]
+
+
+def _draw_orbits_2d(ax: Axes, curves: FloatArray, momenta: FloatArray) -> LineCollection:
     """Draw closed curves (n, n_points, 2), coloured by their sense, with an arrow on each."""
-    steps = np.diff(curves, axis=1)
-    middle = curves.mean(axis=1, keepdims=True)
-    offset = curves[:, :-1] - middle
-    area = 0.5 * (offset[..., 0] * steps[..., 1] - offset[..., 1] * steps[..., 0]).sum(axis=1)
-    norm = CenteredNorm(halfrange=np.abs(area).max() or 1.0)
-    lines = LineCollection(list(curves), array=area, cmap=SIGNED, norm=norm, linewidths=1.8)
+    largest = np.abs(momenta).max()
+    norm = CenteredNorm(halfrange=largest if largest > FLAT_ORBIT else 1.0)
+    lines = LineCollection(list(curves), array=momenta, cmap=SIGNED, norm=norm, linewidths=1.8)
     lines.set(zorder=3, path_effects=[Stroke(linewidth=2.8, foreground="0.35"), Normal()])
     ax.add_collection(lines)
-    length = np.linalg.norm(steps, axis=2).sum(axis=1)
-    for curve in curves[length > VISIBLE * length.max()]:
-        _draw_sense(ax, curve)
+    if largest > FLAT_ORBIT:
+        for curve in _turning_curves(curves, momenta):
+            _draw_sense(ax, curve, np.ptp(curve, axis=0).max() / np.ptp(curves, axis=1).max())
+    return lines
 
 
-def _draw_sense(ax: Axes, curve: FloatArray) -> None:
+def _draw_sense(ax: Axes, curve: FloatArray, size: float) -> None:
     """Draw the head of an arrow where the curve is fastest."""
     fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
     ax.annotate(
@@ -103,7 +127,7 @@ def _draw_sense(ax: Axes, curve: FloatArray) -> None:
         xytext=tuple(curve[fastest]),
         arrowprops={
             "arrowstyle": "-|>",
-            "mutation_scale": 16,
+            "mutation_scale": 8 + 8 * size,
             "color": "black",
             "shrinkA": 0,
             "shrinkB": 0,
@@ -112,13 +136,15 @@ def _draw_sense(ax: Axes, curve: FloatArray) -> None:
     )
 
 
-def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray) -> None:
-    ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
+def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray, momenta: FloatArray) -> None:
+    ax.scatter(*sites.T, color="0.3", s=10, linewidths=0)
     for curve in curves:
         ax.plot(*curve.T, color="C0", linewidth=1.5)
-        fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
-        step = 6 * (curve[fastest + 1] - curve[fastest])
-        ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
+    if np.abs(momenta).max() > FLAT_ORBIT:
+        for curve in _turning_curves(curves, momenta):
+            fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+            step = 6 * (curve[fastest + 1] - curve[fastest])
+            ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
     finish_space(ax, sites)
 
 

@@ -1,7 +1,5 @@
 """Rates and stability as figures."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +11,12 @@ from kwant_curl.trajectories import Trajectory
 from kwant_curl.units import unit_names
 
 __all__ = ["plot_pumping_rates", "plot_stability", "plot_trajectory"]
+
+WORTH_MENTIONING = 1e-3
+"""Modes that grow by less than this part of the fastest are drawn as if they didn't."""
+
+IN_LEGEND = 8
+"""Modes that are named."""
 
 SHOWN = 50
 """Trajectories that are drawn one by one."""
@@ -62,28 +66,41 @@ def plot_stability(
     if ax is None:
         ax = plt.figure(layout="constrained").add_subplot()
     unit = unit_names(result.units, energy_unit)[0]
-    order = np.argsort(result.voltage)
+    order = np.argsort(result.voltage, kind="stable")
     bias = result.voltage[order]
-    runs_away = (result.growth > 0).any(axis=0)
     values = (result.growth if quantity == "growth" else result.frequencies.real)[order]
-    style: Any = {"marker": "." if len(bias) < 2 else None}
+    strength = result.growth.max(axis=0)
+    floor = max(WORTH_MENTIONING * strength.max(), 1e-12 * np.abs(result.frequencies).max())
+    runs_away = strength > floor
+    lost = (runs_away & (result.growth > floor) & (result.frequencies.real == 0)).any(axis=0)
+    marker = "." if len(bias) < 2 else None
     for mode in np.flatnonzero(~runs_away):
-        ax.plot(bias, values[:, mode], color="0.7", linewidth=0.8, **style)
-    for number, mode in enumerate(np.flatnonzero(runs_away)):
-        ax.plot(bias, values[:, mode], color=f"C{number % 10}", label=f"mode {mode}", **style)
+        ax.plot(bias, values[:, mode], color="0.7", linewidth=0.8, marker=marker)
+    ranked = [mode for mode in np.argsort(-strength, kind="stable") if runs_away[mode]]
+    for place, mode in enumerate(ranked):
+        line = ax.plot(bias, values[:, mode], color=f"C{place % 10}", marker=marker)[0]
+        line.set(linestyle="--" if lost[mode] else "-")
+        if place < IN_LEGEND:
+            line.set_label(f"mode {mode}{' (does not oscillate)' if lost[mode] else ''}")
     if quantity == "growth":
         ax.axhline(0, color="black", linewidth=0.8)
-    rate = f"growth of the energy{f' ({unit}/ħ)' if unit else ''}"
+    rate = f"growth rate of the energy{f' ({unit}/ħ)' if unit else ''}"
     frequency = f"frequency{f' ({unit})' if unit else ''}"
     ax.set_xlabel(f"bias ({unit})" if unit else "bias")
     ax.set_ylabel(rate if quantity == "growth" else frequency)
-    if 0 < np.count_nonzero(runs_away) <= 10:
-        ax.legend(title="run away")
+    if ranked:
+        more = len(ranked) - IN_LEGEND
+        ax.legend(title=f"run away (and {more} more)" if more > 0 else "run away")
     return ax
 
 
 def plot_trajectory(
-    result: Trajectory, *, ax: Axes | None = None, energy_unit: str | None = None
+    result: Trajectory,
+    *,
+    ax: Axes | None = None,
+    color: str = "C0",
+    label: str | None = None,
+    energy_unit: str | None = None,
 ) -> Axes:
     """Draw the energy against time; the keywords are described in `Trajectory.plot`."""
     if ax is None:
@@ -91,10 +108,11 @@ def plot_trajectory(
     unit = unit_names(result.units, energy_unit)[0]
     energy = result.energy.sum(axis=2)
     if len(energy) > 1:
-        ax.plot(result.times, energy[:SHOWN].T, color="0.75", linewidth=0.6)
-    ax.plot(result.times, energy.mean(axis=0), color="C0", label=f"mean of {len(energy)}")
+        ax.plot(result.times, energy[:SHOWN].T, color=color, alpha=0.25, linewidth=0.6)
+    name = f"mean of {len(energy)}" if label is None else label
+    ax.plot(result.times, energy.mean(axis=0), color=color, label=name)
     ax.set_xlabel(f"time (ħ/{unit})" if unit else "time")
     ax.set_ylabel(f"energy ({unit})" if unit else "energy")
-    if len(energy) > 1:
+    if len(energy) > 1 or label is not None:
         ax.legend()
     return ax
