@@ -21,7 +21,11 @@ from kwant_curl.averages import (
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.results import ForceResponse
-from kwant_curl.selfenergies import check_energy_dependence, self_energy_slope
+from kwant_curl.selfenergies import (
+    check_energy_dependence,
+    self_energy_slope,
+    with_solved_leads,
+)
 from kwant_curl.stack import Factors, SecondDerivatives
 from kwant_curl.states import (
     MAX_MEMORY,
@@ -260,13 +264,14 @@ def _shares(
     **options: Any,
 ) -> Shares:
     """Return what all coordinates answer at one energy."""
-    shell = energy_shell(syst, energy, params=params, **options)
+    solved = with_solved_leads(syst, energy, params) if velocity else syst
+    shell = energy_shell(solved, energy, params=params, **options)
     extra: list[NDArray[np.float64]] = []
     sizes: list[float] = []
     if second is None and not velocity:
         states = shell.states_by_lead()
     else:
-        slope = self_energy_slope(syst, energy, params) if velocity else None
+        slope = self_energy_slope(syst, solved, energy, params) if velocity else None
         propagators = shell.propagators(slope)
         states = shell.split(propagators.states)
         extra, sizes = _propagated(factors, second, propagators, states)

@@ -1,6 +1,7 @@
 """How the leads' self-energies change with energy."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import kwant
@@ -18,6 +19,7 @@ __all__ = [
     "slope_by_differences",
     "slope_of_cells",
     "stein",
+    "with_solved_leads",
 ]
 
 RTOL = 1e-8
@@ -35,8 +37,27 @@ def check_energy_dependence(syst: Any) -> None:
             )
 
 
-def self_energy_slope(syst: Any, energy: float, params: Mapping[str, Any] | None) -> Any:
+def with_solved_leads(syst: Any, energy: float, params: Mapping[str, Any] | None) -> Any:
+    """Return the system with the modes of its leads calculated, once for all that needs them."""
+    result = copy(syst)
+    result.leads = tuple(
+        _solved(lead, energy, params) if isinstance(lead, kwant.system.InfiniteSystem) else lead
+        for lead in syst.leads
+    )
+    return result
+
+
+def _solved(lead: Any, energy: float, params: Mapping[str, Any] | None) -> Any:
+    modes = lead.modes(energy, params=params)
+    return kwant.system.PrecalculatedLead(modes, modes[1].selfenergy())
+
+
+def self_energy_slope(
+    syst: Any, solved: Any, energy: float, params: Mapping[str, Any] | None
+) -> Any:
     """Return the sum of dSigma^r_alpha/dE over all leads, sparse (n_orbitals, n_orbitals).
+
+    solved: the same system `with_solved_leads` at this energy.
 
     Raises
     ------
@@ -47,7 +68,7 @@ def self_energy_slope(syst: Any, energy: float, params: Mapping[str, Any] | None
     total = sparse.csr_array((n, n), dtype=complex)
     for number, lead in enumerate(syst.leads):
         if isinstance(lead, kwant.system.InfiniteSystem):
-            slope = slope_of_cells(lead, energy, params)
+            slope = slope_of_cells(lead, solved.leads[number].selfenergy(energy), energy, params)
         else:
             slope = slope_by_differences(lead, number, energy, params)
         if not np.isfinite(slope).all():
@@ -62,9 +83,12 @@ def self_energy_slope(syst: Any, energy: float, params: Mapping[str, Any] | None
 
 
 def slope_of_cells(
-    lead: Any, energy: float, params: Mapping[str, Any] | None
+    lead: Any,
+    sigma: NDArray[np.complex128],
+    energy: float,
+    params: Mapping[str, Any] | None,
 ) -> NDArray[np.complex128]:
-    """Return dSigma/dE of a lead that is made of equal cells.
+    """Return dSigma/dE of a lead that is made of equal cells, from its Sigma.
 
     Sigma = V^+ g V with g = 1/(E - h - Sigma), h the cell's Hamiltonian and V the hopping to the
     next cell.  So Sigma' = -V^+ g (1 - Sigma') g V.
@@ -73,7 +97,7 @@ def slope_of_cells(
     hopping = lead.inter_cell_hopping(params=params)
     count = hopping.shape[1]  # the interface: the first orbitals of a cell
     inverse = energy * np.eye(len(cell)) - cell
-    inverse[:count, :count] = inverse[:count, :count] - lead.selfenergy(energy, params=params)
+    inverse[:count, :count] = inverse[:count, :count] - sigma
     forwards = np.linalg.solve(inverse, hopping)
     backwards = np.linalg.solve(inverse.T, hopping.conj()).T
     return stein(backwards[:, :count], forwards[:count], -backwards @ forwards)
