@@ -74,10 +74,10 @@ def our_flow(device: Device) -> Any:
     return kwant_curl.flow_map(device.syst, ENERGY, params=device.params)
 
 
-def our_molecule(device: Device, size: int) -> Any:
+def our_molecule(device: Device, size: int, **tensors: bool) -> Any:
     """Return the response of 24 atoms in the middle."""
     atoms = kwant_curl.Displacements(middle_atoms(device, size, size), scaling=LAW)
-    return kwant_curl.force_response(device.syst, atoms, ENERGY, params=device.params)
+    return kwant_curl.force_response(device.syst, atoms, ENERGY, params=device.params, **tensors)
 
 
 def derivatives(device: Device, rows: Any) -> Any:
@@ -207,6 +207,7 @@ def table(size: int, repeats: int) -> None:
     row("---", "---", "---", "---", "---")
     rows_without_solving(device, n_modes, repeats)
     rows_with_solving(device, size, repeats)
+    rows_of_tensors(device, size, repeats)
     rows_of_memory(size, repeats)
     rows_of_ours_alone(size, repeats)
 
@@ -233,6 +234,18 @@ def rows_with_solving(device: Device, size: int, repeats: int) -> None:
         ("`force_response`, 24 atoms / the same", "<= 0.5", partial(our_molecule, device, size)),
     ):
         timed(what, goal, side_by_side(ours, theirs, repeats))
+
+
+def rows_of_tensors(device: Device, size: int, repeats: int) -> None:
+    """Print the rows in which more is asked of the same atoms."""
+    plain = partial(our_molecule, device, size)
+    for what, tensors in (
+        ("with `jacobian=True`", {"jacobian": True}),
+        ("with `jacobian=True, velocity=True`", {"jacobian": True, "velocity": True}),
+    ):
+        more = partial(our_molecule, device, size, **tensors)
+        times = side_by_side(more, plain, repeats)
+        timed(f"`force_response`, 24 atoms, {what} / without", "", times)
 
 
 def rows_of_memory(size: int, repeats: int) -> None:

@@ -6,7 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["nonnegative_number", "positive_array", "positive_number", "real_number"]
+__all__ = [
+    "nonnegative_number",
+    "positive_array",
+    "positive_number",
+    "real_number",
+    "true_or_false",
+]
+
+
+def true_or_false(name: str, value: Any) -> bool:
+    """Return `value` as a bool, or raise if it is not one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; expected True or False.")
+    return bool(value)
 
 
 def real_number(name: str, value: Any, expected: str = "a real number") -> float:

@@ -3,6 +3,7 @@
 S (stiffness) and gamma (damping) need not be symmetric.  Masses are 1: the coordinates are modes.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, expm
 from scipy.spatial import cKDTree
 
-__all__ = ["Propagation", "angular_momenta", "complex_frequencies", "propagation", "travel"]
+__all__ = [
+    "Propagation",
+    "angular_momenta",
+    "complex_frequencies",
+    "fastest_growth",
+    "propagation",
+    "travel",
+]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -42,13 +50,7 @@ def complex_frequencies(
         v of each, a row, of length one, its largest component real and positive.
     """
     n = stiffness.shape[-1]
-    # In units in which the stiffness is about 1, small growth isn't lost in rounding.
-    unit = np.sqrt(np.abs(stiffness).max(axis=(-2, -1), keepdims=True))
-    unit = np.where(unit > 0, unit, 1.0)
-    companion = np.zeros((*stiffness.shape[:-2], 2 * n, 2 * n))
-    companion[..., :n, n:] = np.eye(n)
-    companion[..., n:, :n] = -stiffness / unit**2
-    companion[..., n:, n:] = -damping / unit
+    companion, unit = _companion(stiffness, damping)
     rates, columns = np.linalg.eig(companion)
     frequencies = 1j * rates
     # Real parts that are rounding are zero, so that pairs are told apart by their damping.
@@ -61,6 +63,27 @@ def complex_frequencies(
     frequencies = np.take_along_axis(frequencies, ascending, axis=-1)
     vectors = np.take_along_axis(vectors, ascending[..., None, :], axis=-1).swapaxes(-1, -2)
     return frequencies * unit[..., 0], _normalised(vectors)
+
+
+def _companion(stiffness: FloatArray, damping: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the matrices (..., 2n, 2n) of q and q', and the unit (..., 1, 1) of frequency.
+
+    In units in which the stiffness is about 1, small growth isn't lost in rounding.
+    """
+    n = stiffness.shape[-1]
+    unit = np.sqrt(np.abs(stiffness).max(axis=(-2, -1), keepdims=True))
+    unit = np.where(unit > 0, unit, 1.0)
+    companion = np.zeros((*stiffness.shape[:-2], 2 * n, 2 * n))
+    companion[..., :n, n:] = np.eye(n)
+    companion[..., n:, :n] = -stiffness / unit**2
+    companion[..., n:, n:] = -damping / unit
+    return companion, unit
+
+
+def fastest_growth(stiffness: FloatArray, damping: FloatArray) -> float:
+    """Return the largest Im Omega of one system, without its vectors."""
+    companion, unit = _companion(stiffness, damping)
+    return float(np.linalg.eigvals(companion).real.max() * unit.item())
 
 
 def _normalised(vectors: ComplexArray) -> ComplexArray:
@@ -178,16 +201,33 @@ def propagation(
     ValueError
         For a noise that is not positive semidefinite.
     """
-    n = len(stiffness)
-    block = np.block([[damping, noise], [np.zeros((n, n)), -damping.T]])
-    whole = expm(step * block)
-    decay = whole[n:, n:].T
-    covariance = decay @ whole[:n, n:]
-    values, columns = eigh(0.5 * (covariance + covariance.T))
-    if values[0] < -ROUNDING * max(values[-1], 0.0):
+    largest = float(np.abs(np.linalg.eigvalsh(noise)).max(initial=0.0))
+    lowest = float(np.linalg.eigvalsh(noise).min(initial=0.0))
+    if lowest < -ROUNDING * largest:
         raise ValueError(
-            f"The noise is not positive semidefinite: it has an eigenvalue of about "
-            f"{values[0] / step:.3g} (the largest is {values[-1] / step:.3g})."
+            f"The noise is not positive semidefinite: it has an eigenvalue of {lowest:.3g} (the "
+            f"largest is {largest:.3g})."
         )
+    decay, covariance = _ornstein_uhlenbeck(damping, noise, step)
+    values, columns = eigh(0.5 * (covariance + covariance.T))
     root = columns * np.sqrt(np.maximum(values, 0.0))
     return Propagation(-0.5 * step * stiffness, decay, root, step)
+
+
+def _ornstein_uhlenbeck(
+    damping: FloatArray, noise: FloatArray, step: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return exp(-gamma h) and the covariance of what the noise adds in the time h.
+
+    From a step that is short compared with the friction, doubled as often as it takes.
+    """
+    n = len(damping)
+    doublings = max(0, math.ceil(math.log2(max(float(np.linalg.norm(damping, 2)) * step, 1e-300))))
+    block = np.block([[damping, noise], [np.zeros((n, n)), -damping.T]])
+    whole = expm(step / 2**doublings * block)
+    decay = whole[n:, n:].T
+    covariance = decay @ whole[:n, n:]
+    for _ in range(doublings):
+        covariance = covariance + decay @ covariance @ decay.T
+        decay = decay @ decay
+    return decay, covariance

@@ -79,16 +79,24 @@ def warn_of_negative_friction(
             return
 
 
-def check_response(response: Any, modes: VibrationalModes) -> None:
+def check_response(response: Any, modes: Any) -> None:
     """Raise unless the modes are those of the coordinates of the response."""
     if not isinstance(response, ForceResponse):
         raise TypeError(f"response is a {type(response).__name__}; expected a ForceResponse.")
+    if not isinstance(modes, VibrationalModes):
+        raise TypeError(f"modes is a {type(modes).__name__}; expected VibrationalModes.")
     n_c, n = len(response.friction), len(modes.masses)
     if n_c != n:
         raise ValueError(
             f"The response is that of {n_c} coordinates and the modes are of {n}; expected the "
             "same ones: take the modes of what moves, e.g. from_force_constants of these "
             "coordinates or from_ase(..., syst, coordinates)."
+        )
+    known = response.sites is not None and modes.sites is not None
+    if known and not np.array_equal(np.asarray(response.sites), np.asarray(modes.sites)):
+        raise ValueError(
+            f"The response is that of the sites {response.sites} and the modes are of "
+            f"{modes.sites}; expected the same sites in the same order."
         )
     if response.positions is None or modes.positions is None:
         return
@@ -98,7 +106,7 @@ def check_response(response: Any, modes: VibrationalModes) -> None:
             f"{modes.positions.shape}; expected the same atoms."
         )
     apart = np.abs(response.positions - modes.positions).max()
-    if apart > CLOSE * max(1.0, float(np.abs(response.positions).max())):
+    if not apart <= CLOSE * max(1.0, float(np.abs(response.positions).max())):
         raise ValueError(
             f"The atoms of the response and of the modes differ in their positions (by up to "
             f"{apart:.3g}); expected the same atoms in the same order."

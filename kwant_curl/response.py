@@ -18,6 +18,7 @@ from kwant_curl.averages import (
     response_sizes,
     warn_of_integral,
 )
+from kwant_curl.checks import true_or_false
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.results import ForceResponse
@@ -92,7 +93,8 @@ def force_response(
         each lead's Fermi function minus that at mu, integrated over energy.
     jacobian : bool, default False
         Also the whole derivative of the force, dF_I/dQ_J, symmetric part included.  For
-        coordinates that give second derivatives of H, as all of ours do.
+        coordinates that give second derivatives of H, as all of ours do.  Like `velocity`, it
+        takes the square of the orbitals that the coordinates touch, in complex numbers.
     velocity : bool, default False
         Also the velocity tensor out of equilibrium: what the current adds to the friction, and
         the Lorentz-like (Berry) force.
@@ -151,8 +153,7 @@ def force_response(
     """
     point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
     check_coordinates(coordinates)
-    if velocity:
-        check_energy_dependence(syst)
+    _check_tensors(syst, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
 
     forces = -coordinates.hamiltonian_derivatives(syst, params=params)
     second = _second_derivatives(coordinates, syst, params) if jacobian else None
@@ -199,6 +200,16 @@ def force_response(
         error=average.error,
         partial=average.partial,
     )
+
+
+def _check_tensors(syst: Any, **asked: Any) -> None:
+    """Raise for what is no True or False, or can't be given."""
+    for name, value in asked.items():
+        true_or_false(name, value)
+    if asked["fermi_sea"] and not asked["velocity"]:
+        raise ValueError("fermi_sea=True is a part of the velocity tensor; give velocity=True too.")
+    if asked["velocity"]:
+        check_energy_dependence(syst)
 
 
 def _equilibrium_lorentz(

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, linear_sum_assignment
 
-from kwant_curl.checks import positive_number
-from kwant_curl.dynamics import complex_frequencies
+from kwant_curl.checks import positive_number, real_number
+from kwant_curl.dynamics import complex_frequencies, fastest_growth
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.mechanics import Mechanics, mechanics, warn_of_negative_friction
 from kwant_curl.orbits import Orbit, angular_momentum, direction_of_travel
@@ -283,11 +283,10 @@ def _solved(systems: Sequence[Mechanics]) -> tuple[ComplexArray, ComplexArray]:
 
 def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
     """Return the biases; rows of an array (n, n_leads), as `Stability.bias` is, are mappings."""
-    if isinstance(bias, Mapping) or not np.iterable(bias):
+    if isinstance(bias, Mapping | str) or not np.iterable(bias):
         return [bias]
     listed = [
-        b if isinstance(b, Mapping) else dict(enumerate(b)) if np.iterable(b) else float(b)
-        for b in bias
+        b if isinstance(b, Mapping) else dict(enumerate(b)) if np.iterable(b) else b for b in bias
     ]
     if not listed:
         raise ValueError("bias is empty; expected at least one.")
@@ -370,7 +369,7 @@ def critical_bias(
     The root of the largest Im Omega, by `scipy.optimize.brentq`.  For two degenerate modes with
     diagonal friction and the curl alone, V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
     """
-    limit = positive_number("largest", largest)
+    limit, accuracy = positive_number("largest", largest), positive_number("rtol", rtol)
     _check_direction(direction)
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps is {steps!r}; expected a positive whole number.")
@@ -381,7 +380,7 @@ def critical_bias(
         return answer, mechanics(answer, modes, damping)
 
     def excess(v: float) -> float:
-        return float(_solved([system(v)[1]])[0].imag.max()) - tiny
+        return fastest_growth(*system(v)[1]) - tiny
 
     if excess(0.0) > 0:
         raise ValueError(
@@ -391,16 +390,25 @@ def critical_bias(
     last = 0.0
     for v in limit * np.arange(1, steps + 1) / steps:
         if excess(v) > 0:
-            root = float(brentq(excess, last, v, xtol=rtol * limit / steps, rtol=rtol))
+            root = _root(excess, last, float(v), accuracy)
             _warn_of_the_root(*system(root), root)
             return root
-        last = v
+        last = float(v)
     return math.inf
+
+
+def _root(excess: Callable[[float], float], low: float, high: float, rtol: float) -> float:
+    """Return where `excess` turns positive, to a relative error that holds for small roots too."""
+    while low == 0 and high > 0 and excess(0.25 * high) > 0:
+        high *= 0.25
+    tiny = np.finfo(float).tiny
+    return float(brentq(excess, low, high, xtol=tiny, rtol=max(rtol, 4 * np.finfo(float).eps)))
 
 
 def _check_direction(direction: Bias) -> None:
     shifts = list(direction.values()) if isinstance(direction, Mapping) else [direction]
-    if not any(shifts):
+    numbers = [real_number("direction", shift) for shift in shifts]
+    if not any(numbers):
         raise ValueError(f"direction is {direction!r}, no bias at all; expected one to multiply.")
 
 

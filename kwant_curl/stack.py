@@ -77,7 +77,10 @@ class SecondDerivatives(NamedTuple):
     def on_orbitals(self, orbitals: IntArray, n_orbitals: int) -> Self:
         """Return the same on a space of these (sorted) orbitals, of `n_orbitals`, alone."""
         index = places(orbitals, n_orbitals)
-        return self._replace(row=index[self.row], col=index[self.col])
+        row, col = index[self.row], index[self.col]
+        if min(row.min(initial=0), col.min(initial=0)) < 0:
+            raise ValueError("The operators touch orbitals that are not among these.")
+        return self._replace(row=row, col=col)
 
 
 class Factors(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kwant_curl.checks import nonnegative_number, positive_number, real_number
+from kwant_curl.checks import nonnegative_number, positive_number, real_number, true_or_false
 from kwant_curl.occupations import COLD, chemical_potential_shifts
 from kwant_curl.solvers import direct_solver
 from kwant_curl.system import (
@@ -77,14 +77,8 @@ def operating_point(
         shifts,
         positive_number("degeneracy", degeneracy),
         0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt,
-        _true_or_false("linear", linear),
+        true_or_false("linear", linear),
     )
-
-
-def _true_or_false(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is {value!r}; expected True or False.")
-    return bool(value)
 
 
 def warn_if_closed(n_modes: int, energy: float, *, stacklevel: int) -> None:

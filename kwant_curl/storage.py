@@ -34,6 +34,14 @@ class Storable:
         """Return the names of the dimensions of each array."""
         return self.DIMENSIONS
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back from another process, or as a copy, with arrays that are read-only still."""
+        for name, value in state.items():
+            for array in value if isinstance(value, tuple) else (value,):
+                if isinstance(array, np.ndarray):
+                    array.flags.writeable = False
+            object.__setattr__(self, name, value)
+
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
         known = self.dimensions()

@@ -1,12 +1,13 @@
 """Langevin dynamics of the atoms under current."""
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.checks import positive_number
+from kwant_curl.checks import positive_number, true_or_false
 from kwant_curl.dynamics import propagation
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.mechanics import mechanics, other_damping, warn_of_negative_friction
@@ -152,7 +153,8 @@ def langevin(
     duration : float
         How long, in units of 1/energy.
     time_step : float, optional
-        Default: 1/20 of 1/omega of the fastest mode.
+        The longest step; `duration` is a whole number of steps.  Default: 1/20 of 1/omega of the
+        fastest motion.
     coordinates, velocities : array (n_modes,) or (n_trajectories, n_modes), optional
         Of the modes at the start; default zero.
     damping : float or array (n_modes,), default 0.0
@@ -187,12 +189,13 @@ def langevin(
     """
     system = mechanics(response, modes, damping)
     warn_of_negative_friction([response], [system], stacklevel=3)
-    step = _time_step(time_step, modes)
-    n_steps = max(1, round(positive_number("duration", duration) / step))
+    total = positive_number("duration", duration)
+    n_steps = math.ceil(total / _time_step(time_step, modes, system.stiffness) - 1e-9)
+    step = total / n_steps
     shape = (_count("n_trajectories", n_trajectories), len(modes))
     apart = _count("every", every)
     spectrum = np.zeros(2 * (len(modes),))
-    if noise:
+    if true_or_false("noise", noise):
         other = 2 * response.temperature * other_damping(damping, len(modes))
         spectrum = response.project(modes.patterns).noise + np.diag(other)
     if noise and seed is None:
@@ -202,11 +205,13 @@ def langevin(
     q, v = _start("coordinates", coordinates, shape), _start("velocities", velocities, shape)
     kept = np.empty((2, n_steps // apart + 1, *shape))
     kept[:, 0] = q, v
-    for number in range(1, n_steps + 1):
-        xi = None if generator is None else generator.standard_normal(shape)
-        q, v = move.advance(q, v, xi)
-        if number % apart == 0:
-            kept[:, number // apart] = q, v
+    with np.errstate(over="ignore", invalid="ignore"):
+        for number in range(1, n_steps + 1):
+            xi = None if generator is None else generator.standard_normal(shape)
+            q, v = move.advance(q, v, xi)
+            if number % apart == 0:
+                kept[:, number // apart] = q, v
+                _check_finite(q, step * number)
     return Trajectory(
         times=step * apart * np.arange(kept.shape[1], dtype=float),
         coordinates=kept[0].swapaxes(0, 1),
@@ -217,17 +222,27 @@ def langevin(
     )
 
 
-def _time_step(time_step: float | None, modes: VibrationalModes) -> float:
-    fastest = float(modes.frequencies.max())
+def _time_step(time_step: float | None, modes: VibrationalModes, stiffness: FloatArray) -> float:
+    """Return the longest step; the current may stiffen springs beyond the fastest mode."""
+    stiffest = np.sqrt(np.abs(np.linalg.eigvals(stiffness)).max())
+    fastest = max(float(modes.frequencies.max()), float(stiffest))
     if time_step is None:
         return 1 / (STEPS_PER_RADIAN * fastest)
     step = positive_number("time_step", time_step)
     if step * fastest > 1 / FEWEST_PER_RADIAN:
         raise ValueError(
-            f"time_step is {step:.4g}, too long for the fastest mode, of frequency {fastest:.4g}; "
-            f"expected at most {1 / (FEWEST_PER_RADIAN * fastest):.4g}."
+            f"time_step is {step:.4g}, too long for the fastest motion, of frequency "
+            f"{fastest:.4g}; expected at most {1 / (FEWEST_PER_RADIAN * fastest):.4g}."
         )
     return step
+
+
+def _check_finite(coordinates: FloatArray, time: float) -> None:
+    if not np.isfinite(coordinates).all():
+        raise ValueError(
+            f"The motion has grown beyond all numbers by the time {time:.4g}: it runs away. Ask "
+            "for a shorter duration."
+        )
 
 
 def _count(name: str, value: Any) -> int:

@@ -363,6 +363,8 @@ def _check_atoms(positions: FloatArray | None, sites: NDArray[Any] | None, n_c: 
                 f"sites is an array {sites.shape} of {sites.dtype}; expected the index of the "
                 f"site of each atom, {' or '.join(map(str, lengths))} integers."
             )
+        if len(np.unique(sites)) < len(sites):
+            raise ValueError(f"sites is {sites}; expected each site once.")
 
 
 def _mode_indices(which: ArrayLike, n_modes: int) -> IntArray:
@@ -457,7 +459,8 @@ def _check_positive(
     coordinate = int(np.abs(patterns[0]).argmax())
     raise ValueError(
         f"The force constants are not positive: eigenvalue 0 of {len(squares)}, omega^2 = "
-        f"{squares[0]:.4g}, is negative or zero ({wrong} of the {len(squares)} are); most moves "
+        f"{squares[0]:.4g} (the largest is {squares[-1]:.4g}), is negative or zero ({wrong} of the "
+        f"{len(squares)} are); most moves "
         f"{_mover(coordinate, len(squares), positions, sites)}. Relax the atoms with the method "
         "that gives the force constants, hold some of them fixed (atoms that nothing holds have "
         "modes of zero frequency), or calculate the force constants with more atoms around."

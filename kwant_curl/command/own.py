@@ -77,8 +77,8 @@ class OwnFunction:
 
     def _load(self) -> Callable[[], Any]:
         spec = spec_from_file_location(MODULE, self._file)
-        assert spec is not None
-        assert spec.loader is not None  # of a file that ends in .py there is one
+        if spec is None or spec.loader is None:
+            raise CommandError(f"{self.path} can't be imported.")
         module = module_from_spec(spec)
         sys.modules[MODULE] = module  # dataclasses, for instance, look there
         spec.loader.exec_module(module)

@@ -1,0 +1,114 @@
+"""Sphinx: `uv run --group docs sphinx-build -n -W --keep-going docs docs/_build/html`."""
+
+import hashlib
+import os
+import re
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from numpydoc import xref
+
+import kwant_curl
+from kwant_curl import devices
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+project = "kwant_curl"
+author = "The kwant_curl authors"
+copyright = f"2026, {author}"
+release = version = version_of("kwant-curl")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "jupyter_execute", "templates"]
+templates_path = ["templates"]
+
+
+def copy_tutorials() -> None:
+    """Copy the tutorials, which live beside `docs`, into it; only those that have changed."""
+    copies = HERE / "tutorials"
+    copies.mkdir(exist_ok=True)
+    originals = {path.name: path.read_bytes() for path in (ROOT / "tutorials").glob("*.md")}
+    for copy in copies.iterdir():
+        if copy.is_file() and copy.name not in originals:
+            copy.unlink()
+    for name, text in originals.items():
+        copy = copies / name
+        if not copy.exists() or copy.read_bytes() != text:
+            copy.write_bytes(text)
+
+
+def digest_of_package() -> str:
+    """Return a number that changes with the package's code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(kwant_curl.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+copy_tutorials()
+
+# Pages in MyST Markdown; those with a Jupyter header are executed.
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+myst_heading_anchors = 3
+# What the kernels needn't tell the reader: no progress bars for notebooks, no MUMPS, no plotly.
+os.environ["PYTHONWARNINGS"] = (
+    "ignore:IProgress not found,ignore:MUMPS is not available,ignore:plotly is not available"
+)
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE / "_build" / ".executed" / digest_of_package())
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True  # they may write files
+nb_execution_timeout = 300
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+
+def keep_bars(app, what, name, obj, options, lines) -> None:
+    """Escape the bars of docstrings: formulas there are plain text, and |x| no substitution."""
+    bars = re.compile(r"(`+)[^`]*\1|\|")
+    lines[:] = [bars.sub(lambda m: r"\|" if m[0] == "|" else m[0], line) for line in lines]
+
+
+def setup(app) -> None:
+    """Come before numpydoc."""
+    app.connect("autodoc-process-docstring", keep_bars, priority=400)
+
+
+# The API, from the docstrings.
+autosummary_generate = True
+autosummary_filename_map = {
+    # Some file systems don't tell capitals from small letters.
+    "kwant_curl.stability": "kwant_curl.stability-function",
+}
+autodoc_typehints = "none"  # the docstrings have the types
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+# Our own names become links where they stand for a type.  Nothing else does: that would need the
+# inventories of other projects, and the network.
+xref.DEFAULT_LINKS.clear()
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    name: f":obj:`{name} <{module.__name__}.{name}>`"
+    for module in (kwant_curl, devices)
+    for name in module.__all__
+}
+
+html_theme = "sphinx_book_theme"
+html_title = "kwant_curl"
+html_theme_options = {
+    "use_download_button": False,
+    "show_toc_level": 2,
+    "navbar_persistent": [],  # the side bar has a search field
+}
+html_show_sourcelink = False
+html_copy_source = False
+copybutton_exclude = ".linenos, .gp, .go"
