@@ -26,6 +26,7 @@ from kwant_curl import devices
 from kwant_curl.averages import RTOL
 from kwant_curl.occupations import fermi
 from kwant_curl.propagation import jacobians, trace_size, velocity_tensors
+from kwant_curl.response import _shares
 from kwant_curl.selfenergies import (
     self_energy_slope,
     slope_by_differences,
@@ -413,9 +414,13 @@ def test_self_energies_have_their_derivatives():
             close(slope_by_differences(lead, 0, 1.3, None), exact, rtol=1e-9)
     rng = np.random.default_rng(1)
     left, right, rhs = 0.4 * rng.normal(size=(3, 4, 4)) + 0.2j * rng.normal(size=(3, 4, 4))
-    solution = stein(left, right, rhs)
+    solution, regularity = stein(left, right, rhs)
     close(solution, left @ solution @ right + rhs, rtol=1e-12)
-    assert np.isnan(stein(np.eye(2), np.eye(2), np.ones((2, 2)))).all()
+    products = np.outer(np.linalg.eigvals(left), np.linalg.eigvals(right))
+    assert regularity == pytest.approx(np.abs(1 - products).min())
+    singular, regularity = stein(np.eye(2), np.eye(2), np.ones((2, 2)))
+    assert np.isnan(singular).all()
+    assert regularity == 0
     wire = square_wire(length=4, width=2).finalized()
     edge = 3.0
     sizes = [
@@ -424,6 +429,101 @@ def test_self_energies_have_their_derivatives():
         for e in (edge + 1e-6, edge + 1e-8, edge + 1e-10)
     ]
     np.testing.assert_allclose(sizes, sizes[0], rtol=1e-2)  # the square root's
+
+
+def folded_wire(width, n_slices):
+    """A disordered wire with leads whose cells are as many slices long."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder, rng = kwant.Builder(), np.random.default_rng(1)
+    onsite = 4 if width > 1 else 0
+    for x, y in np.ndindex(6, width):
+        builder[lattice(x, y)] = onsite + 0.5 * rng.normal()
+    builder[lattice.neighbors()] = -1
+    for direction in (-1, 1):
+        lead = kwant.Builder(kwant.TranslationalSymmetry((direction * n_slices, 0)))
+        for x, y in np.ndindex(n_slices, width):
+            lead[lattice(x, y)] = onsite
+        lead[lattice.neighbors()] = -1
+        builder.attach_lead(lead)
+    return builder.finalized(), [lattice(2, 0), lattice(3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("width", "energy"),
+    [(1, 0.0), (1, 1e-8), (1, 1e-4), (1, 1.0), (1, np.sqrt(2)), (4, 4.0), (4, 3.5)],
+)
+def test_longer_cells_are_the_same_leads(width, energy):
+    """Where bands of a folded cell cross, the equation for dSigma/dE is singular; Sigma isn't."""
+    results = []
+    for n_slices in (1, 2, 3, 4):
+        syst, moving = folded_wire(width, n_slices)
+        coordinates = kc.Displacements(moving, scaling=kc.PowerLaw(2))
+        results.append(kc.force_response(syst, coordinates, energy, velocity=True).velocity)
+    for other in results[1:]:
+        close(other, results[0], rtol=1e-7)
+
+
+def test_longer_cells_at_a_temperature():
+    one, two = (
+        kc.force_response(
+            syst,
+            kc.Displacements(moving, scaling=kc.PowerLaw(2)),
+            0.0,
+            temperature=0.01,
+            velocity=True,
+            rtol=1e-5,
+        ).velocity
+        for syst, moving in (folded_wire(1, 1), folded_wire(1, 2))
+    )
+    close(two, one, rtol=1e-4)
+
+
+def test_a_state_at_the_end_of_a_lead():
+    """Zigzag graphene at the Dirac point: the end of the lead has a level there."""
+    lead = devices.graphene_constriction(40, 20, 10).syst.leads[0]
+    sigma = lead.selfenergy(0.1)
+    assert np.isfinite(slope_of_cells(lead, sigma, 0.1, None)).all()
+
+
+def test_parameters_of_the_leads_and_odd_interfaces():
+    """Leads that take params, and a self-energy whose sites come in another order."""
+
+    def build(swap):
+        builder = square_wire(length=5, width=3, disorder=0.7)
+        lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+        lattice = next(iter(builder.sites())).family
+        lead[(lattice(0, y) for y in range(3))] = lambda site, gate: 4 + gate
+        lead[lattice.neighbors()] = -1
+        builder.leads[0] = kwant.builder.BuilderLead(lead, builder.leads[0].interface)
+        syst = builder.finalized()
+        if swap:
+            order = [2, 0, 1]
+            interface = [syst.sites[i] for i in syst.lead_interfaces[0]]
+            original = syst.leads[0]
+
+            def sigma(energy, args=(), params=None):
+                return original.selfenergy(energy, params=params)[np.ix_(order, order)]
+
+            builder.leads[0] = kwant.builder.SelfEnergyLead(
+                sigma, [interface[i] for i in order], ["gate"]
+            )
+            syst = builder.finalized()
+        return syst
+
+    moving = kc.Displacements([6, 7], scaling=kc.PowerLaw(2))
+    params = {"gate": 0.3}
+    one, other = (
+        kc.force_response(build(swap), moving, 1.7, velocity=True, params=params)
+        for swap in (False, True)
+    )
+    close(one.velocity, other.velocity, rtol=1e-7)
+    syst = build(False)
+    greens = dense_greens(syst, params)
+    slope = central_difference(lambda x: greens(1.7 + 0.05 * x)) / 0.05
+    forces = [f.toarray() for f in kc.Force(syst, moving).matrices(params=params)]
+    density = lead_densities(syst, 1.7, params)[0]
+    expected = [[-2 * np.trace(a @ slope @ b @ density).imag for b in forces] for a in forces]
+    close(one.lead_velocity[0], np.array(expected), rtol=1e-7)
 
 
 # Noise
@@ -565,6 +665,78 @@ def test_projection_and_bias():
         2 * result.at_bias(1.0).noise,
         rtol=1e-12,
     )
+
+
+def test_degeneracy_multiplies_all_tensors():
+    syst = weakly_coupled(n_sites=3)
+    rng = np.random.default_rng(2)
+    coordinates = kc.Matrices([random_hermitian(rng, len(syst.sites), 0.8) for _ in range(2)])
+    options = {"jacobian": True, "velocity": True, "fermi_sea": True, "noise": True}
+    one, two = (
+        kc.force_response(syst, coordinates, 0.3, degeneracy=g, rtol=1e-3, **options)
+        for g in (1, 2)
+    )
+    for field in (
+        "lead_jacobian",
+        "lead_velocity",
+        "equilibrium_lorentz",
+        "pair_noise",
+        "friction",
+    ):
+        assert np.abs(getattr(one, field)).max() > 0
+        close(getattr(two, field), 2 * getattr(one, field), rtol=1e-12)
+
+
+def test_second_derivatives_reach_further_than_first():
+    """d^2H/dQ^2 on orbitals that dH/dQ doesn't touch, as for motion at right angles to a chain."""
+    syst = random_system(1).finalized()
+    h = syst.hamiltonian_submatrix()
+    first, second = np.zeros_like(h), np.zeros_like(h)
+    first[3, 3] = 1.0
+    second[3, 6] = 0.7 - 0.2j
+    second[6, 3] = 0.7 + 0.2j
+    coordinates = kc.Matrices([first], second={(0, 0): second})
+    result = kc.force_response(syst, coordinates, 0.3, bias={0: 1.0}, jacobian=True)
+    density, greens = lead_densities(syst, 0.3)[0], dense_greens(syst)(0.3)
+    expected = (
+        -np.trace(second @ density) - 2 * np.trace(first @ greens @ first @ density).real
+    ).real
+    assert result.jacobian[0, 0] == pytest.approx(expected, rel=1e-10)
+    derivatives = coordinates.hamiltonian_second_derivatives(syst)
+    with pytest.raises(ValueError, match="orbitals that are not among these"):
+        derivatives.on_orbitals(np.array([3, 4]), len(h))
+
+
+def test_sizes_belong_to_their_parts():
+    """What the integration takes for rounding is measured by each array's own terms."""
+    syst = weakly_coupled()
+    rng = np.random.default_rng(5)
+    first = [1e3 * random_hermitian(rng, len(syst.sites)) for _ in range(2)]
+    forces = kc.Matrices(first).hamiltonian_derivatives(syst)
+    share = _shares(
+        0.3,
+        syst=syst,
+        factors=forces.factors(),
+        second=kc.Matrices(first).hamiltonian_second_derivatives(syst),
+        velocity=True,
+        noise=True,
+        params=None,
+        orbitals=np.arange(len(syst.sites)),
+    )
+    parts = (*share.by_lead, *share.by_pair, *share.total)
+    assert len(parts) == len(share.sizes)
+    for part, size in zip(parts, share.sizes, strict=True):
+        assert np.abs(part).max() <= 2.1 * size  # noise is twice the friction
+        assert size < 1e4 * np.abs(part).max()
+
+
+def test_arguments_of_tensors():
+    syst, coordinates = two_levels()
+    for name in ("jacobian", "velocity", "noise", "fermi_sea"):
+        with pytest.raises(TypeError, match=f"{name} is 'no'; expected True or False"):
+            kc.force_response(syst, coordinates, 0.0, **{name: "no"})
+    with pytest.raises(ValueError, match="give velocity=True too"):
+        kc.force_response(syst, coordinates, 0.0, fermi_sea=True)
 
 
 def test_what_was_not_asked_for():

@@ -1,6 +1,8 @@
 """Results: frozen, read-only, and what follows from them without a new solve."""
 
+import copy
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -220,3 +222,15 @@ def test_modes_that_do_not_couple(response):
     ).pumping_rates(silent + modes[:2], 1.0)
     assert rates.damping[0] == 0
     assert np.isinf(rates.threshold[0])
+
+
+def test_copies_are_read_only_too(local, response):
+    """As results are that come back from another process."""
+    for result in (local, response):
+        for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+            assert type(again) is type(result)
+            for field in dataclasses.fields(result):
+                value = getattr(again, field.name)
+                if isinstance(value, np.ndarray):
+                    assert not value.flags.writeable, field.name
+                    np.testing.assert_array_equal(value, getattr(result, field.name))

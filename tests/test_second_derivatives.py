@@ -611,3 +611,36 @@ def test_second_matrices_of_the_wrong_kind():
     with pytest.raises(ValueError, match=r"second derivative \(1, 1\) is not Hermitian"):
         bends(syst, Matrices(matrices, second={(1, 1): 1j * np.eye(6)}))
     assert "second" not in repr(Matrices(matrices, second={(1, 1): np.eye(6)}))
+
+
+def test_onsite_gradient_of_a_pair_term_that_depends_on_both_places():
+    """H_ii = sum_other x_i^2 y_other: d/dx_i d/dy_other is 2 x_i, d/dy_i d/dx_other is zero."""
+    syst = chain_in_a_plane(4)
+    here, there = 2, 3
+
+    def gradient(site, other):
+        x = site.pos[0]
+        if site != other:
+            return np.array([0.0, x**2])
+        return np.array([2 * x * sum(third.pos[1] for third in around(syst, site)), 0.0])
+
+    coordinates = Displacements([here, there], scaling=PowerLaw(0), onsite_gradient=gradient)
+    result = bends(syst, coordinates)[..., here, here]
+    x, y = (syst.sites[here].pos[0], sum(syst.sites[k].pos[1] for k in (1, 3)))
+    expected = np.zeros((4, 4))
+    expected[0, 0] = 2 * y
+    expected[0, 3] = expected[3, 0] = 2 * x
+    np.testing.assert_allclose(result, expected, atol=1e-8)
+
+
+def chain_in_a_plane(n_sites):
+    """A chain along x at y = 1, with leads."""
+    lattice = kwant.lattice.general([(1, 0)], [(0, 1)], norbs=1).sublattices[0]
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(n_sites))] = 0
+    builder[lattice.neighbors()] = -1
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[lattice(0)] = 0
+    lead[lattice.neighbors()] = -1
+    builder.attach_lead(lead)
+    return builder.finalized()

@@ -564,6 +564,133 @@ def test_chain_at_twice_the_fermi_momentum():
     assert "travels" in repr(result.orbit(0))
 
 
+def test_strong_friction_in_the_integrator():
+    """The Ornstein-Uhlenbeck step against its closed form, from weak to very strong friction."""
+    rng = np.random.default_rng(8)
+    basis = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for strength in (0.1, 20.0, 300.0, 1e4):
+        rates = strength * np.array([1, 0.1, 1e-3])
+        friction, noise = (basis * r @ basis.T for r in (rates, 2 * 0.3 * rates))
+        move = propagation(np.zeros((3, 3)), friction, noise, 1.0)
+        np.testing.assert_allclose(move.decay, basis * np.exp(-rates) @ basis.T, atol=1e-11)
+        expected = basis * (0.3 * (1 - np.exp(-2 * rates))) @ basis.T
+        np.testing.assert_allclose(move.noise @ move.noise.T, expected, atol=1e-11)
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        propagation(np.eye(2), np.eye(2), np.diag([1.0, -1e-5]), 0.1)
+
+
+def test_energy_and_times_are_what_they_say():
+    modes = modes_of(0.5, 2.0)
+    motion = kc.langevin(
+        two(0, 0, 0), modes, 3.3, coordinates=[2.0, 0.0], velocities=[0.0, 3.0], noise=False
+    )
+    np.testing.assert_allclose(motion.energy[0, 0], [0.5 * 0.25 * 4, 4.5])
+    assert motion.times[-1] == pytest.approx(3.3)
+    assert kc.langevin(two(0, 0, 0), modes, 0.001, noise=False).times[-1] == pytest.approx(0.001)
+
+
+def test_springs_that_the_current_stiffens():
+    """They shorten the longest step, which would otherwise be unstable."""
+    stiff = np.array([-2 * np.eye(2), 2 * np.eye(2)])
+    response = two(0.0, 0.01, 0.01, lead_jacobian=stiff)
+    assert kc.stability(response, DEGENERATE).is_stable.all()
+    with pytest.raises(ValueError, match=r"fastest motion, of frequency 1\.446"):
+        kc.langevin(response, DEGENERATE, 500.0, time_step=1.6, noise=False)
+    motion = kc.langevin(response, DEGENERATE, 500.0, coordinates=[1.0, 0.0], noise=False)
+    assert np.abs(motion.coordinates).max() <= 1.0
+    wild = two(0.5, 0.0, 0.0)
+    with pytest.raises(ValueError, match="beyond all numbers by the time"):
+        kc.langevin(wild, DEGENERATE, 1e4, coordinates=[1.0, 0.0], noise=False)
+
+
+# Where the numbers might go wrong
+
+
+def test_small_frequencies_and_many_overdamped_modes():
+    for scale in (1e-6, 1.0, 1e6):
+        kappa, eta = 1e-7 * scale**2, 2e-8 * scale
+        frequencies, _ = complex_frequencies(
+            np.array([[scale**2, kappa / 2], [-kappa / 2, scale**2]]), eta * np.eye(2)
+        )
+        expected = kappa / (4 * scale) - eta / 2
+        assert frequencies.imag.max() == pytest.approx(expected, rel=1e-6)
+    rng = np.random.default_rng(2)
+    basis = np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    stiffness = basis @ np.diag(np.repeat([1.0, 4.0], 6)) @ basis.T
+    frequencies, vectors = complex_frequencies(stiffness, 10 * np.eye(12))
+    slow = 5 - np.sqrt(25 - np.array([1.0, 4.0]))
+    np.testing.assert_allclose(np.sort(-frequencies.imag), np.repeat(slow, 6), rtol=1e-6)
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
+    np.testing.assert_allclose(largest.imag, 0, atol=1e-12)
+    assert (largest.real > 0).all()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+
+
+def test_rounding_is_no_growth():
+    """A hundred modes without friction, mixed by a symmetric Jacobian: nothing grows."""
+    rng = np.random.default_rng(3)
+    mixed = rng.normal(size=(100, 100))
+    mixed = 1e-3 * (mixed + mixed.T)
+    zero = np.zeros((100, 100))
+    response = synthetic(zero, zero, lead_jacobian=np.array([mixed, -mixed]))
+    modes = modes_of(*rng.uniform(0.9, 1.1, 100))
+    assert kc.stability(response, modes, [0.5, 1.0]).is_stable.all()
+    assert kc.critical_bias(response, modes, 1.0, steps=4) == np.inf
+
+
+@pytest.mark.parametrize("largest", [0.031, 1.0, 1e6, 1e12, 1e30])
+def test_critical_bias_does_not_depend_on_the_range(largest):
+    found = kc.critical_bias(two(0.02, 1e-3, 1e-3), DEGENERATE, largest)
+    assert found == pytest.approx(0.03, rel=1e-8)
+    weak = kc.critical_bias(two(0.02, 1e-8, 1e-8), DEGENERATE, largest)
+    assert weak == pytest.approx(3e-7, rel=1e-4)  # growth above 1e-13 of the frequency
+
+
+def test_an_instability_that_ends_again():
+    """Found between the biases that are looked at by default; a function of the bias serves."""
+
+    def response(bias):
+        size = 0.01 if 0.4 < bias < 0.6 else 0.0
+        return two(size, 1e-3, 1e-3).at_bias(1.0)
+
+    found = kc.critical_bias(response, DEGENERATE, 1.0)
+    assert found == pytest.approx(0.4, rel=1e-6)
+    assert kc.critical_bias(response, DEGENERATE, 1.0, steps=1) == np.inf
+
+
+def test_modes_are_followed_by_their_phase_and_through_permutations():
+    """Degenerate modes (1, i) and (1, -i) differ by a conjugate; three that change places."""
+    kappa = np.linspace(0.01, 0.05, 5)
+    result = kc.stability(two(1.0, 0.0, 0.0), DEGENERATE, kappa)
+    first, second = result.amplitudes[:, 0].T
+    turns = 2 * (first.conj() * second).imag
+    assert (np.sign(turns) == np.sign(turns[0])).all()
+    drift = np.diag([0.5, -0.2, -0.3])  # squares 1, 1.1, 1.2 end in the order 1.1, 1.2, 1.5
+    response = synthetic(
+        np.zeros((3, 3)), 1e-4 * np.eye(3), lead_jacobian=np.array([-drift, drift])
+    )
+    modes = modes_of(*np.sqrt([1.0, 1.1, 1.2]))
+    # One large step: the order by frequency permutes cyclically, the vectors stay.
+    result = kc.stability(response, modes, [0.0, 0.7])
+    np.testing.assert_allclose(np.abs(result.amplitudes[1]), np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(result.frequencies[1].real, np.sqrt([1.35, 0.96, 0.99]), rtol=1e-6)
+
+
+def test_pairs_in_pieces(monkeypatch):
+    rng = np.random.default_rng(0)
+    kappa = 1e-3 * rng.normal(size=(6, 6))
+    response = synthetic(kappa - kappa.T, 1e-3 * np.eye(6), positions=None)
+    modes = modes_of(
+        0.3, 0.3, 0.3001, 0.31, 0.5, 0.5, positions=rng.normal(size=(3, 2)), sites=[3, 1, 2]
+    )
+    whole = kc.pumped_pairs(response, modes)
+    assert whole.angular_momentum.shape == (15,)  # where the atoms are, the modes know
+    monkeypatch.setattr("kwant_curl.pairs.PIECE", 2)
+    pieces = kc.pumped_pairs(response, modes)
+    np.testing.assert_array_equal(pieces.frequencies, whole.frequencies)
+    np.testing.assert_array_equal(pieces.pairs, whole.pairs)
+
+
 # What the user should be told
 
 
@@ -630,6 +757,8 @@ def test_what_they_say():
         amplitudes=grows.amplitudes[[0, 0, 0]],
     )
     np.testing.assert_allclose(three.voltage, [0.4, -0.4, 0.1])
+    uneven = dataclasses.replace(three, bias=np.array([[0.6, -0.5, 0.2]] * 3))
+    np.testing.assert_allclose(uneven.voltage, 1.1)
     again = kc.stability(two(0.02, 1e-3, 1e-3), DEGENERATE, grows.bias)
     np.testing.assert_allclose(again.frequencies, grows.frequencies)
     pairs = kc.pumped_pairs(two(0.02, 1e-3, 1e-3, units=kc.EV_ANGSTROM_AMU), DEGENERATE)
@@ -651,6 +780,30 @@ def test_bad_input():
     places = dataclasses.replace(response, positions=np.zeros((1, 2)))
     with pytest.raises(ValueError, match="differ in their positions"):
         kc.stability(places, modes_of(1, 2, positions=np.ones((1, 2))))
+    near = dataclasses.replace(response, positions=np.array([[1e-4, 0.0]]))
+    with pytest.raises(ValueError, match="differ in their positions"):
+        kc.stability(near, modes_of(1, 2, positions=np.zeros((1, 2))))
+    lost = dataclasses.replace(response, positions=np.full((1, 2), np.nan))
+    with pytest.raises(ValueError, match="differ in their positions"):
+        kc.stability(lost, modes_of(1, 2, positions=np.zeros((1, 2))))
+    with pytest.raises(ValueError, match=r"atoms of shape \(1, 2\) and the modes of \(2, 1\)"):
+        kc.stability(near, modes_of(1, 2, positions=np.zeros((2, 1))))
+    named = dataclasses.replace(response, sites=np.array([4, 5]))
+    with pytest.raises(ValueError, match=r"sites \[4 5\] and the modes are of \[5 4\]"):
+        kc.stability(named, modes_of(1, 2, sites=[5, 4]))
+    with pytest.raises(TypeError, match="modes is a str; expected VibrationalModes"):
+        kc.stability(response, "x")
+    with pytest.raises(TypeError, match="bias is '12'"):
+        kc.stability(response, DEGENERATE, "12")
+    with pytest.raises(TypeError, match="bias is True"):
+        kc.stability(response, DEGENERATE, [True])
+    with pytest.raises(TypeError, match="direction is True"):
+        kc.critical_bias(response, DEGENERATE, 1.0, direction=True)
+    for wrong in (1.5, True):
+        with pytest.raises(ValueError, match="steps is"):
+            kc.critical_bias(response, DEGENERATE, 1.0, steps=wrong)
+    with pytest.raises(ValueError, match=r"rtol is -1"):
+        kc.critical_bias(response, DEGENERATE, 1.0, rtol=-1.0)
     with pytest.raises(TypeError, match="response is a int; expected a ForceResponse"):
         kc.stability(3, DEGENERATE)
     with pytest.raises(TypeError, match=r"returned a NoneType at the bias 0\.1"):
@@ -703,9 +856,13 @@ def test_bad_input_of_dynamics():
     with pytest.raises(ValueError, match="seed is not given"):
         kc.langevin(noisy, DEGENERATE, 1.0)
     quiet = {"noise": False}
+    with pytest.raises(TypeError, match="noise is 'no'"):
+        kc.langevin(response, DEGENERATE, 1.0, noise="no")
+    with pytest.raises(TypeError, match="response is a str"):
+        kc.langevin("x", DEGENERATE, 1.0, **quiet)
     with pytest.raises(ValueError, match="duration is 0"):
         kc.langevin(response, DEGENERATE, 0, **quiet)
-    with pytest.raises(ValueError, match=r"time_step is 2, too long .* at most 1\.667"):
+    with pytest.raises(ValueError, match=r"time_step is 2, too long .* at most 1\.665"):
         kc.langevin(response, DEGENERATE, 1.0, time_step=2.0, **quiet)
     with pytest.raises(ValueError, match="n_trajectories is 0"):
         kc.langevin(response, DEGENERATE, 1.0, n_trajectories=0, **quiet)

@@ -487,7 +487,8 @@ def test_force_constants_that_are_not_positive():
     matrix = np.diag([1.0, 2.0, 3.0, -0.5, 4.0, 5.0])
     with pytest.raises(
         ValueError,
-        match=r"eigenvalue 0 of 6, omega\^2 = -0.25, is negative or zero \(1 of the 6 are\); most "
+        match=r"eigenvalue 0 of 6, omega\^2 = -0\.25 \(the largest is 2\.5\), is negative or zero "
+        r"\(1 of the 6 are\); most "
         r"moves coordinate 3\. Relax the atoms .* hold some of them fixed .* more atoms",
     ):
         VibrationalModes.from_force_constants(matrix, 2.0)
@@ -680,3 +681,8 @@ def test_force_constants_by_atoms():
     one = VibrationalModes.from_force_constants(matrix, [1.0, 2.0])
     other = VibrationalModes.from_force_constants(matrix.reshape(2, 3, 2, 3), [1.0, 2.0])
     np.testing.assert_array_equal(one.vectors, other.vectors)
+
+
+def test_sites_that_come_twice():
+    with pytest.raises(ValueError, match=r"sites is \[1 1\]; expected each site once"):
+        VibrationalModes.from_force_constants(np.eye(4), 1.0, sites=[1, 1])
