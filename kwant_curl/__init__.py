@@ -14,18 +14,24 @@ from kwant_curl.files import load
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
-from kwant_curl.orbits import Orbit
-from kwant_curl.pairs import PumpedPairs, pumped_pairs
 from kwant_curl.parallel import SweepError, sweep
 from kwant_curl.phonons import PhononRates, PumpingRates
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse
-from kwant_curl.runaway import Stability, critical_bias, stability
 from kwant_curl.solvers import direct_solver
-from kwant_curl.trajectories import Trajectory, langevin
 from kwant_curl.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations import (
+    Orbit,
+    PumpedPairs,
+    Stability,
+    Trajectory,
+    VibrationalModes,
+    critical_bias,
+    langevin,
+    pumped_pairs,
+    stability,
+)
 
 __all__ = [
     "ATOMIC_UNITS",

@@ -4,14 +4,16 @@ from os import PathLike
 from typing import Any
 
 from kwant_curl.fields import FlowMap, GridField
-from kwant_curl.orbits import Orbit
-from kwant_curl.pairs import PumpedPairs
 from kwant_curl.phonons import PhononRates, PumpingRates
 from kwant_curl.results import CurlMap, ForceResponse
-from kwant_curl.runaway import Stability
 from kwant_curl.storage import read_result
-from kwant_curl.trajectories import Trajectory
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations import (
+    Orbit,
+    PumpedPairs,
+    Stability,
+    Trajectory,
+    VibrationalModes,
+)
 
 __all__ = ["load"]
 

@@ -37,13 +37,7 @@ ROOMS = [
     "phonons",
     "results",
     "fields",
-    "crystals",
     "vibrations",
-    "mechanics",
-    "orbits",
-    "pairs",
-    "runaway",
-    "trajectories",
     "files",
     "operators",
     "maps",
@@ -57,7 +51,7 @@ ROOMS = [
     "__main__",
 ]
 # Results draw themselves: matplotlib is imported when that is asked for, and not before.
-DRAWN = ("phonons", "results", "fields", "orbits", "runaway", "trajectories")
+DRAWN = ("phonons", "results", "fields", "vibrations")
 DOWNWARDS = {(room, "plotting") for room in DRAWN}
 
 
@@ -107,7 +101,6 @@ def test_kernels_and_results_do_not_know_kwant():
         "dynamics",
         "phonons",
         "results",
-        "orbits",
     }
     for room, name in imports():
         if room in arrays:

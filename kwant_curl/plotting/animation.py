@@ -7,11 +7,11 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.orbits import Orbit, check_dimension
 from kwant_curl.plotting.common import discs
 from kwant_curl.plotting.curls import draw_arrows
 from kwant_curl.plotting.motion import plot_orbit, scaled_moves
 from kwant_curl.system import check_finite_system, nearest_distance, site_positions
+from kwant_curl.vibrations.orbits import Orbit, check_dimension
 
 __all__ = ["animate"]
 

@@ -10,7 +10,6 @@ from matplotlib.colors import CenteredNorm
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
-from kwant_curl.orbits import Orbit, check_dimension
 from kwant_curl.plotting.common import (
     SIGNED,
     colour_bar,
@@ -23,6 +22,7 @@ from kwant_curl.plotting.common import (
 )
 from kwant_curl.system import check_finite_system, nearest_distance, site_positions
 from kwant_curl.units import unit_names
+from kwant_curl.vibrations.orbits import Orbit, check_dimension
 
 __all__ = ["plot_orbit", "scaled_moves"]
 

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from kwant_curl.phonons import PumpingRates
-from kwant_curl.runaway import Stability
-from kwant_curl.trajectories import Trajectory
 from kwant_curl.units import unit_names
+from kwant_curl.vibrations.runaway import Stability
+from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = ["plot_pumping_rates", "plot_stability", "plot_trajectory"]
 

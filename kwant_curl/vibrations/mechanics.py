@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results import ForceResponse
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations.modes import VibrationalModes
 
 __all__ = ["Mechanics", "check_response", "mechanics", "other_damping", "warn_of_negative_friction"]
 

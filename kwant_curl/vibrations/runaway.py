@@ -13,12 +13,12 @@ from scipy.optimize import brentq, linear_sum_assignment
 from kwant_curl.checks import positive_number, real_number
 from kwant_curl.dynamics import complex_frequencies, fastest_growth
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import Mechanics, mechanics, warn_of_negative_friction
-from kwant_curl.orbits import Orbit, angular_momentum, direction_of_travel
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations.mechanics import Mechanics, mechanics, warn_of_negative_friction
+from kwant_curl.vibrations.modes import VibrationalModes
+from kwant_curl.vibrations.orbits import Orbit, angular_momentum, direction_of_travel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

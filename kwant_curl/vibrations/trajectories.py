@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.checks import positive_number, true_or_false
 from kwant_curl.dynamics import propagation
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import mechanics, other_damping, warn_of_negative_friction
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations.mechanics import mechanics, other_damping, warn_of_negative_friction
+from kwant_curl.vibrations.modes import VibrationalModes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.checks import positive_number
 from kwant_curl.dynamics import complex_frequencies
 from kwant_curl.frozen import freeze, read_only
-from kwant_curl.mechanics import mechanics, other_damping, warn_of_negative_friction
-from kwant_curl.orbits import Orbit, angular_momentum, direction_of_travel
 from kwant_curl.results import ForceResponse
 from kwant_curl.storage import Storable
 from kwant_curl.units import Units
-from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations.mechanics import mechanics, other_damping, warn_of_negative_friction
+from kwant_curl.vibrations.modes import VibrationalModes
+from kwant_curl.vibrations.orbits import Orbit, angular_momentum, direction_of_travel
 
 __all__ = ["PumpedPairs", "pumped_pairs"]
 

@@ -11,11 +11,11 @@ from scipy.linalg import eigh
 from kwant_curl.checks import positive_array, positive_number
 from kwant_curl.coordinates import Displacements
 from kwant_curl.coordinates.where import moving_sites
-from kwant_curl.crystals import Crystal, Match, crystal_of_ase, crystal_of_phonopy, point
 from kwant_curl.frozen import freeze, read_only
 from kwant_curl.storage import Storable
 from kwant_curl.system import check_finite_system, site_positions
 from kwant_curl.units import EV_ANGSTROM_AMU, Units
+from kwant_curl.vibrations.crystals import Crystal, Match, crystal_of_ase, crystal_of_phonopy, point
 
 __all__ = ["VibrationalModes"]
 
