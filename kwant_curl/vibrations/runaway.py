@@ -29,6 +29,9 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 Bias = float | Mapping[int, float]
 
+ITERATIONS = 2000
+"""Of the root search: enough to halve from the largest number to the smallest."""
+
 MARGINAL = 1e-13
 """Growth below this part of the largest frequency is rounding."""
 
@@ -399,10 +402,9 @@ def critical_bias(
 
 def _root(excess: Callable[[float], float], low: float, high: float, rtol: float) -> float:
     """Return where `excess` turns positive, to a relative error that holds for small roots too."""
-    while low == 0 and high > 0 and excess(0.25 * high) > 0:
-        high *= 0.25
+    relative = max(rtol, 4 * np.finfo(float).eps)
     tiny = np.finfo(float).tiny
-    return float(brentq(excess, low, high, xtol=tiny, rtol=max(rtol, 4 * np.finfo(float).eps)))
+    return float(brentq(excess, low, high, xtol=tiny, rtol=relative, maxiter=ITERATIONS))
 
 
 def _check_direction(direction: Bias) -> None:
