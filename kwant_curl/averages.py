@@ -16,7 +16,7 @@ from kwant_curl.integration import Integral, Sample, gauss_points, integrate
 from kwant_curl.occupations import fermi, thermal_weight, window
 from kwant_curl.parallel import check_executor, mapped
 from kwant_curl.solvers import direct_solver
-from kwant_curl.states import OperatingPoint, energy_shell, warn_if_closed
+from kwant_curl.states import OperatingPoint, energy_shell, warn_at_energy
 
 __all__ = [
     "RTOL",
@@ -43,13 +43,15 @@ class Shares:
     by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; by_pair: arrays
     (n_leads, n_leads, ...) that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays
     that are weighted with -df/dE always; sizes: for each of them, those by lead first, then those
-    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads.
+    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads;
+    slow_lead: that of an `EnergyShell`.
     """
 
     by_lead: Parts
     total: Parts
     sizes: tuple[float, ...]
     n_modes: int
+    slow_lead: int | None = None
     by_pair: Parts = ()
 
 
@@ -112,7 +114,7 @@ def averaged(
     shell = partial(at_energy, solver=solver)
     if temperature == 0 and (point.linear or not point.bias.any()):
         here = shell(mu)
-        warn_if_closed(here.n_modes, mu, stacklevel=4)
+        warn_at_energy(here.n_modes, here.slow_lead, mu, stacklevel=4)
         scale = 1.0 if point.linear else 0.0
         by_lead, by_pair = (
             tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)

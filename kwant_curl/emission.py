@@ -20,7 +20,7 @@ from kwant_curl.phonons import PhononRates, mode_pairs
 from kwant_curl.solvers import direct_solver
 from kwant_curl.stack import Factors
 from kwant_curl.states import MAX_MEMORY, OperatingPoint, energy_shell, operating_point
-from kwant_curl.units import Units
+from kwant_curl.units import Units, check_units
 
 __all__ = ["phonon_rates"]
 
@@ -103,7 +103,7 @@ def phonon_rates(
 
     Notes
     -----
-    Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 20 to 29, before the bias and the
+    Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 28 and 29, before the bias and the
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
@@ -145,7 +145,7 @@ def phonon_rates(
         lead_absorption=absorption,
         error=max(error for *_, error, _ in results),
         partial=any(closed for *_, closed in results),
-        units=units,
+        units=check_units(units),
     )
 
 

@@ -128,8 +128,9 @@ class FlowMap(Response):
     def __repr__(self) -> str:
         """Say how large it is."""
         n, dim = self.positions.shape
+        unit = "" if self.units is None else f" {self.units.energy_unit}"
         return (
-            f"<FlowMap of {n} sites in {dim}D, energy {self.energy:.6g}, bias "
+            f"<FlowMap of {n} sites in {dim}D, energy {self.energy:.6g}{unit}, bias "
             f"{dict(enumerate(self.bias.tolist()))}>"
         )
 
@@ -156,9 +157,10 @@ class FlowMap(Response):
 
     @property
     def momentum_current(self) -> FloatArray:
-        """G D(r) j(r), or g p(r) j(r) where `momentum` was given; D, j per level; (n_sites, dim).
+        """The degeneracy times D(r) j(r), or p(r) j(r) with `momentum`, per level; (n_sites, dim).
 
-        Equations 7 and 11 of Todorov et al. (2011).  2 pi C^2 (m/hbar) times the curl of g D j is
+        Equations 7 and 9 to 11 of Todorov et al. (2011).
+        2 pi C^2 (m/hbar) times the curl of g D j is
         the curl of the force on a test particle of strength C, to lowest order in C, in the
         continuum, with time-reversal symmetry.  With several orbitals on a site D j stands for
         Tr[D J], the trace of the product of two matrices: for two spins that don't mix it is the

@@ -15,7 +15,7 @@ from kwant_curl.fields import FlowMap
 from kwant_curl.stack import OperatorStack
 from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
 from kwant_curl.system import check_sites, site_positions, site_spacing
-from kwant_curl.units import Units
+from kwant_curl.units import Units, check_units
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -104,8 +104,8 @@ def flow_map(
 
     Notes
     -----
-    Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 11.  That D j is the whole
-    capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
+    Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
+    is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
     point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
     check_sites(syst)
@@ -130,7 +130,7 @@ def flow_map(
         cell_volumes=volumes,
         spacing=site_spacing(syst),
         **point._asdict(),
-        units=units,
+        units=check_units(units),
         lead_dos=average.total[0] / volumes,
         lead_current=current,
         lead_capacity=capacity / volumes[:, None],
@@ -148,7 +148,7 @@ def _shares(energy: float, *, syst: Any, currents: OperatorStack, **options: Any
     traces = _onsite_traces(currents, shell)
     dos, current, capacity, _ = (float(np.abs(trace).max(initial=0.0)) for trace in traces)
     sizes = (dos, current, capacity, capacity, dos)
-    return Shares(traces, traces[:1], sizes, sum(shell.n_modes))
+    return Shares(traces, traces[:1], sizes, sum(shell.n_modes), shell.slow_lead)
 
 
 def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, Any, Any, Any]:
@@ -200,7 +200,7 @@ def born_cross_section(
 
     Notes
     -----
-    Equation 9 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  In 3D D is proportional
+    Equation 8 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  In 3D D is proportional
     to p, and sigma is constant: m^2 C^2 / (pi hbar^4).
     """
     m = positive_number("mass", mass)

@@ -14,7 +14,7 @@ from kwant_curl.derivatives import CentreBlocks, Derivatives
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.results import CurlMap
 from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
-from kwant_curl.units import Units
+from kwant_curl.units import Units, check_units
 
 __all__ = ["curl_map"]
 
@@ -150,7 +150,7 @@ def curl_map(
         positions=forces.positions,
         sites=forces.sites,
         **point._asdict(),
-        units=units,
+        units=check_units(units),
         lead_force=point.degeneracy * force,
         lead_curl=point.degeneracy * curl,
         friction=point.degeneracy * average.total[0],
@@ -165,7 +165,8 @@ def _shares(energy: float, *, syst: Any, forces: Derivatives, **options: Any) ->
     force, curl, friction = local_responses(forces, shell)
     n_modes = sum(shell.n_modes)
     sizes = response_sizes(friction, n_modes)
-    return Shares((force, kernels.rotation_vector(curl)), (friction,), sizes, n_modes)
+    by_lead = (force, kernels.rotation_vector(curl))
+    return Shares(by_lead, (friction,), sizes, n_modes, shell.slow_lead)
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> tuple[Any, Any, Any]:

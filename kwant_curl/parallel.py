@@ -33,9 +33,9 @@ class SweepError(RuntimeError):
         self.point, self.results, self.failures = point, results, failures
         index, cause = next(iter(failures.items()))
         super().__init__(
-            f"Point {index} of the sweep, {point!r}, failed: {type(cause).__name__}: {cause}. "
-            f"{len(results)} points are finished and kept in this error's `results`; "
-            f"{len(failures)} are not, see `failures`."
+            f"Point {index} of the sweep, {point!r}, failed: {type(cause).__name__}: "
+            f"{str(cause).rstrip('.')}. Of the points {len(results)} are finished and kept in this "
+            f"error's `results`; {len(failures)} are not, see `failures`."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ from kwant_curl.states import (
     energy_shell,
     operating_point,
 )
-from kwant_curl.units import Units
+from kwant_curl.units import Units, check_units
 
 __all__ = ["force_response"]
 
@@ -187,7 +187,7 @@ def force_response(
     by_lead, g = iter(average.by_lead), point.degeneracy
     return ForceResponse(
         **point._asdict(),
-        units=units,
+        units=check_units(units),
         lead_force=g * next(by_lead),
         lead_curl=g * next(by_lead),
         friction=g * average.total[0],
@@ -300,6 +300,7 @@ def _shares(
         total=tuple(total),
         sizes=(force, curl, *sizes, *([friction] if noise else []), *total_sizes),
         n_modes=n_modes,
+        slow_lead=shell.slow_lead,
     )
 
 

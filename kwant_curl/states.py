@@ -15,6 +15,7 @@ from kwant_curl.solvers import direct_solver
 from kwant_curl.system import (
     check_finite_system,
     check_leads,
+    has_modes,
     interface_orbitals,
     with_known_leads,
 )
@@ -26,7 +27,7 @@ __all__ = [
     "Propagators",
     "energy_shell",
     "operating_point",
-    "warn_if_closed",
+    "warn_at_energy",
 ]
 
 ComplexArray = NDArray[np.complex128]
@@ -40,6 +41,9 @@ BLOCK = 64
 
 GAIN = 1e-8
 """How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
+
+SLOW = 1e-5
+"""A mode stands still below this part of its lead's hopping: 1e-10 of it from a band edge."""
 
 ROUNDING = 1e-13
 """Below this part of Sigma, i(Sigma - Sigma^+) is rounding: nothing comes in there."""
@@ -81,8 +85,16 @@ def operating_point(
     )
 
 
-def warn_if_closed(n_modes: int, energy: float, *, stacklevel: int) -> None:
-    """Warn where no lead has an open mode."""
+def warn_at_energy(n_modes: int, slow_lead: int | None, energy: float, *, stacklevel: int) -> None:
+    """Warn where no lead has an open mode, or one stands still."""
+    if slow_lead is not None:
+        warnings.warn(
+            f"At energy {energy} a mode of lead {slow_lead} opens or closes: its electrons stand "
+            "still, the density of states diverges, and so do curls and frictions. Take an energy "
+            "that is off this band edge.",
+            RuntimeWarning,
+            stacklevel=stacklevel,
+        )
     if not n_modes:
         warnings.warn(
             f"No lead has an open mode at energy {energy}: there is no current, and all results "
@@ -115,6 +127,8 @@ class EnergyShell:
     ----------
     n_modes : tuple of int
         The open modes, so the states, of each lead.
+    slow_lead : int or None
+        A lead with a mode that stands still: the energy is at the edge of one of its bands.
     orbitals : array of int or None
         The orbitals asked for; None for all.
     max_memory : float
@@ -125,6 +139,8 @@ class EnergyShell:
 
     def __init__(
         self,
+        syst: Any,
+        params: Mapping[str, Any] | None,
         problem: Any,
         rhs: Sequence[Any],
         solver: Any,
@@ -137,6 +153,7 @@ class EnergyShell:
         self._solver = solver
         self._n_orbitals = problem.num_orb
         self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
+        self.slow_lead = _slow_lead(syst, rhs, params)
         self.orbitals = orbitals
         self.max_memory = max_memory
         n_wanted = problem.num_orb if orbitals is None else len(orbitals)
@@ -288,7 +305,31 @@ def energy_shell(
         else sparse.csc_matrix(incoming)
         for lead, incoming in enumerate(problem.rhs)
     ]
-    return EnergyShell(problem, rhs, solver, orbitals, route, memory)
+    return EnergyShell(syst, params, problem, rhs, solver, orbitals, route, memory)
+
+
+def _slow_lead(syst: Any, rhs: Sequence[Any], params: Mapping[str, Any] | None) -> int | None:
+    """Return a lead with a mode that stands still, as at a band edge, where D diverges.
+
+    Modes are normalised to unit current, so what comes in goes as the hopping over the root of
+    the velocity.
+    """
+    for number, (lead, incoming) in enumerate(zip(syst.leads, rhs, strict=True)):
+        hopping = _hopping(lead, params)
+        if hopping is None or not incoming.shape[1]:
+            continue
+        if float(abs(incoming).power(2).sum(axis=0).max()) * SLOW > hopping:
+            return number
+    return None
+
+
+def _hopping(lead: Any, params: Mapping[str, Any] | None) -> float | None:
+    """Return the largest hopping between the cells of a lead, None where it isn't known."""
+    if isinstance(lead, kwant.system.InfiniteSystem):
+        return float(np.abs(lead.inter_cell_hopping(params=params)).max(initial=0.0))
+    if isinstance(lead, kwant.system.PrecalculatedLead) and has_modes(lead):
+        return float((np.abs(lead.modes()[1].sqrt_hop) ** 2).max(initial=0.0))
+    return None
 
 
 def _absorbed(

@@ -44,12 +44,13 @@ class Storable:
 
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
-        known = self.dimensions()
+        known = self.dimensions() | self.DERIVED
+        derived = [(name, np.asarray(getattr(self, name))) for name in self.DERIVED]
         rows = "".join(
             f"<tr><td>{name}</td><td>{value.dtype}</td>"
             f"<td>{escape(str(value.shape))}</td>"
-            f"<td>{', '.join(known.get(name, ()))}</td></tr>"
-            for name, value in _values(self)
+            f"<td>{', '.join(known.get(name, ())[: value.ndim])}</td></tr>"
+            for name, value in [*derived, *_values(self)]
             if isinstance(value, np.ndarray)
         )
         return (

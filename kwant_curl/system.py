@@ -21,6 +21,7 @@ __all__ = [
     "check_finite_system",
     "check_leads",
     "check_sites",
+    "has_modes",
     "interface_orbitals",
     "interface_sites",
     "nearest_distance",
@@ -84,7 +85,7 @@ def with_known_leads(syst: Any) -> Any:
 
     A precalculated lead offers modes always, and raises if only its self-energy was calculated.
     """
-    leads = [SelfEnergyOnly(lead) if not _has_modes(lead) else lead for lead in syst.leads]
+    leads = [SelfEnergyOnly(lead) if not has_modes(lead) else lead for lead in syst.leads]
     if all(one is other for one, other in zip(leads, syst.leads, strict=True)):
         return syst
     result = copy(syst)
@@ -92,7 +93,8 @@ def with_known_leads(syst: Any) -> Any:
     return result
 
 
-def _has_modes(lead: Any) -> bool:
+def has_modes(lead: Any) -> bool:
+    """Return whether a lead offers modes, not its self-energy alone."""
     if kwant.system.is_selfenergy_lead(lead):
         return False
     if isinstance(lead, kwant.system.PrecalculatedLead):

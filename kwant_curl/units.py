@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-__all__ = ["ATOMIC_UNITS", "EV_ANGSTROM_AMU", "MEV_NANOMETRE_AMU", "Units", "unit_names"]
+__all__ = [
+    "ATOMIC_UNITS",
+    "EV_ANGSTROM_AMU",
+    "MEV_NANOMETRE_AMU",
+    "Units",
+    "check_units",
+    "unit_names",
+]
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 
@@ -114,6 +121,16 @@ class Units:
     def nanonewton(self, force: Number) -> Number:
         """Return a force given in E/L, in nN."""
         return force * (self.energy / self.length / constants.nano)
+
+
+def check_units(units: Units | None) -> Units | None:
+    """Return what was given as units, or raise if it is something else."""
+    if units is not None and not isinstance(units, Units):
+        raise TypeError(
+            f"units is {units!r}; expected Units, such as EV_ANGSTROM_AMU or "
+            "Units.named('eV', 'Å'), or None."
+        )
+    return units
 
 
 def unit_names(

@@ -539,3 +539,36 @@ def test_currents_with_different_numbers_of_orbitals():
     assert np.abs(expected).max() > 0.01
     actual = kc.MomentumCurrent(syst, cell_volume=2.0)(psi)
     np.testing.assert_allclose(actual, expected / 2.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("routine", [kc.curl_map, kc.force_response, kc.flow_map])
+def test_a_mode_that_stands_still_is_said(routine):
+    """At a band edge D diverges; close to it, and in integrals across it, all is well."""
+    wire = square_wire(length=6, width=5).finalized()  # its second mode opens at 1
+    moving = () if routine is kc.flow_map else (kc.Displacements(scaling=kc.PowerLaw(2)),)
+    with pytest.warns(RuntimeWarning, match="a mode of lead 0 opens or closes"):
+        routine(wire, *moving, 1.0 + 1e-13)
+    routine(wire, *moving, 1.0 + 1e-7)
+    routine(wire, *moving, 1.0, temperature=0.01, rtol=1e-2)
+    if routine is kc.force_response:
+        with pytest.warns(RuntimeWarning, match="a mode of lead 0 opens or closes"):
+            routine(wire, *moving, 1.0 + 1e-13, velocity=True)
+
+
+def test_a_mode_that_stands_still_in_a_density():
+    wire = square_wire(length=6, width=5).finalized()
+    with pytest.warns(RuntimeWarning, match="a mode of lead 0 opens or closes"):
+        kc.NonequilibriumDensity(wire, 1.0 + 1e-13)
+
+
+def test_units_that_are_none():
+    wire = square_wire(length=5, width=3).finalized()
+    with pytest.raises(TypeError, match="units is 'eV'; expected Units, such as EV_ANGSTROM_AMU"):
+        kc.flow_map(wire, 1.7, units="eV")
+    result = kc.curl_map(wire, kc.Displacements(scaling=kc.PowerLaw(2)), 1.7)
+    with pytest.raises(TypeError, match=r"orbit is a CurlMap; expected an Orbit"):
+        kc.animate(result)
+    assert "energy 1.7 eV" in repr(kc.flow_map(wire, 1.7, units=kc.EV_ANGSTROM_AMU))
+    assert "<tr><td>curl</td><td>float64</td><td>(9,)</td><td>centre</td></tr>" in (
+        result._repr_html_()
+    )

@@ -102,7 +102,7 @@ def _curl_columns(job: Job, result: CurlMap) -> tuple[list[Column], FloatArray]:
 
 
 def _place(position: FloatArray) -> str:
-    return ", ".join(f"{x:.2f}" for x in position)
+    return ", ".join(f"{x:.2f}" for x in np.round(position, 2) + 0.0)
 
 
 def _print_table(title: str, columns: Sequence[Column], order: FloatArray) -> None:

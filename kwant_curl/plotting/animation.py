@@ -58,6 +58,11 @@ def animate(
     ValueError
         For an orbit that is not in 2D, a current without its system, or fewer than two frames.
     """
+    if not isinstance(orbit, Orbit):
+        raise TypeError(
+            f"orbit is a {type(orbit).__name__}; expected an Orbit, from Stability.orbit() or "
+            "PumpedPairs.orbit()."
+        )
     dim = check_dimension(orbit.positions)
     if dim != 2:
         raise ValueError(f"The orbit is in {dim}D; animations are of orbits in 2D.")

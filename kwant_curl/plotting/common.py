@@ -146,4 +146,7 @@ def colour_bar(ax: Axes, mappable: Any, label: str) -> None:
     """Add a colour bar where there is room: beside the map, or below a flat one."""
     width, height = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
     location: Any = "right" if height > FLAT * width else "bottom"
-    ax.figure.colorbar(mappable, ax=ax, label=label, location=location, aspect=25)
+    bar = ax.figure.colorbar(mappable, ax=ax, label=label, location=location, aspect=25)
+    if location == "bottom":
+        bar.locator = MaxNLocator(5)
+        bar.update_ticks()

@@ -140,8 +140,11 @@ def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: f
     """Draw `vectors`, on large maps their mean in each cell of a coarse grid."""
     cell = spacing
     if len(positions) >= SMALL:
-        cell = max(np.ptp(positions, axis=0).max() / ARROWS, spacing)
-        index = np.floor((positions - positions.min(axis=0)) / cell).astype(int)
+        # Whole numbers of sites in a cell, the grid in the middle: arrows are as regular as sites.
+        extent = np.ptp(positions, axis=0)
+        cell = spacing * max(1, round(extent.max() / ARROWS / spacing))
+        margin = 0.5 * (np.ceil((extent + spacing) / cell) * cell - extent)
+        index = np.floor((positions - positions.min(axis=0) + margin) / cell).astype(int)
         _, which, count = np.unique(index, axis=0, return_inverse=True, return_counts=True)
         positions, vectors = (
             np.stack([np.bincount(which.ravel(), v) for v in values.T], axis=1) / count[:, None]
