@@ -100,7 +100,8 @@ def flow_map(
     -----
     RuntimeWarning
         If no lead has an open mode at this energy, so that all results are zero, or at some
-        energies of the window; if the integral does not reach `rtol`.
+        energies of the window; if a mode stands still, at a band edge; if the integral does not
+        reach `rtol`.
 
     Notes
     -----

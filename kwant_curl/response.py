@@ -143,7 +143,9 @@ def force_response(
     -----
     RuntimeWarning
         If no lead has an open mode at this energy, so that all results are zero, or at some
-        energies of the window; if the integral does not reach `rtol`.
+        energies of the window; if a mode stands still, at a band edge; if the integral does not
+        reach `rtol`; if time-reversal symmetry is broken and the velocity tensor is asked for
+        without `fermi_sea`.
 
     Notes
     -----
