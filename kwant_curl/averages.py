@@ -16,7 +16,7 @@ from kwant_curl.integration import Integral, Sample, gauss_points, integrate
 from kwant_curl.occupations import fermi, thermal_weight, window
 from kwant_curl.parallel import check_executor, mapped
 from kwant_curl.solvers import direct_solver
-from kwant_curl.states import OperatingPoint, energy_shell, warn_at_energy
+from kwant_curl.states import OperatingPoint, energy_shell, warn_if_closed, warn_if_slow
 
 __all__ = [
     "RTOL",
@@ -25,6 +25,7 @@ __all__ = [
     "averaged",
     "check_integration",
     "collected_states",
+    "kept_solver",
     "occupied",
     "response_sizes",
     "warn_of_integral",
@@ -81,6 +82,16 @@ def check_integration(rtol: Any, executor: Any) -> float:
     return positive_number("rtol", rtol)
 
 
+def kept_solver(solver: Any, executor: Any) -> Any:
+    """Return the solver of all energies: the one given, or a new one; none for an executor.
+
+    It serves one call at a time, so there each energy has its own.
+    """
+    if executor is not None:
+        return None
+    return direct_solver() if solver is None else solver
+
+
 def averaged(
     at_energy: Callable[..., Shares],
     syst: Any,
@@ -107,24 +118,23 @@ def averaged(
     """
     rtol = check_integration(rtol, executor)
     mu, temperature = point.energy, point.temperature
-    if executor is not None:
-        solver = None  # it serves one call at a time, so each energy has its own
-    elif solver is None:
-        solver = direct_solver()
-    shell = partial(at_energy, solver=solver)
-    if temperature == 0 and (point.linear or not point.bias.any()):
+    shell = partial(at_energy, solver=kept_solver(solver, executor))
+    equilibrium: Parts = ()
+    if temperature == 0:
         here = shell(mu)
-        warn_at_energy(here.n_modes, here.slow_lead, mu, stacklevel=4)
+        warn_if_slow(here.slow_lead, mu, stacklevel=4)
+        equilibrium = here.total
+    if temperature == 0 and (point.linear or not point.bias.any()):
+        warn_if_closed(here.n_modes, mu, stacklevel=4)
         scale = 1.0 if point.linear else 0.0
         by_lead, by_pair = (
             tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
         )
-        return Average(by_lead, by_pair, here.total, 0.0, False)
+        return Average(by_lead, by_pair, equilibrium, 0.0, False)
 
     levels = np.array([mu]) if point.linear else np.append(mu + point.bias, mu)
     limits = window(levels, temperature)
     points = np.union1d(limits, band_edges(syst, limits[0], limits[-1], params))
-    equilibrium = shell(mu).total if temperature == 0 else ()
     counts, closed = [(0, 0)], [False]
     with tqdm(disable=not progress, unit=" energies") as bar:
 
@@ -171,9 +181,7 @@ def occupied(
     limits = window(np.array([mu]), temperature)
     edges = band_edges(syst, low, limits[-1], params)
     points = np.union1d(limits[limits >= low], edges)
-    if executor is None and solver is None:
-        solver = direct_solver()
-    shell = partial(at_energy, solver=None if executor is not None else solver)
+    shell = partial(at_energy, solver=kept_solver(solver, executor))
     with tqdm(disable=not progress, unit=" energies") as bar:
 
         def weighted(energies: Sequence[float]) -> Iterator[Sample]:

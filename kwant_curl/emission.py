@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from kwant_curl import kernels
-from kwant_curl.averages import RTOL, check_integration, warn_of_integral
+from kwant_curl.averages import RTOL, check_integration, kept_solver, warn_of_integral
 from kwant_curl.bands import band_edges
 from kwant_curl.checks import positive_array, positive_number
 from kwant_curl.integration import Sample, integrate
@@ -17,7 +17,6 @@ from kwant_curl.occupations import fermi, window
 from kwant_curl.operators import Coordinates, check_coordinates
 from kwant_curl.parallel import mapped
 from kwant_curl.phonons import PhononRates, mode_pairs
-from kwant_curl.solvers import direct_solver
 from kwant_curl.stack import Factors
 from kwant_curl.states import MAX_MEMORY, OperatingPoint, energy_shell, operating_point
 from kwant_curl.units import Units, check_units
@@ -201,7 +200,7 @@ def _integrated(
     inner = np.concatenate([edges, edges - quantum])
     inside = (inner > limits[0]) & (inner < limits[-1])
     points = np.union1d(limits, inner[inside])
-    at_energy = partial(traces, solver=direct_solver() if executor is None else None)
+    at_energy = partial(traces, solver=kept_solver(None, executor))
     closed = [False]
     with tqdm(disable=not progress, unit=" energies") as bar:
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl import compiled
-from kwant_curl.stack import Factors, OperatorStack, ranges
+from kwant_curl.stack import Factors, OperatorStack, ranges, row_sums
 
 __all__ = [
     "LeadResponses",
@@ -52,7 +52,7 @@ def matrix_elements(
     n_groups = len(operators.start) - 1
     result = np.empty((len(bras), n_groups, operators.dim), complex)
     halves = [operators.half(k) for k in range(operators.dim)]
-    sums = operators.group_sums()
+    sums = row_sums(operators.start)
     for some in chunks(len(bras), len(operators.hubs)):
         bra, ket = bras[some].T, kets[some].T
         for k, half in enumerate(halves):

@@ -17,7 +17,13 @@ from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_mome
 from kwant_curl.derivatives import Derivatives
 from kwant_curl.frozen import read_only
 from kwant_curl.stack import OperatorStack
-from kwant_curl.states import MAX_MEMORY, energy_shell, operating_point, warn_at_energy
+from kwant_curl.states import (
+    MAX_MEMORY,
+    energy_shell,
+    operating_point,
+    warn_if_closed,
+    warn_if_slow,
+)
 from kwant_curl.system import check_finite_system, check_sites, number_of_orbitals
 
 __all__ = [
@@ -396,7 +402,8 @@ class NonequilibriumDensity:
         self.temperature, self.linear, self.error = point.temperature, point.linear, 0.0
         if point.temperature == 0 and (point.linear or not point.bias.any()):
             shell = energy_shell(syst, self.energy, **options)
-            warn_at_energy(sum(shell.n_modes), shell.slow_lead, self.energy, stacklevel=3)
+            warn_if_closed(sum(shell.n_modes), self.energy, stacklevel=3)
+            warn_if_slow(shell.slow_lead, self.energy, stacklevel=3)
             self.states = shell.states()
             weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
         else:

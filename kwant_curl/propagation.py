@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kwant_curl.kernels import chunks
-from kwant_curl.stack import Factors, SecondDerivatives
+from kwant_curl.stack import Factors, SecondDerivatives, row_sums
 
 __all__ = ["jacobians", "trace_size", "velocity_tensors"]
 
@@ -66,19 +66,12 @@ def trace_size(factors: Factors, matrix: ComplexArray, states: Sequence[ComplexA
 
     From |<F_I psi| matrix |F_J psi>| <= max|matrix| |F_I psi|_1 |F_J psi|_1.
     """
-    sums, largest = _sums(factors), 0.0
+    sums, largest = row_sums(factors.start), 0.0
     lengths = np.asarray(np.abs(factors.left).sum(axis=1)).reshape(-1, 1)
     for psi in states:
         forces = sums @ (lengths * np.abs(factors.right @ psi.T))
         largest = max(largest, float((forces**2).sum(axis=1).max(initial=0.0)))
     return float(np.abs(matrix).max(initial=0.0)) * largest / np.pi
-
-
-def _sums(factors: Factors) -> sparse.csr_array:
-    """Return the sparse array (n_operators, n_rows) that adds up the rows of each operator."""
-    n_rows = int(factors.start[-1])
-    shape = (len(factors.start) - 1, n_rows)
-    return sparse.csr_array((np.ones(n_rows), np.arange(n_rows), factors.start), shape=shape)
 
 
 def _traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> ComplexArray:
@@ -87,7 +80,7 @@ def _traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> Com
     With A_I = sum_r left_r^+ right_r it is the sum over the rows r of I and s of J of
     (right_r matrix left_s^+) (right_s D left_r^+).
     """
-    sums = _sums(factors)
+    sums = row_sums(factors.start)
     n_c, n_rows = sums.shape
     left, right = (part @ states.T for part in (factors.left, factors.right))
     backwards = factors.left.conj().T.tocsr()

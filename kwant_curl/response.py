@@ -183,8 +183,10 @@ def force_response(
         "solver": solver,
     }
     average = averaged(shares, syst, point, **options)
-    lorentz = (
-        _equilibrium_lorentz(shares, average, fermi_sea, syst, point, options) if velocity else None
+    lorentz, sea_error = (
+        _equilibrium_lorentz(shares, average, fermi_sea, syst, point, options)
+        if velocity
+        else (None, 0.0)
     )
     by_lead, g = iter(average.by_lead), point.degeneracy
     return ForceResponse(
@@ -199,7 +201,7 @@ def force_response(
         pair_noise=g * average.by_pair[0] if noise else None,
         positions=forces.positions,
         sites=forces.sites,
-        error=average.error,
+        error=max(average.error, sea_error),
         partial=average.partial,
     )
 
@@ -221,15 +223,17 @@ def _equilibrium_lorentz(
     syst: Any,
     point: OperatingPoint,
     options: dict[str, Any],
-) -> NDArray[np.float64] | None:
-    """Return the Lorentz-like force of equilibrium, (n_c, n_c), None where it is left out.
+) -> tuple[NDArray[np.float64] | None, float]:
+    """Return the Lorentz-like force of equilibrium, (n_c, n_c), and the error of its integral.
+
+    None where it is left out.
 
     The occupied states have one only without time-reversal symmetry: it then changes with the
     Fermi level too, as `average` shows.
     """
     slope, size = average.total[1:]
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size.max():
-        return np.zeros_like(slope)
+        return np.zeros_like(slope), 0.0
     if not fermi_sea:
         warnings.warn(
             "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
@@ -237,10 +241,10 @@ def _equilibrium_lorentz(
             RuntimeWarning,
             stacklevel=3,
         )
-        return None
+        return None, 0.0
     integral = occupied(partial(_lorentz, shares), syst, point, **options)
     warn_of_integral(integral.error, options["rtol"], False, stacklevel=4)
-    return integral.parts[0]
+    return integral.parts[0], integral.error
 
 
 def _lorentz(

@@ -19,6 +19,7 @@ __all__ = [
     "places",
     "ranges",
     "real_if_real",
+    "row_sums",
 ]
 
 IntArray = NDArray[np.int64]
@@ -195,12 +196,6 @@ class OperatorStack:
         n_rows = np.diff(self.start)
         return [np.flatnonzero(n_rows == count) for count in np.unique(n_rows)]
 
-    def group_sums(self) -> Any:
-        """Return the sparse array (n_groups, n_rows) that adds up the rows of each group."""
-        shape = (len(self.start) - 1, len(self.hubs))
-        ones = np.ones(len(self.hubs))
-        return sparse.csr_array((ones, np.arange(len(self.hubs)), self.start), shape=shape)
-
     def matrices(self) -> Iterator[Any]:
         """Yield the A_I as sparse arrays (n_orbitals, n_orbitals)."""
         for first, last in zip(self.start[:-1], self.start[1:], strict=True):
@@ -254,6 +249,16 @@ class OperatorStack:
             (np.ones(len(keys)), orbitals, np.arange(len(keys) + 1)), shape=shape
         )
         return Factors(left, right, np.searchsorted(index, np.arange(len(self) + 1)))
+
+
+def row_sums(start: IntArray) -> Any:
+    """Return the sparse array (n_groups, n_rows) that adds up the rows of each group.
+
+    start: (n_groups + 1,) where the rows of each begin.
+    """
+    n_rows = int(start[-1])
+    shape = (len(start) - 1, n_rows)
+    return sparse.csr_array((np.ones(n_rows), np.arange(n_rows), start), shape=shape)
 
 
 def real_if_real(values: NDArray[Any]) -> NDArray[Any]:

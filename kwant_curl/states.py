@@ -27,7 +27,8 @@ __all__ = [
     "Propagators",
     "energy_shell",
     "operating_point",
-    "warn_at_energy",
+    "warn_if_closed",
+    "warn_if_slow",
 ]
 
 ComplexArray = NDArray[np.complex128]
@@ -85,8 +86,8 @@ def operating_point(
     )
 
 
-def warn_at_energy(n_modes: int, slow_lead: int | None, energy: float, *, stacklevel: int) -> None:
-    """Warn where no lead has an open mode, or one stands still."""
+def warn_if_slow(slow_lead: int | None, energy: float, *, stacklevel: int) -> None:
+    """Warn where a mode of a lead stands still."""
     if slow_lead is not None:
         warnings.warn(
             f"At energy {energy} a mode of lead {slow_lead} opens or closes: its electrons stand "
@@ -95,6 +96,10 @@ def warn_at_energy(n_modes: int, slow_lead: int | None, energy: float, *, stackl
             RuntimeWarning,
             stacklevel=stacklevel,
         )
+
+
+def warn_if_closed(n_modes: int, energy: float, *, stacklevel: int) -> None:
+    """Warn where no lead has an open mode."""
     if not n_modes:
         warnings.warn(
             f"No lead has an open mode at energy {energy}: there is no current, and all results "

@@ -1,6 +1,8 @@
 """Every Python block of README, docs and tutorials runs, and the docs leave nothing out."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -22,7 +24,15 @@ def blocks(path):
     return BLOCK.findall(path.read_text())
 
 
-@pytest.mark.parametrize("path", [*WITH_CODE, *TUTORIALS], ids=lambda path: path.stem)
+IN_FILES = DOCS / "cluster.md"
+"""Its blocks are files that import each other: `# name.py` is their first line."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(path for path in WITH_CODE if path != IN_FILES), *TUTORIALS],
+    ids=lambda path: path.stem,
+)
 def test_code_blocks_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = blocks(path)
@@ -34,8 +44,21 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
     plt.close("all")
 
 
+def test_files_of_the_cluster_page_run(tmp_path):
+    names = []
+    for block in blocks(IN_FILES):
+        names.append(block.split()[1])
+        (tmp_path / names[-1]).write_text(block)
+    assert names == ["device.py", "sweep.py"]
+    run = [sys.executable, "-W", "error", "-W", "ignore:MUMPS:RuntimeWarning", names[-1]]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split(",")) == 4
+
+
 def test_pages_with_code_are_known():
     assert {path.stem for path in WITH_CODE} == {
+        "cluster",
         "README",
         "gallery",
         "index",

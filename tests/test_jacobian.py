@@ -344,6 +344,7 @@ def test_fermi_sea_in_a_magnetic_field():
     expected = 0.5 * (expected - expected.T)
     result = kc.force_response(syst, kc.Matrices(first), mu, velocity=True, fermi_sea=True)
     close(result.equilibrium_lorentz, expected, rtol=1e-7)
+    assert 0 < result.error <= RTOL  # that of the sea: nothing else was integrated
     close(result.at_bias(0.0).lorentz, expected, rtol=1e-7)
     assert np.linalg.norm(result.at_bias(0.0).velocity - result.friction - expected) < 1e-6
 

@@ -793,6 +793,8 @@ def test_bad_input():
         kc.stability(named, modes_of(1, 2, sites=[5, 4]))
     with pytest.raises(TypeError, match="modes is a str; expected VibrationalModes"):
         kc.stability(response, "x")
+    with pytest.raises(TypeError, match="modes is a str; expected VibrationalModes"):
+        kc.critical_bias(response, "x", 1.0)
     with pytest.raises(TypeError, match="bias is '12'"):
         kc.stability(response, DEGENERATE, "12")
     with pytest.raises(TypeError, match="bias is True"):

@@ -204,11 +204,12 @@ class Stability(Storable):
         return plot_stability(self, ax=ax, quantity=quantity, energy_unit=energy_unit)
 
 
-Response = ForceResponse | Callable[[Any], ForceResponse]
+AtBias = ForceResponse | Callable[[Any], ForceResponse]
+"""A response that may be scaled, or a function of the bias that returns it."""
 
 
 def stability(
-    response: Response,
+    response: AtBias,
     modes: VibrationalModes,
     bias: Bias | Sequence[Bias] | None = None,
     *,
@@ -296,7 +297,7 @@ def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
     return listed
 
 
-def _at_bias(response: Response, bias: Any) -> ForceResponse:
+def _at_bias(response: AtBias, bias: Any) -> ForceResponse:
     if isinstance(response, ForceResponse):
         return response if bias is None else response.at_bias(bias)
     if not callable(response):
@@ -323,7 +324,7 @@ def _follow(frequencies: ComplexArray, amplitudes: ComplexArray) -> None:
 
 
 def critical_bias(
-    response: Response,
+    response: AtBias,
     modes: VibrationalModes,
     largest: float,
     *,
@@ -376,16 +377,18 @@ def critical_bias(
     _check_direction(direction)
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps is {steps!r}; expected a positive whole number.")
-    tiny = MARGINAL * float(modes.frequencies.max())
 
     def system(v: float) -> tuple[ForceResponse, Mechanics]:
         answer = _at_bias(response, _scaled(direction, v))
         return answer, mechanics(answer, modes, damping)
 
+    without = system(0.0)[1]  # which looks at the response and the modes first
+    tiny = MARGINAL * float(modes.frequencies.max())
+
     def excess(v: float) -> float:
         return fastest_growth(*system(v)[1]) - tiny
 
-    if excess(0.0) > 0:
+    if fastest_growth(*without) > tiny:
         raise ValueError(
             "A mode grows without bias: the friction is not positive, or the Hamiltonian's "
             "derivatives are not those of this system."
