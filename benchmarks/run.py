@@ -7,12 +7,10 @@ Prints a table of ratios.  --quick takes a smaller device, --million maps 10^6 o
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -25,37 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import kwant
 import numpy as np
 from device import ENERGY, Device, middle_atoms, square
+from timing import machine, row, side_by_side, timed, warm_seconds
 
 import kwant_curl
-from kwant_curl.bonds import hamiltonian_rows
 from kwant_curl.coordinates.scaled import scaled_bonds
-from kwant_curl.coordinates.where import moving_sites
-from kwant_curl.maps import local_responses
-from kwant_curl.system import site_positions
+from kwant_curl.coordinates.where import MovingSites, moving_sites
+from kwant_curl.electrons.local import local_responses
 
 LAW = kwant_curl.PowerLaw(2)
 ALL = kwant_curl.Displacements(scaling=LAW)
-
-
-def side_by_side(
-    ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int
-) -> tuple[float, float, float]:
-    """Return the median times and the median of the ratios.
-
-    Before each call that is timed there is one that isn't: memory that was given back to the
-    system a second ago may cost more to get again than all that is computed.
-    """
-    times = [(warm_seconds(ours), warm_seconds(theirs)) for _ in range(repeats)]
-    mine, kwants = (statistics.median(column) for column in zip(*times, strict=True))
-    return mine, kwants, statistics.median(a / b for a, b in times)
-
-
-def warm_seconds(function: Callable[[], Any]) -> float:
-    """Return how long the second of two calls takes; what it returns is freed in that time."""
-    function()
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 def kwant_states(device: Device) -> Any:
@@ -80,12 +56,18 @@ def our_molecule(device: Device, size: int, **tensors: bool) -> Any:
     return kwant_curl.force_response(device.syst, atoms, ENERGY, params=device.params, **tensors)
 
 
-def derivatives(device: Device, rows: Any) -> Any:
+def derivatives(model: kwant_curl.Model) -> Any:
     """Return dH/dr of all sites from the Hamiltonian."""
-    moving = moving_sites(device.syst, None)
-    positions = site_positions(device.syst)
-    stack = scaled_bonds(device.syst, moving, positions, LAW, rows)
-    return replace(stack, positions=positions[moving], sites=moving)
+    sites = moving_sites(model.syst, None)
+    stack = scaled_bonds(MovingSites(model, sites), LAW)
+    return replace(stack, positions=model.positions[sites], sites=sites)
+
+
+def evaluated(device: Device) -> kwant_curl.Model:
+    """Return a model whose Hamiltonian is there."""
+    model = kwant_curl.Model(device.syst, device.params)
+    _ = model.hamiltonian
+    return model
 
 
 def loop_of_currents(current: Any, states: Any) -> None:
@@ -112,13 +94,14 @@ def growth(sizes: list[int], n_states: int, repeats: int) -> list[float]:
     result = []
     for size in sizes:
         device = square(size, size)
-        rows = hamiltonian_rows(device.syst, moving_sites(device.syst, None), device.params)
         rng = np.random.default_rng(0)
         n = len(device.syst.sites)
         states = GivenStates(rng.normal(size=(n_states, n)) + 1j * rng.normal(size=(n_states, n)))
 
-        def ours(device: Any = device, rows: Any = rows, states: Any = states) -> None:
-            local_responses(derivatives(device, rows), states)
+        model = evaluated(device)
+
+        def ours(model: Any = model, states: Any = states) -> None:
+            local_responses(derivatives(model), states)
 
         ours()
         usual = statistics.median(warm_seconds(ours) for _ in range(repeats))
@@ -186,18 +169,6 @@ def show_peak(what: str, size: int) -> None:
     print(peak_of_this_process())
 
 
-def row(what: str, mine: str, kwants: str, ratio: str, goal: str) -> None:
-    """Print a row of the table."""
-    print(f"| {what} | {mine} | {kwants} | {ratio} | {goal} |", flush=True)
-
-
-def timed(what: str, goal: str, times: tuple[float, float, float], inverse: bool = False) -> None:
-    """Print the row of two times."""
-    mine, kwants, ratio = times
-    shown = f"{1 / ratio:.2f} times faster" if inverse else f"{ratio:.2f}"
-    row(what, f"{mine:.3f} s", f"{kwants:.3f} s", shown, goal)
-
-
 def table(size: int, repeats: int) -> None:
     """Measure everything and print the table."""
     device = square(size, size)
@@ -219,9 +190,9 @@ def rows_without_solving(device: Device, n_modes: int, repeats: int) -> None:
     psi = np.ascontiguousarray(kwant_states(device)[0])
     pair = side_by_side(partial(force, psi), partial(loop_of_currents, current, psi), repeats)
     timed(f"`Force`, all sites, {n_modes} states / loop of `Current`", ">= 10 times", pair, True)
-    rows = hamiltonian_rows(device.syst, moving_sites(device.syst, None), device.params)
+    model = evaluated(device)
     evaluate = partial(device.syst.hamiltonian_submatrix, sparse=True, params=device.params)
-    pair = side_by_side(partial(derivatives, device, rows), evaluate, repeats)
+    pair = side_by_side(partial(derivatives, model), evaluate, repeats)
     timed("dH/dr of all sites by a law / Kwant's H", "<= 0.3", pair)
 
 
@@ -297,22 +268,6 @@ def million() -> None:
         f"1000 x 1000 sites, {modes} modes: building {built - start:.0f} s, curl_map "
         f"{done - built:.0f} s, {len(result.curl)} curls, peak memory "
         f"{peak_of_this_process():.1f} GiB"
-    )
-
-
-def machine() -> str:
-    """Say what this runs on."""
-    versions = ", ".join(
-        f"{name} {sys.modules[name].__version__}" for name in ("kwant", "numpy", "scipy", "numba")
-    )
-    cpu = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as info:
-            cpu = next(line.split(":")[1].strip() for line in info if "model name" in line)
-    return (
-        f"{cpu}, {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}, Python "
-        f"{platform.python_version()}, {versions}, "
-        f"{kwant.solvers.default.smodule.__name__.rsplit('.', 1)[1]}"
     )
 
 

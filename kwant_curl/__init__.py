@@ -8,19 +8,25 @@ from kwant_curl.coordinates import (
     PowerLaw,
     Probe,
 )
+from kwant_curl.electrons.operators import Force, MomentumCurrent, NonequilibriumDensity
 from kwant_curl.emission import phonon_rates
-from kwant_curl.fields import FlowMap, GridField
-from kwant_curl.files import load
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
-from kwant_curl.operators import Force, MomentumCurrent, NonequilibriumDensity
-from kwant_curl.parallel import SweepError, sweep
-from kwant_curl.phonons import PhononRates, PumpingRates
+from kwant_curl.model import Model
+from kwant_curl.model.solvers import direct_solver
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
-from kwant_curl.results import CurlMap, ForceResponse
-from kwant_curl.solvers import direct_solver
-from kwant_curl.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
+from kwant_curl.results import (
+    CurlMap,
+    FlowMap,
+    ForceResponse,
+    GridField,
+    PhononRates,
+    PumpingRates,
+)
+from kwant_curl.support.parallel import SweepError, sweep
+from kwant_curl.support.storage import load
+from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import (
     Orbit,
     PumpedPairs,
@@ -45,6 +51,7 @@ __all__ = [
     "ForceResponse",
     "GridField",
     "Matrices",
+    "Model",
     "MomentumCurrent",
     "NonequilibriumDensity",
     "Orbit",

@@ -9,11 +9,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 from kwant_curl import devices
-from kwant_curl.command.job import Job, job
-from kwant_curl.command.options import CommandError, figure_file, parser, target
-from kwant_curl.command.own import OwnFunction
-from kwant_curl.command.report import report
 from kwant_curl.devices import Device
+from kwant_curl.devices.command.job import Job, job
+from kwant_curl.devices.command.options import CommandError, figure_file, parser, target
+from kwant_curl.devices.command.own import OwnFunction
+from kwant_curl.devices.command.report import report
 
 __all__ = ["main"]
 

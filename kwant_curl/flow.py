@@ -1,27 +1,32 @@
 """The gas-flow picture: where a flow can exert a nonconservative force at all."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl import kernels
-from kwant_curl.averages import RTOL, Shares, averaged
-from kwant_curl.checks import positive_number
-from kwant_curl.currents import Momentum, cell_volumes, site_currents, site_momenta
-from kwant_curl.fields import FlowMap
-from kwant_curl.stack import OperatorStack
-from kwant_curl.states import MAX_MEMORY, EnergyShell, energy_shell, operating_point
-from kwant_curl.system import check_sites, site_positions, site_spacing
-from kwant_curl.units import Units, check_units
+from kwant_curl.electrons.averages import averaged
+from kwant_curl.electrons.currents import Momentum, cell_volumes, site_currents, site_momenta
+from kwant_curl.electrons.flow import FlowKernel
+from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.operation import operating_point
+from kwant_curl.model.checks import check_sites
+from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics
+from kwant_curl.model.solvers import DirectSolver
+from kwant_curl.results import FlowMap
+from kwant_curl.support.checks import positive_number
+from kwant_curl.support.parallel import Executor
+from kwant_curl.support.units import Units, check_units
 
 __all__ = ["born_cross_section", "flow_map"]
 
 
+@with_shared_keywords
 def flow_map(
-    syst: Any,
+    syst: FiniteSystem | Model,
     energy: float,
     *,
     momentum: Momentum | None = None,
@@ -33,8 +38,8 @@ def flow_map(
     rtol: float = RTOL,
     params: Mapping[str, Any] | None = None,
     max_memory: float = MAX_MEMORY,
-    solver: Any = None,
-    executor: Any = None,
+    solver: DirectSolver | None = None,
+    executor: Executor | None = None,
     progress: bool = False,
     units: Units | None = None,
 ) -> FlowMap:
@@ -45,46 +50,28 @@ def flow_map(
 
     Parameters
     ----------
-    syst : kwant.system.FiniteSystem
+    syst : kwant.system.FiniteSystem or Model
         Finalized Builder in two or three dimensions (one will do, but has no curl), with leads
         that are known by their modes or by their self-energy.
-    energy : float
-        The equilibrium Fermi level mu.
+    <energy>
     momentum : float, array (n_sites,) or callable, optional
         Local Fermi momentum p(r), a number, one per site, or ``momentum(site, **params)``: the
         momentum current is then p(r) j(r), the semiclassical form, instead of D(r) j(r).
-    bias : float or mapping, default 1.0
-        A number V (an energy): lead 0 at +V/2, lead 1 at -V/2, two leads only, so that positive
-        V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``.
-    degeneracy : float, default 1
-        Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
+    <bias>
+    <degeneracy>
     cell_volume : float or array (n_sites,), optional
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
         the lattice, divided among the sites of its unit cell.  Of sites that share a position
         (two spins as two lattices, say) each has the whole volume.
-    temperature : float, default 0.0
-        kT, an energy; below 1e-8 of the chemical potentials, which can't resolve it, zero.
-    linear : bool, default True
-        Linear response to the bias (averaged thermally), or, if False, the whole bias window:
-        each lead's Fermi function minus that at mu, integrated over energy.
-    rtol : float, default 1e-6
-        Error to be reached by the adaptive integration over energy, where there is one, relative
-        to the largest element of each quantity; see the result's `error`.
-    params : mapping, optional
-        Parameters of the system's value functions.
-    max_memory : float, default 512 MiB
-        Bytes for the states that are being solved for, in blocks of one to 64, beside the
-        factorisation and the result.
-    solver : optional
-        What `direct_solver` returns, to keep the symbolic analysis in a loop over energies or
-        parameters.
-    executor : optional
-        Anything with the `map` of `concurrent.futures.Executor`, for the energies of an integral;
-        the system must then be picklable.  Workers keep no analysis, so `solver` goes without.
-    progress : bool, default False
-        Show a progress bar: energies evaluated.
-    units : Units, optional
-        The units of the Hamiltonian and of the positions, for labels.
+    <temperature>
+    <linear>
+    <rtol>
+    <params>
+    <max_memory>
+    <solver>
+    <executor>
+    <progress>
+    <units>
 
     Returns
     -------
@@ -108,28 +95,22 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    point = operating_point(syst, energy, bias, degeneracy, temperature, linear)
-    check_sites(syst)
-    volumes = cell_volumes(syst, cell_volume)
-    p = None if momentum is None else site_momenta(syst, momentum, params)
-    sites = np.arange(len(volumes))
-    currents = site_currents(syst, 1 / volumes, sites, params)
-    shares = partial(_shares, syst=syst, currents=currents, params=params, max_memory=max_memory)
-    average = averaged(
-        shares,
-        syst,
-        point,
-        params=params,
-        rtol=rtol,
-        executor=executor,
-        progress=progress,
-        solver=solver,
+    model = scattering_model(syst, params)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+    check_sites(model.syst)
+    volumes = cell_volumes(model.syst, cell_volume)
+    p = None if momentum is None else site_momenta(model, momentum)
+    currents = site_currents(model, 1 / volumes, np.arange(len(volumes)))
+    numerics = Numerics(
+        rtol, max_memory=max_memory, solver=solver, executor=executor, progress=progress
     )
+    kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents)
+    average = averaged(kernel, point, numerics)
     density, current, capacity, correction = average.by_lead
     return FlowMap(
-        positions=site_positions(syst),
+        positions=model.positions,
         cell_volumes=volumes,
-        spacing=site_spacing(syst),
+        spacing=model.spacing,
         **point._asdict(),
         units=check_units(units),
         lead_dos=average.total[0] / volumes,
@@ -141,39 +122,6 @@ def flow_map(
         error=average.error,
         partial=average.partial,
     )
-
-
-def _shares(energy: float, *, syst: Any, currents: OperatorStack, **options: Any) -> Shares:
-    """Return the traces on the sites at one energy."""
-    shell = energy_shell(syst, energy, **options)
-    traces = _onsite_traces(currents, shell)
-    dos, current, capacity, _ = (float(np.abs(trace).max(initial=0.0)) for trace in traces)
-    sizes = (dos, current, capacity, capacity, dos)
-    return Shares(traces, traces[:1], sizes, sum(shell.n_modes), shell.slow_lead)
-
-
-def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[Any, Any, Any, Any]:
-    """Return Tr D_alpha, Tr J_alpha, Tr[D J_alpha] and -Tr[D_alpha J] on each site.
-
-    (n_leads, n_sites) and three times (n_leads, n_sites, dim).  On a site, with orbitals a, J_k is
-    the Hermitian matrix 2 Re of <a| B_k D |b>, the rows B_k being half of the current operator.
-    """
-    n_leads, n_sites, dim = len(shell.n_modes), len(currents.start) - 1, currents.dim
-    dos = np.zeros((n_leads, n_sites))
-    current, capacity, correction = (np.zeros((n_leads, n_sites, dim)) for _ in range(3))
-    parts = currents.groups_by_rows()
-    for sites, densities in kernels.star_densities(currents, parts, shell):
-        n_orbitals = densities.shape[-1] // (1 + dim)
-        shape = (n_leads, len(sites), 1 + dim, n_orbitals, 1 + dim, n_orbitals)
-        blocks = densities.reshape(shape)
-        density = blocks[:, :, 0, :, 0]
-        half = blocks[:, :, 1:, :, 0]  # <row a of B_k| D_alpha |b>
-        total, total_half = density.sum(axis=0), half.sum(axis=0)
-        dos[:, sites] = np.einsum("lnaa->ln", density).real
-        current[:, sites] = 2 * np.einsum("lnkaa->lnk", half).real
-        capacity[:, sites] = 2 * np.einsum("nba,lnkab->lnk", total, half).real
-        correction[:, sites] = -2 * np.einsum("lnba,nkab->lnk", density, total_half).real
-    return dos, current, capacity, correction
 
 
 def born_cross_section(

@@ -9,7 +9,11 @@ import numpy as np
 
 from kwant_curl import Matrices
 from kwant_curl.devices import Atoms
-from kwant_curl.system import interface_orbitals
+from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.model import bands
+from kwant_curl.model.model import Model as Evaluated
+from kwant_curl.model.numerics import Numerics
+from kwant_curl.model.orbitals import interface_orbitals
 
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -325,3 +329,20 @@ def two_levels(v=0.3, gamma=(0.6, 0.2)):
         builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(i)], []))
     coordinates = Matrices([np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]])])
     return builder.finalized(), coordinates
+
+
+def energy_shell(syst, energy, *, params=None, orbitals=None, **numerics):
+    """The scattering states of a system at an energy."""
+    problem = Evaluated(syst, params).scattering
+    return EnergyShell(problem, energy, Numerics(**numerics), orbitals)
+
+
+def band_edges(syst, low, high):
+    """The energies at which modes of the leads of a system open or close."""
+    return bands.band_edges(Evaluated(syst).scattering, low, high)
+
+
+def solved_leads(syst, energy):
+    """The problem of a system, and its leads at an energy."""
+    problem = Evaluated(syst).scattering
+    return problem, problem.solved_leads(energy)

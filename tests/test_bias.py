@@ -6,12 +6,11 @@ import kwant
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from systems import MODELS, atoms_of, chain, square_wire, two_levels
+from systems import MODELS, atoms_of, band_edges, chain, square_wire, two_levels
 
 import kwant_curl as kc
-from kwant_curl.bands import band_edges
-from kwant_curl.integration import integrate
-from kwant_curl.occupations import fermi, thermal_weight
+from kwant_curl.algebra.integration import integrate
+from kwant_curl.algebra.occupations import fermi, thermal_weight
 
 TABLE = {0.2: 0.26693290, 0.5: 0.61705068, 1.0: 0.64880036, 2.0: 0.62592685}
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -243,7 +242,7 @@ def test_window_below_all_bands():
 
 
 def test_an_integral_that_does_not_converge(monkeypatch):
-    import kwant_curl.integration as integration
+    import kwant_curl.algebra.integration as integration
 
     plain = integration.quad_vec
     monkeypatch.setattr(

@@ -15,10 +15,14 @@ from systems import (
 )
 
 import kwant_curl as kc
-from kwant_curl import compiled, devices, kernels
-from kwant_curl.derivatives import Derivatives
-from kwant_curl.phonons import ROUNDING
-from kwant_curl.stack import Entries
+from kwant_curl import devices
+from kwant_curl.algebra import compiled
+from kwant_curl.algebra import elements as kernels
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import Entries
+from kwant_curl.model.geometry import site_positions
+from kwant_curl.model.orbitals import interface_sites
+from kwant_curl.results.mode_pairs import ROUNDING
 
 ENERGY = 0.4
 NORBS = {"a": 1, "b": 3, "c": 2}
@@ -458,7 +462,7 @@ def test_sites_of_a_lattice_with_its_own_positions():
         builder[(lattice(x, y) for x in range(4) for y in range(3))] = 4
         builder[lattice.neighbors()] = -1
         syst = builder.finalized()
-        positions = kc.system.site_positions(syst)
+        positions = site_positions(syst)
         np.testing.assert_allclose(
             positions, [(x, y + slope * x) for x, y in (site.tag for site in syst.sites)]
         )
@@ -485,7 +489,7 @@ def test_how_the_hoppings_of_devices_follow(device, decay):
     """|dH_ij| over |H_ij|: the slope d ln t / dd of the literature, on every bond."""
     made = device()
     law = made.coordinates.scaling
-    free = np.setdiff1d(np.arange(len(made.syst.sites)), kc.system.interface_sites(made.syst))
+    free = np.setdiff1d(np.arange(len(made.syst.sites)), interface_sites(made.syst))
     moving = kc.Displacements([int(free[len(free) // 2])], scaling=law)
     force = sum(abs(f).power(2) for f in kc.Force(made.syst, moving).matrices())
     hamiltonian = abs(made.syst.hamiltonian_submatrix(sparse=True).tocsr())

@@ -7,7 +7,7 @@ import pytest
 from systems import square_wire
 
 import kwant_curl as kc
-from kwant_curl.storage import Storable
+from kwant_curl.support.storage import Storable
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 

@@ -17,22 +17,23 @@ from systems import (
     random_hermitian,
     random_system,
     rashba_gradient,
+    solved_leads,
     square_wire,
     two_levels,
 )
 
 import kwant_curl as kc
 from kwant_curl import devices
-from kwant_curl.averages import RTOL
-from kwant_curl.occupations import fermi
-from kwant_curl.propagation import jacobians, trace_size, velocity_tensors
-from kwant_curl.response import _shares
-from kwant_curl.selfenergies import (
+from kwant_curl.algebra.occupations import fermi
+from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
+from kwant_curl.algebra.stein import stein
+from kwant_curl.electrons.coupled import CoupledKernel, Operators
+from kwant_curl.model.model import Model
+from kwant_curl.model.numerics import RTOL, Numerics
+from kwant_curl.model.selfenergies import (
     self_energy_slope,
     slope_by_differences,
     slope_of_cells,
-    stein,
-    with_solved_leads,
 )
 
 NAMES = ["x0", "y0", "x1", "y1"]
@@ -411,8 +412,8 @@ def test_self_energies_have_their_derivatives():
     builder = square_wire(length=4, width=5, norbs=2)
     for device in (builder.finalized(), devices.graphene_constriction(40, 20, 10).syst):
         for lead in device.leads:
-            exact = slope_of_cells(lead, lead.selfenergy(1.3), 1.3, None)
-            close(slope_by_differences(lead, 0, 1.3, None), exact, rtol=1e-9)
+            exact = slope_of_cells(lead, lead.selfenergy(1.3), 1.3)
+            close(slope_by_differences(lead, 0, 1.3), exact, rtol=1e-9)
     rng = np.random.default_rng(1)
     left, right, rhs = 0.4 * rng.normal(size=(3, 4, 4)) + 0.2j * rng.normal(size=(3, 4, 4))
     solution, regularity = stein(left, right, rhs)
@@ -425,8 +426,7 @@ def test_self_energies_have_their_derivatives():
     wire = square_wire(length=4, width=2).finalized()
     edge = 3.0
     sizes = [
-        np.abs(self_energy_slope(wire, with_solved_leads(wire, e, None), e, None)).max()
-        * np.sqrt(e - edge)
+        np.abs(self_energy_slope(*solved_leads(wire, e))).max() * np.sqrt(e - edge)
         for e in (edge + 1e-6, edge + 1e-8, edge + 1e-10)
     ]
     np.testing.assert_allclose(sizes, sizes[0], rtol=1e-2)  # the square root's
@@ -483,7 +483,7 @@ def test_a_state_at_the_end_of_a_lead():
     """Zigzag graphene at the Dirac point: the end of the lead has a level there."""
     lead = devices.graphene_constriction(40, 20, 10).syst.leads[0]
     sigma = lead.selfenergy(0.1)
-    assert np.isfinite(slope_of_cells(lead, sigma, 0.1, None)).all()
+    assert np.isfinite(slope_of_cells(lead, sigma, 0.1)).all()
 
 
 def test_parameters_of_the_leads_and_odd_interfaces():
@@ -714,16 +714,9 @@ def test_sizes_belong_to_their_parts():
     rng = np.random.default_rng(5)
     first = [1e3 * random_hermitian(rng, len(syst.sites)) for _ in range(2)]
     forces = kc.Matrices(first).hamiltonian_derivatives(syst)
-    share = _shares(
-        0.3,
-        syst=syst,
-        factors=forces.factors(),
-        second=kc.Matrices(first).hamiltonian_second_derivatives(syst),
-        velocity=True,
-        noise=True,
-        params=None,
-        orbitals=np.arange(len(syst.sites)),
-    )
+    second = kc.Matrices(first).hamiltonian_second_derivatives(syst)
+    operators = Operators.of(forces, second)
+    share = CoupledKernel(Model(syst).scattering, Numerics(), operators, True, True)(0.3)
     parts = (*share.by_lead, *share.by_pair, *share.total)
     assert len(parts) == len(share.sizes)
     for part, size in zip(parts, share.sizes, strict=True):
@@ -777,7 +770,7 @@ def test_sums_are_the_same_in_pieces(monkeypatch):
     second = coordinates.hamiltonian_second_derivatives(syst)
     greens, states = random_hermitian(rng, 20, 1.0), [rng.normal(size=(4, 20)) + 0j]
     whole = [jacobians(factors, second, greens, states), velocity_tensors(factors, greens, states)]
-    monkeypatch.setattr("kwant_curl.kernels.CHUNK", 8)
+    monkeypatch.setattr("kwant_curl.algebra.elements.CHUNK", 8)
     parts = [jacobians(factors, second, greens, states), velocity_tensors(factors, greens, states)]
     for a, b in zip(whole, parts, strict=True):
         close(b, a, rtol=1e-12)

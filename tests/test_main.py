@@ -13,7 +13,7 @@ from scipy import constants
 
 from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
-from kwant_curl.command import report
+from kwant_curl.devices.command import report
 
 
 @pytest.mark.parametrize("name", DEVICES)

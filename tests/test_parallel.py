@@ -17,8 +17,8 @@ from systems import square_wire
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import kwant_curl as kc
-from kwant_curl import compiled
-from kwant_curl.parallel import mapped
+from kwant_curl.algebra import compiled
+from kwant_curl.support.parallel import mapped
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 

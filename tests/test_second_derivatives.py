@@ -16,7 +16,7 @@ from systems import (
 )
 
 from kwant_curl import Displacements, Exponential, Matrices, Parameters, PowerLaw, Probe
-from kwant_curl.coordinates.differentiate import hessian, second_derivative
+from kwant_curl.algebra.second_differences import hessian, second_derivative
 
 NAMES = ["x0", "y0", "x1", "y1"]
 ISOTROPIC = ["one orbital", "three leads", "3D wire", "two orbitals, scaled"]

@@ -17,7 +17,7 @@ from systems import (
 )
 
 import kwant_curl as kc
-from kwant_curl.dynamics import (
+from kwant_curl.algebra.dynamics import (
     angular_momenta,
     complex_frequencies,
     propagation,
@@ -685,7 +685,7 @@ def test_pairs_in_pieces(monkeypatch):
     )
     whole = kc.pumped_pairs(response, modes)
     assert whole.angular_momentum.shape == (15,)  # where the atoms are, the modes know
-    monkeypatch.setattr("kwant_curl.vibrations.pairs.PIECE", 2)
+    monkeypatch.setattr("kwant_curl.vibrations.pumping.PIECE", 2)
     pieces = kc.pumped_pairs(response, modes)
     np.testing.assert_array_equal(pieces.frequencies, whole.frequencies)
     np.testing.assert_array_equal(pieces.pairs, whole.pairs)

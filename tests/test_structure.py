@@ -1,110 +1,170 @@
-"""The house: imports go up the table of rooms only, and there is one door."""
+"""The house: nine rooms, imports go one way between them, and there is one door."""
 
 import ast
 import dataclasses
 import inspect
+import statistics
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+
+import pytest
 
 import kwant_curl
 
 PACKAGE = Path(kwant_curl.__file__).parent
 
-# Each room may know those above it.
-ROOMS = [
-    "checks",
-    "frozen",
-    "units",
-    "stack",
-    "system",
-    "derivatives",
-    "bonds",
-    "coordinates",
-    "currents",
-    "occupations",
-    "solvers",
-    "selfenergies",
-    "states",
-    "integration",
-    "compiled",
-    "parallel",
-    "bands",
-    "averages",
-    "kernels",
-    "propagation",
-    "dynamics",
-    "smoothing",
-    "storage",
-    "phonons",
-    "results",
-    "fields",
-    "vibrations",
-    "files",
-    "operators",
-    "maps",
-    "response",
-    "emission",
-    "flow",
-    "plotting",
-    "devices",
-    "__init__",
-    "command",
-    "__main__",
-]
-# Results draw themselves: matplotlib is imported when that is asked for, and not before.
-DRAWN = ("phonons", "results", "fields", "vibrations")
-DOWNWARDS = {(room, "plotting") for room in DRAWN}
+# What each room may know.  Every room stands below those that it knows.
+ROOMS = {
+    "support": (),
+    "algebra": ("support",),
+    "model": ("support", "algebra"),
+    "coordinates": ("support", "algebra", "model"),
+    "electrons": ("support", "algebra", "model", "coordinates"),
+    "results": ("support", "algebra"),
+    "vibrations": ("support", "algebra", "model", "coordinates", "results"),
+    "plotting": ("support", "algebra", "model", "results", "vibrations"),
+    "devices": ("support", "algebra", "model", "coordinates", "electrons", "results", "routines"),
+}
+ROUTINES = ("maps", "response", "flow", "emission")
+KNOWN_TO_ROUTINES = ("support", "algebra", "model", "coordinates", "electrons", "results")
+DOORS = ("__init__", "__main__")
+
+ARRAYS_ONLY = ("support", "algebra", "results")
+MATPLOTLIB = ("plotting", "devices")
+
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imports():
-    for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"relative import in {path.name}"
-                names = (
-                    [node.module]
-                    if node.module != "kwant_curl"
-                    else [f"kwant_curl.{alias.name}" for alias in node.names]
-                )
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            else:
-                continue
-            for name in names:
-                yield room, name
+def room_of(path):
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "routines" if first in ROUTINES else first
 
 
-def test_every_room_is_in_the_table():
-    rooms = {
-        path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")
-    }
-    assert rooms == set(ROOMS)
+def imports(path, *, for_types=False):
+    """Yield what a file imports, also inside functions; `for_types`: and for type checkers."""
+    tree = ast.parse(path.read_text())
+    skipped = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not for_types:
+            skipped.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path.name}"
+            yield from [
+                f"{node.module}.{alias.name}" if node.module == "kwant_curl" else node.module
+                for alias in node.names
+            ]
+        elif isinstance(node, ast.Import):
+            yield from [alias.name for alias in node.names]
 
 
-def test_imports_go_up_only():
-    for room, name in imports():
+def functions(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def test_nine_rooms_and_the_doors():
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(ROOMS)
+    assert len(folders) <= 9
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROUTINES, *DOORS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_says_what_it_knows(room):
+    text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text()))
+    sentence, *rest = text.split("\n\n")
+    assert sentence.endswith(".")
+    said = " ".join(rest)
+    assert all(f"`{other}`" in said for other in ROOMS[room] if other != "routines"), said
+
+
+def test_rooms_stand_in_an_order():
+    above = ["routines"]
+    for room, known in ROOMS.items():
+        assert set(known) <= set(above), room
+        above.append(room)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    room = room_of(path)
+    if room in DOORS:
+        return
+    allowed = {room, *(KNOWN_TO_ROUTINES if room == "routines" else ROOMS[room])}
+    for name in imports(path, for_types=True):
         if name.startswith("kwant_curl."):
             other = name.split(".")[1]
-            upwards = ROOMS.index(other) <= ROOMS.index(room)
-            assert upwards or (room, other) in DOWNWARDS, f"{room} imports {other}"
+            other = "routines" if other in ROUTINES else other
+            assert other in allowed, f"{path.name} in {room} imports {name}"
+            assert (other, room) != ("routines", "routines"), "routines don't know each other"
+        top = name.split(".")[0]
+        if room in ARRAYS_ONLY and name not in imports_for_types(path):
+            assert top not in ("kwant", "tinyarray"), f"{room} imports {name}"
+        if room not in MATPLOTLIB and name not in imports_for_types(path):
+            assert top != "matplotlib", f"{room} imports {name}"
 
 
-def test_kernels_and_results_do_not_know_kwant():
-    arrays = {
-        "checks",
-        "frozen",
-        "stack",
-        "derivatives",
-        "occupations",
-        "kernels",
-        "propagation",
-        "dynamics",
-        "phonons",
-        "results",
+def imports_for_types(path):
+    return set(imports(path, for_types=True)) - set(imports(path))
+
+
+def test_no_circle_between_files():
+    """Not inside of a room either, and not inside of functions."""
+    names = {
+        ".".join(["kwant_curl", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(
+            ".__init__"
+        ): path
+        for path in FILES
     }
-    for room, name in imports():
-        if room in arrays:
-            assert name.split(".")[0] not in ("kwant", "tinyarray"), f"{room} imports {name}"
+    known = {
+        name: {other for other in imports(path) if other in names and other != name}
+        for name, path in names.items()
+    }
+    while known:
+        free = [name for name, others in known.items() if not others & known.keys()]
+        assert free, f"a circle among {sorted(known)}"
+        for name in free:
+            del known[name]
+
+
+def test_modules_are_short_and_functions_fit_a_screen():
+    lengths = [len(path.read_text().splitlines()) for path in FILES]
+    assert statistics.median(lengths) < 150
+    for path in FILES:
+        for node in functions(path):
+            documented = ast.get_docstring(node) is not None
+            body = node.body[1:] if documented and len(node.body) > 1 else node.body
+            n_lines = node.end_lineno - body[0].lineno + 1
+            assert n_lines <= 50, f"{path.name}: {node.name} has {n_lines} lines"
+
+
+def test_few_values_are_passed_on():
+    """Six beside the subject; only what users call takes more, by keyword."""
+    for path in FILES:
+        for node in functions(path):
+            public = node.name in kwant_curl.__all__ or path.parent.name in ("plotting", "command")
+            if public or node.args.kwonlyargs:
+                continue
+            named = [a.arg for a in node.args.posonlyargs + node.args.args]
+            n_values = len([name for name in named if name not in ("self", "cls")])
+            compiled = any("compiled" in ast.unparse(d) for d in node.decorator_list)
+            assert n_values <= 7 or compiled, f"{path.name}: {node.name} takes {named}"
+
+
+def test_the_picture_of_the_house_is_todays():
+    """Made by docs/house.py from the code."""
+    spec = spec_from_file_location("house", Path(__file__).parents[1] / "docs" / "house.py")
+    house = module_from_spec(spec)
+    spec.loader.exec_module(house)
+    rooms = house.rooms()
+    assert house.PICTURE.read_text() == house.picture(rooms), "run: python docs/house.py"
+    assert len(rooms) == len(ROOMS) + 1
+    known = {name: set(ROOMS.get(name, KNOWN_TO_ROUTINES)) for name in rooms}
+    assert all(room.knows <= known[name] for name, room in rooms.items())
 
 
 def test_one_door():

@@ -5,7 +5,7 @@ import pytest
 from scipy import constants
 
 from kwant_curl.devices.device import ion_mass
-from kwant_curl.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
+from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 
 ALL = pytest.mark.parametrize(
     "units", [EV_ANGSTROM_AMU, ATOMIC_UNITS, MEV_NANOMETRE_AMU], ids=lambda units: units.energy_unit

@@ -19,8 +19,8 @@ from scipy.spatial.transform import Rotation
 
 from kwant_curl import Displacements, Parameters, PowerLaw, force_response
 from kwant_curl.devices import Atoms, gold_chain
-from kwant_curl.storage import read_result
-from kwant_curl.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
+from kwant_curl.support.storage import read_result
+from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import VibrationalModes
 
 RNG = np.random.default_rng(5)

@@ -1,5 +1,15 @@
-"""What moves, and how the Hamiltonian follows."""
+"""What moves, and how the Hamiltonian follows.
 
+Imports `model`, `algebra` and `support`.
+"""
+
+from kwant_curl.coordinates.base import (
+    Coordinates,
+    Specification,
+    check_coordinates,
+    forces_of,
+    second_derivatives_of,
+)
 from kwant_curl.coordinates.displacements import Displacements
 from kwant_curl.coordinates.laws import Exponential, PowerLaw, ScalingLaw
 from kwant_curl.coordinates.matrices import Matrices
@@ -7,6 +17,7 @@ from kwant_curl.coordinates.parameters import Parameters
 from kwant_curl.coordinates.probe import Probe
 
 __all__ = [
+    "Coordinates",
     "Displacements",
     "Exponential",
     "Matrices",
@@ -14,4 +25,8 @@ __all__ = [
     "PowerLaw",
     "Probe",
     "ScalingLaw",
+    "Specification",
+    "check_coordinates",
+    "forces_of",
+    "second_derivatives_of",
 ]

@@ -1,34 +1,33 @@
 """Cartesian displacements of sites, and the ways in which the Hamiltonian may follow them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
 from kwant.builder import SiteFamily
-from numpy.typing import NDArray
 
-from kwant_curl.bonds import hamiltonian_rows
-from kwant_curl.coordinates.gradients import hopping_gradients, onsite_gradients
-from kwant_curl.coordinates.laws import ScalingLaw
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import Entries, SecondDerivatives
+from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
+from kwant_curl.coordinates.laws import Scaling, ScalingLaw
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
-from kwant_curl.coordinates.second import (
+from kwant_curl.coordinates.second.gradients import (
     second_of_hopping_gradient,
-    second_of_moved_sites,
     second_of_onsite_gradient,
-    second_of_scaled_bonds,
 )
-from kwant_curl.coordinates.where import moving_sites
-from kwant_curl.derivatives import Derivatives
-from kwant_curl.stack import Entries, SecondDerivatives
-from kwant_curl.system import check_finite_system, number_of_orbitals, site_positions
+from kwant_curl.coordinates.second.moved import second_of_moved_sites
+from kwant_curl.coordinates.second.scaled import second_of_scaled_bonds
+from kwant_curl.coordinates.where import MovingSites, Where, moving_sites
+from kwant_curl.model.model import Model
 
 __all__ = ["Displacements"]
 
 
 @dataclass(frozen=True)
-class Displacements:
+class Displacements(Specification):
     """Cartesian displacements of sites.
 
     Parameters
@@ -76,11 +75,11 @@ class Displacements:
     part of the model.
     """
 
-    where: Sequence[Any] | Callable[[Any], bool] | None = None
+    where: Where = None
     _: KW_ONLY
-    scaling: ScalingLaw | Mapping[tuple[SiteFamily, SiteFamily], ScalingLaw] | None = None
-    hopping_gradient: Callable[..., Any] | None = None
-    onsite_gradient: Callable[..., Any] | None = None
+    scaling: Scaling | None = None
+    hopping_gradient: Gradient | None = None
+    onsite_gradient: Gradient | None = None
 
     def __post_init__(self) -> None:
         if self.where is not None and not callable(self.where):
@@ -110,64 +109,44 @@ class Displacements:
                 "say how the hoppings follow."
             )
 
-    def hamiltonian_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> Derivatives:
-        """Return dH/dQ of all coordinates for this system, at these `params`."""
-        check_finite_system(syst)
-        moving = moving_sites(syst, self.where)
-        positions = site_positions(syst)
-        dim = positions.shape[1]
+    def first_derivatives(self, model: Model) -> Derivatives:
+        """Return dH/dQ of all coordinates."""
+        moving = self._moving(model)
         if self.scaling is not None and self.onsite_gradient is None:
-            rows = hamiltonian_rows(syst, moving, params)
-            stack = scaled_bonds(syst, moving, positions, self.scaling, rows)
+            stack = scaled_bonds(moving, self.scaling)
         else:
-            halves = self._halves(syst, moving, positions, params)
             stack = Derivatives.from_halves(
-                halves, moving.size * dim, number_of_orbitals(syst), dim=dim
-            )
-        return replace(stack, positions=positions[moving], sites=moving)
+                self._halves(moving), moving.sites.size * moving.dim, model.n_orbitals,
+                dim=moving.dim,
+            )  # fmt: skip
+        return replace(stack, positions=model.positions[moving.sites], sites=moving.sites)
 
-    def hamiltonian_second_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> SecondDerivatives:
-        """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
-        check_finite_system(syst)
-        moving = moving_sites(syst, self.where)
-        positions = site_positions(syst)
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
+        moving = self._moving(model)
         if self.scaling is not None:
-            rows = hamiltonian_rows(syst, moving, params)
-            hoppings = second_of_scaled_bonds(syst, moving, positions, self.scaling, rows)
+            hoppings = second_of_scaled_bonds(moving, self.scaling)
         elif self.hopping_gradient is not None:
-            hoppings = second_of_hopping_gradient(
-                syst, moving, positions, self.hopping_gradient, params
-            )
+            hoppings = second_of_hopping_gradient(moving, self.hopping_gradient)
         else:
-            return second_of_moved_sites(syst, moving, positions, params)
+            return second_of_moved_sites(moving)
         if self.onsite_gradient is None:
             return hoppings
-        onsites = second_of_onsite_gradient(syst, moving, positions, self.onsite_gradient, params)
-        return hoppings.joined(onsites)
+        return hoppings.joined(second_of_onsite_gradient(moving, self.onsite_gradient))
 
-    def _halves(
-        self,
-        syst: Any,
-        moving: NDArray[np.int64],
-        positions: NDArray[np.float64],
-        params: Mapping[str, Any] | None,
-    ) -> Entries:
-        dim = positions.shape[1]
+    def _moving(self, model: Model) -> MovingSites:
+        return MovingSites(model, moving_sites(model.syst, self.where))
+
+    def _halves(self, moving: MovingSites) -> Entries:
         if self.scaling is not None:
-            rows = hamiltonian_rows(syst, moving, params)
-            hoppings = scaled_bonds(syst, moving, positions, self.scaling, rows).halves()
+            hoppings = scaled_bonds(moving, self.scaling).halves()
         elif self.hopping_gradient is not None:
-            hoppings = hopping_gradients(syst, moving, dim, self.hopping_gradient, params)
+            hoppings = hopping_gradients(moving, self.hopping_gradient)
         else:
-            return moved_sites_derivatives(syst, moving, positions, params)
+            return moved_sites_derivatives(moving)
         if self.onsite_gradient is None:
             return hoppings
-        onsites = onsite_gradients(syst, moving, dim, self.onsite_gradient, params)
-        return hoppings.joined(onsites)
+        return hoppings.joined(onsite_gradients(moving, self.onsite_gradient))
 
 
 def _check_scaling(scaling: Any) -> None:

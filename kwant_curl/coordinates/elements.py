@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from kwant.builder import Other
+from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
-from kwant_curl.system import orbital_offsets
+from kwant_curl.model.model import Model
 
 __all__ = [
     "Element",
@@ -33,12 +34,12 @@ class Element(NamedTuple):
     names: Sequence[str] | None
 
 
-def onsites(syst: Any, sites: Iterable[int]) -> list[Element]:
+def onsites(syst: FiniteSystem, sites: Iterable[int]) -> list[Element]:
     """Return the onsite elements of these sites."""
     return [Element(int(i), int(i), *_value_and_names(syst.onsites[i])) for i in sites]
 
 
-def hoppings(syst: Any, moving: NDArray[np.bool_] | None = None) -> list[Element]:
+def hoppings(syst: FiniteSystem, moving: NDArray[np.bool_] | None = None) -> list[Element]:
     """Return each hopping once, in the Builder's direction; those of `moving` sites if given."""
     return [
         Element(i, j, *_value_and_names(pair))
@@ -54,16 +55,16 @@ def _value_and_names(pair: tuple[Any, Any]) -> tuple[Any, Sequence[str] | None]:
     return value, names
 
 
-def neighbours(syst: Any, site: int) -> list[int]:
+def neighbours(syst: FiniteSystem, site: int) -> list[int]:
     """Return the sites that share a bond with `site`."""
     return [int(other) for other in syst.graph.out_neighbors(site)]
 
 
-def element_at(syst: Any, elements: Sequence[Element], position: int) -> str:
+def element_at(model: Model, elements: Sequence[Element], position: int) -> str:
     """Say which of `elements` the entry at `position` of all their flattened blocks belongs to."""
-    norbs = np.diff(orbital_offsets(syst))
+    norbs = np.diff(model.offsets)
     sizes = [norbs[e.i] * norbs[e.j] for e in elements]
     element = elements[int(np.searchsorted(np.cumsum(sizes), position, side="right"))]
     name = getattr(element.value, "__name__", repr(element.value))
     sites = (element.i,) if element.i == element.j else (element.i, element.j)
-    return f"the value function {name}({', '.join(str(syst.sites[site]) for site in sites)})"
+    return f"the value function {name}({', '.join(str(model.syst.sites[site]) for site in sites)})"

@@ -1,49 +1,48 @@
 """Derivatives of the Hamiltonian that the user's own gradient functions return."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from kwant.builder import Site
+from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.stack import Entries
 from kwant_curl.coordinates.elements import hoppings, neighbours
-from kwant_curl.stack import Entries, places
-from kwant_curl.system import arguments, block_orbitals, orbital_offsets
+from kwant_curl.coordinates.where import MovingSites
+from kwant_curl.model.arguments import arguments
+from kwant_curl.model.orbitals import block_orbitals
 
 __all__ = [
+    "Gradient",
+    "OwnGradient",
     "block_entries",
     "block_norbs",
     "check_hermitian",
-    "gradient_block",
     "hopping_gradients",
     "onsite_gradients",
     "onsite_pairs",
 ]
 
 IntArray = NDArray[np.int64]
+ComplexArray = NDArray[np.complex128]
+Gradient = Callable[..., Any]
+"""gradient(site1, site2, **params): an array (dim, norb1, norb2), or (dim,)."""
 
 
-def hopping_gradients(
-    syst: Any,
-    moving: IntArray,
-    dim: int,
-    gradient: Callable[..., Any],
-    params: Mapping[str, Any] | None,
-) -> Entries:
+def hopping_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     """Return halves of dH_12/dr_1 = gradient(site1, site2) and dH_12/dr_2 = -gradient.
 
     Each in the rows of the site that moves.
     """
-    index = places(moving, len(syst.sites))
-    bonds = np.array([(e.i, e.j) for e in hoppings(syst, index >= 0)], np.int64).reshape(-1, 2)
-    keywords = arguments(gradient, 2, params)
-    offsets = orbital_offsets(syst)
-    blocks = [
-        gradient_block(
-            gradient, syst.sites[i], syst.sites[j], keywords, dim, block_norbs(offsets, i, j)
-        )
-        for i, j in bonds
-    ]
+    model, index = moving.model, moving.index
+    found = [(e.i, e.j) for e in hoppings(model.syst, index >= 0)]
+    bonds = np.array(found, np.int64).reshape(-1, 2)
+    offsets = model.offsets
+    own = OwnGradient(gradient, moving)
+    sites = model.syst.sites
+    blocks = [own(sites[i], sites[j], block_norbs(offsets, i, j)) for i, j in bonds]
     ends = [
         block_entries(offsets, bonds[:, 0], bonds[:, 1], index[bonds[:, end]], sign, blocks)
         for end, sign in ((0, 1), (1, -1))
@@ -51,38 +50,29 @@ def hopping_gradients(
     return ends[0].joined(ends[1].conjugated())
 
 
-def onsite_gradients(
-    syst: Any,
-    moving: IntArray,
-    dim: int,
-    gradient: Callable[..., Any],
-    params: Mapping[str, Any] | None,
-) -> Entries:
+def onsite_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     """Return halves of dH_ii/dr_other = gradient(site i, other): all that moves, its neighbours."""
-    pairs = onsite_pairs(syst, moving)
+    pairs = onsite_pairs(moving)
     site, other = np.array(pairs).T
-    index = places(moving, len(syst.sites))
-    keywords = arguments(gradient, 2, params)
-    offsets = orbital_offsets(syst)
-    blocks = [
-        gradient_block(
-            gradient, syst.sites[i], syst.sites[j], keywords, dim, block_norbs(offsets, i, i)
-        )
-        for i, j in pairs
-    ]
+    syst, offsets = moving.model.syst, moving.model.offsets
+    own = OwnGradient(gradient, moving)
+    blocks = [own(syst.sites[i], syst.sites[j], block_norbs(offsets, i, i)) for i, j in pairs]
     check_hermitian(syst, site, blocks)
-    return block_entries(offsets, site, site, index[other], 1, blocks).halved()
+    return block_entries(offsets, site, site, moving.index[other], 1, blocks).halved()
 
 
-def onsite_pairs(syst: Any, moving: IntArray) -> list[tuple[int, int]]:
+def onsite_pairs(moving: MovingSites) -> list[tuple[int, int]]:
     """Return (site, other) for all that moves, `other`, and the sites that may see it."""
+    syst = moving.model.syst
     return [
-        (site, int(other)) for other in moving for site in [int(other), *neighbours(syst, other)]
+        (site, int(other))
+        for other in moving.sites
+        for site in [int(other), *neighbours(syst, other)]
     ]
 
 
 def check_hermitian(
-    syst: Any,
+    syst: FiniteSystem,
     sites: IntArray,
     blocks: Sequence[NDArray[np.complex128]],
     *,
@@ -106,27 +96,27 @@ def block_norbs(offsets: IntArray, i: int, j: int) -> tuple[int, int]:
     return int(offsets[i + 1] - offsets[i]), int(offsets[j + 1] - offsets[j])
 
 
-def gradient_block(
-    function: Callable[..., Any],
-    site1: Any,
-    site2: Any,
-    keywords: dict[str, Any],
-    dim: int,
-    norbs: tuple[int, int],
-) -> NDArray[np.complex128]:
-    """Call a user's gradient: a matrix per direction, (dim, *norbs)."""
-    block = np.asarray(function(site1, site2, **keywords), dtype=complex)
-    if block.shape == (dim,) and norbs == (1, 1):
-        block = block.reshape(dim, 1, 1)
-    name = getattr(function, "__name__", repr(function))
-    if block.shape != (dim, *norbs):
-        raise ValueError(
-            f"{name}({site1}, {site2}) returned an array of shape {block.shape}; expected "
-            f"{(dim, *norbs)}: one matrix per direction."
-        )
-    if not np.isfinite(block).all():
-        raise ValueError(f"{name}({site1}, {site2}) returned numbers that are not finite.")
-    return block
+class OwnGradient:
+    """A gradient function of the user's own, with those of the params that it takes."""
+
+    def __init__(self, function: Gradient, moving: MovingSites) -> None:
+        self._function, self._dim = function, moving.dim
+        self._keywords = arguments(function, 2, moving.model.params)
+
+    def __call__(self, site1: Site, site2: Site, norbs: tuple[int, int]) -> ComplexArray:
+        """Return a matrix per direction, (dim, *norbs)."""
+        block = np.asarray(self._function(site1, site2, **self._keywords), dtype=complex)
+        if block.shape == (self._dim,) and norbs == (1, 1):
+            block = block.reshape(self._dim, 1, 1)
+        name = getattr(self._function, "__name__", repr(self._function))
+        if block.shape != (self._dim, *norbs):
+            raise ValueError(
+                f"{name}({site1}, {site2}) returned an array of shape {block.shape}; expected "
+                f"{(self._dim, *norbs)}: one matrix per direction."
+            )
+        if not np.isfinite(block).all():
+            raise ValueError(f"{name}({site1}, {site2}) returned numbers that are not finite.")
+        return block
 
 
 def block_entries(

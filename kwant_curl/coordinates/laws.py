@@ -1,14 +1,16 @@
 """How a hopping follows the length of its bond."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from kwant.builder import SiteFamily
 from numpy.typing import NDArray
 
-from kwant_curl.checks import positive_number, real_number
+from kwant_curl.support.checks import positive_number, real_number
 
-__all__ = ["Exponential", "PowerLaw", "ScalingLaw"]
+__all__ = ["Exponential", "PowerLaw", "Scaling", "ScalingLaw"]
 
 
 @runtime_checkable
@@ -31,6 +33,10 @@ class ScalingLaw(Protocol):
         array of float, shape (n_bonds,), in inverse lengths.
         """
         ...
+
+
+Scaling = ScalingLaw | Mapping[tuple[SiteFamily, SiteFamily], ScalingLaw]
+"""One law for all bonds, or one for each pair of site families."""
 
 
 @dataclass(frozen=True)

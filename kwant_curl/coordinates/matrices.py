@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from kwant_curl.derivatives import Derivatives
-from kwant_curl.stack import Entries, SecondDerivatives
-from kwant_curl.system import check_finite_system, number_of_orbitals
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import Entries, SecondDerivatives
+from kwant_curl.coordinates.base import Specification
+from kwant_curl.model.model import Model
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
 
@@ -19,7 +20,7 @@ HERMITICITY = 1e-10
 
 
 @dataclass(frozen=True)
-class Matrices:
+class Matrices(Specification):
     """Generalised coordinates whose dH/dQ_I are given as matrices.
 
     As they come from a density functional code, say, or from a model of one's own.
@@ -59,22 +60,16 @@ class Matrices:
         if self.second is not None:
             object.__setattr__(self, "second", _checked_pairs(self.second, len(self.matrices)))
 
-    def hamiltonian_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> Derivatives:
-        """Return dH/dQ of all coordinates for this system."""
-        check_finite_system(syst)
-        n = number_of_orbitals(syst)
+    def first_derivatives(self, model: Model) -> Derivatives:
+        """Return dH/dQ of all coordinates."""
+        n = model.n_orbitals
         return stack_matrices(
             [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
         )
 
-    def hamiltonian_second_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> SecondDerivatives:
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates: those of `second`, else none."""
-        check_finite_system(syst)
-        n = number_of_orbitals(syst)
+        n = model.n_orbitals
         result = SecondDerivatives.empty()
         for (i, j), given in (self.second or {}).items():
             matrix = hermitian_matrix(given, n, f"The second derivative ({i}, {j})")

@@ -1,6 +1,5 @@
 """Derivatives of the Hamiltonian by moving sites and calling the system's value functions again."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +8,15 @@ import tinyarray
 from kwant.builder import Site
 from numpy.typing import NDArray
 
-from kwant_curl.coordinates.differentiate import differentiate
+from kwant_curl.algebra.differentiate import differentiate
+from kwant_curl.algebra.stack import Entries
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
-from kwant_curl.stack import Entries, places
-from kwant_curl.system import orbital_offsets
+from kwant_curl.coordinates.where import MovingSites
+from kwant_curl.model.model import Model
+from kwant_curl.support.warning import warn
 
-__all__ = ["MovedSite", "length_scale", "moved_sites_derivatives", "moved_values"]
+__all__ = ["MovedSite", "moved_sites_derivatives", "moved_values"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -36,28 +37,23 @@ class MovedSite(Site):
         return self.moved_to
 
 
-def moved_sites_derivatives(
-    syst: Any, moving: IntArray, positions: FloatArray, params: Mapping[str, Any] | None
-) -> Entries:
+def moved_sites_derivatives(moving: MovingSites) -> Entries:
     """Return halves of dH/dr of the onsite terms and hoppings whose functions see `site.pos`."""
-    index = places(moving, len(positions))
-    on_sites = [e for e in onsites(syst, moving) if e.names is not None]
-    all_bonds = hoppings(syst, index >= 0)
+    syst = moving.model.syst
+    on_sites = [e for e in onsites(syst, moving.sites) if e.names is not None]
+    all_bonds = hoppings(syst, moving.index >= 0)
     bonds = [e for e in all_bonds if e.names is not None]
     constant = [e for e in all_bonds if e.names is None]
-    scale = length_scale(syst, moving, positions)
     ends = [
-        _one_end_moved(syst, elements, end, index, scale, positions.shape[1], params)
+        _one_end_moved(moving, elements, end)
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
     ]
     hopping_entries = ends[1].joined(ends[2].conjugated())
     if constant and np.any(hopping_entries.value):
-        warnings.warn(
+        warn(
             f"{len(constant)} hoppings of the sites that move are constants and don't follow, "
             f"though others do; the first is that of {syst.sites[constant[0].i]} and "
-            f"{syst.sites[constant[0].j]} (sites that attach_lead adds have the lead's values).",
-            RuntimeWarning,
-            stacklevel=5,
+            f"{syst.sites[constant[0].j]} (sites that attach_lead adds have the lead's values)."
         )
     entries = ends[0].halved().joined(hopping_entries)
     if not np.any(entries.value):
@@ -70,38 +66,21 @@ def moved_sites_derivatives(
     return entries
 
 
-def length_scale(syst: Any, moving: IntArray, positions: FloatArray) -> float:
-    """Return the mean length of the bonds of the first site that moves and has any, or 1."""
-    for site in moving:
-        others = list(syst.graph.out_neighbors(site))
-        lengths = np.linalg.norm(positions[others] - positions[site], axis=1)
-        if lengths.any():
-            return float(lengths.mean())
-    return 1.0
-
-
-def _one_end_moved(
-    syst: Any,
-    elements: Sequence[Element],
-    end: int,
-    index: IntArray,
-    scale: float,
-    dim: int,
-    params: Mapping[str, Any] | None,
-) -> Entries:
+def _one_end_moved(moving: MovingSites, elements: Sequence[Element], end: int) -> Entries:
     """Return derivatives of these elements with respect to the position of one of their sites."""
+    model, index = moving.model, moving.index
     moved = [e for e in elements if index[(e.i, e.j)[end]] >= 0]
-    offsets = orbital_offsets(syst)
+    offsets = model.offsets
     i, j = np.array([(e.i, e.j) for e in moved], dtype=np.int64).reshape(-1, 2).T
     columns = []
-    for direction in np.eye(dim):
+    for direction in np.eye(moving.dim):
 
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
-            return moved_values(syst, moved, {end: x * direction}, params)
+            return moved_values(model, moved, {end: x * direction})
 
-        derivative, converged = differentiate(values, 0.0, (scale,))
+        derivative, converged = differentiate(values, 0.0, (moving.scale,))
         if not converged.all():
-            culprit = element_at(syst, moved, int(np.flatnonzero(~converged)[0]))
+            culprit = element_at(model, moved, int(np.flatnonzero(~converged)[0]))
             raise ValueError(
                 f"Finite differences of {culprit} with respect to the position of its "
                 f"{('first', 'second')[end]} site don't converge. Is it smooth there? If not, "
@@ -113,26 +92,23 @@ def _one_end_moved(
     blocks = np.split(np.stack(columns), np.cumsum(size)[:-1], axis=1) if moved else []
     onsite = np.flatnonzero(i == j).tolist()
     norbs = np.diff(offsets)
-    shaped = [blocks[k].reshape(dim, norbs[i[k]], -1) for k in onsite]
-    check_hermitian(syst, i[onsite], shaped)
+    shaped = [blocks[k].reshape(moving.dim, norbs[i[k]], -1) for k in onsite]
+    check_hermitian(model.syst, i[onsite], shaped)
     return block_entries(offsets, i, j, index[(i, j)[end]], 1, blocks)
 
 
 def moved_values(
-    syst: Any,
-    elements: Sequence[Element],
-    shifts: Mapping[int, FloatArray],
-    params: Mapping[str, Any] | None,
+    model: Model, elements: Sequence[Element], shifts: Mapping[int, FloatArray]
 ) -> NDArray[np.complex128]:
     """Call the value functions of `elements` with sites shifted: {0 or 1, which end: shift}."""
     blocks = []
     for element in elements:
-        sites = [syst.sites[element.i]]
+        sites = [model.syst.sites[element.i]]
         if element.i != element.j:
-            sites.append(syst.sites[element.j])
+            sites.append(model.syst.sites[element.j])
         for end, shift in shifts.items():
             sites[end] = MovedSite(sites[end], shift)
-        value = element.value(*sites, *_params_of(element, params))
+        value = element.value(*sites, *_params_of(element, model.params))
         blocks.append(np.ravel(np.asarray(value, dtype=complex)))
     return np.concatenate(blocks) if blocks else np.empty(0, complex)
 

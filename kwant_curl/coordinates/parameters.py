@@ -5,34 +5,28 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kwant_curl.checks import real_number
-from kwant_curl.coordinates.differentiate import differentiate, hessian
-from kwant_curl.coordinates.elements import (
-    Element,
-    element_at,
-    hoppings,
-    onsites,
-)
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.differentiate import differentiate
+from kwant_curl.algebra.second_differences import hessian
+from kwant_curl.algebra.stack import SecondDerivatives
+from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
-from kwant_curl.coordinates.second import block_halves
-from kwant_curl.derivatives import Derivatives
-from kwant_curl.stack import SecondDerivatives
-from kwant_curl.system import (
-    block_orbitals,
-    check_finite_system,
-    check_sites,
-    number_of_orbitals,
-    orbital_offsets,
-)
+from kwant_curl.coordinates.second.halves import block_halves
+from kwant_curl.model.checks import check_sites
+from kwant_curl.model.model import Model
+from kwant_curl.model.orbitals import block_orbitals
+from kwant_curl.support.checks import real_number
 
 __all__ = ["Parameters"]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Specification):
     """Generalised coordinates Q_I that are entries of `params`.
 
     Parameters
@@ -74,43 +68,36 @@ class Parameters:
             )
         object.__setattr__(self, "names", names)
 
-    def hamiltonian_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> Derivatives:
-        """Return dH/dQ of all coordinates for this system, at these `params`."""
-        given = self._checked(syst, params)
-        return stack_matrices([self._derivative(syst, name, given) for name in self.names])
+    def first_derivatives(self, model: Model) -> Derivatives:
+        """Return dH/dQ of all coordinates."""
+        self._check(model)
+        return stack_matrices([self._derivative(model, name) for name in self.names])
 
-    def hamiltonian_second_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> SecondDerivatives:
-        """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
-        given = self._checked(syst, params)
-        check_sites(syst)
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
+        self._check(model)
+        check_sites(model.syst)
         result = SecondDerivatives.empty()
-        for names, elements in _elements_by_names(syst, self.names).items():
-            bends = numerical_second_derivatives(syst, elements, names, given)
+        for names, elements in _elements_by_names(model.syst, self.names).items():
+            bends = numerical_second_derivatives(model, elements, names)
             coordinates = np.array([[self.names.index(name)] * len(elements) for name in names])
-            result = result.joined(block_halves(syst, elements, coordinates, bends))
+            result = result.joined(block_halves(model, elements, coordinates, bends))
         return result
 
-    def _checked(self, syst: Any, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        check_finite_system(syst)
-        given = dict(params or {})
+    def _check(self, model: Model) -> None:
         for name in self.names:
-            _check_parameter(syst, name, given)
-        return given
+            _check_parameter(model.syst, name, model.params or {})
 
-    def _derivative(self, syst: Any, name: str, params: dict[str, Any]) -> Any:
+    def _derivative(self, model: Model, name: str) -> Any:
         supplied = (self.derivatives or {}).get(name)
         if supplied is None:
-            matrix = numerical_derivative(syst, name, params)
+            matrix = numerical_derivative(model, name)
         else:
-            matrix = supplied(params) if callable(supplied) else supplied
-        return hermitian_matrix(matrix, number_of_orbitals(syst), f"The derivative to {name!r}")
+            matrix = supplied(dict(model.params or {})) if callable(supplied) else supplied
+        return hermitian_matrix(matrix, model.n_orbitals, f"The derivative to {name!r}")
 
 
-def _check_parameter(syst: Any, name: str, params: dict[str, Any]) -> None:
+def _check_parameter(syst: FiniteSystem, name: str, params: Mapping[str, Any]) -> None:
     if name not in params:
         raise ValueError(
             f"The parameter {name!r} is not in params, which holds {sorted(params)}; "
@@ -131,8 +118,9 @@ def _check_parameter(syst: Any, name: str, params: dict[str, Any]) -> None:
             )
 
 
-def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
+def numerical_derivative(model: Model, name: str) -> Any:
     """Return dH/d(name) as a sparse COO array, from the value functions that take `name`."""
+    syst, params = model.syst, dict(model.params or {})
     check_sites(syst)
     elements = [
         element
@@ -146,13 +134,13 @@ def numerical_derivative(syst: Any, name: str, params: dict[str, Any]) -> Any:
     point = float(params[name])
     derivative, converged = differentiate(values, point, _scales(point))
     if not converged.all():
-        culprit = element_at(syst, elements, int(np.flatnonzero(~converged)[0]))
+        culprit = element_at(model, elements, int(np.flatnonzero(~converged)[0]))
         raise ValueError(
             f"The Hamiltonian can't be differentiated numerically at {name} = {point}: finite "
             f"differences of {culprit} don't converge. Is it smooth there? If so, pass "
             f"derivatives={{{name!r}: ...}}."
         )
-    return _hermitian_coo(syst, elements, derivative)
+    return _hermitian_coo(model, elements, derivative)
 
 
 def _scales(point: float) -> tuple[float, ...]:
@@ -160,7 +148,9 @@ def _scales(point: float) -> tuple[float, ...]:
     return (abs(point), 1.0) if point else (1.0,)
 
 
-def _elements_by_names(syst: Any, names: Sequence[str]) -> dict[tuple[str, ...], list[Element]]:
+def _elements_by_names(
+    syst: FiniteSystem, names: Sequence[str]
+) -> dict[tuple[str, ...], list[Element]]:
     """Return the elements that take any of these parameters, by which of them they take."""
     result: dict[tuple[str, ...], list[Element]] = {}
     for element in onsites(syst, range(len(syst.sites))) + hoppings(syst):
@@ -171,12 +161,14 @@ def _elements_by_names(syst: Any, names: Sequence[str]) -> dict[tuple[str, ...],
 
 
 def numerical_second_derivatives(
-    syst: Any, elements: Sequence[Element], names: Sequence[str], params: dict[str, Any]
+    model: Model, elements: Sequence[Element], names: Sequence[str]
 ) -> NDArray[np.complex128]:
     """Return d^2H/d(name) d(name) of `elements`, (n_names, n_names, n), from value functions."""
+    params = dict(model.params or {})
 
     def values(x: NDArray[np.float64]) -> NDArray[np.complex128]:
-        return block_values(syst, elements, {**params, **dict(zip(names, x.tolist(), strict=True))})
+        here = dict(zip(names, x.tolist(), strict=True))
+        return block_values(model.syst, elements, {**params, **here})
 
     point = np.array([float(params[name]) for name in names])
     bends, converged = hessian(values, point, [_scales(p) for p in point.tolist()])
@@ -185,24 +177,26 @@ def numerical_second_derivatives(
         where = " and ".join(f"{names[k]} = {point[k]}" for k in sorted({a, b}))
         raise ValueError(
             f"The Hamiltonian can't be differentiated twice numerically at {where}: second "
-            f"differences of {element_at(syst, elements, position)} don't converge. Is it smooth "
+            f"differences of {element_at(model, elements, position)} don't converge. Is it smooth "
             "there? If so, give the derivatives themselves, with Matrices(..., second={...})."
         )
     return bends
 
 
 def block_values(
-    syst: Any, elements: Sequence[Element], params: dict[str, Any]
+    syst: FiniteSystem, elements: Sequence[Element], params: dict[str, Any]
 ) -> NDArray[np.complex128]:
     """Evaluate the Hamiltonian blocks of `elements`, flattened one after another."""
     blocks = [syst.hamiltonian(e.i, e.j, params=params) for e in elements]
     return np.concatenate([np.ravel(np.asarray(block, complex)) for block in blocks])
 
 
-def _hermitian_coo(syst: Any, elements: Sequence[Element], values: NDArray[np.complex128]) -> Any:
+def _hermitian_coo(
+    model: Model, elements: Sequence[Element], values: NDArray[np.complex128]
+) -> Any:
     """Return the Hermitian matrix with these blocks, each hopping given in one direction."""
     i, j = np.array([(e.i, e.j) for e in elements]).T
-    offsets = orbital_offsets(syst)
+    offsets = model.offsets
     row, col = block_orbitals(offsets, i, j)
     is_hopping = np.repeat(i != j, (offsets[i + 1] - offsets[i]) * (offsets[j + 1] - offsets[j]))
     row, col, values = (
@@ -210,5 +204,5 @@ def _hermitian_coo(syst: Any, elements: Sequence[Element], values: NDArray[np.co
         np.concatenate([col, row[is_hopping]]),
         np.concatenate([values, values[is_hopping].conj()]),
     )
-    n = number_of_orbitals(syst)
+    n = model.n_orbitals
     return sparse.coo_array((values, (row, col)), shape=(n, n))

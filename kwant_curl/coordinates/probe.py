@@ -1,26 +1,19 @@
 """A test particle in the flow: a small potential at any point."""
 
-import warnings
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from kwant_curl.checks import positive_number, real_number
-from kwant_curl.coordinates.second import coordinate_halves
-from kwant_curl.derivatives import Derivatives
-from kwant_curl.frozen import read_only
-from kwant_curl.stack import Entries, SecondDerivatives, ranges
-from kwant_curl.system import (
-    check_finite_system,
-    number_of_orbitals,
-    orbital_offsets,
-    site_positions,
-    site_spacing,
-)
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import Entries, SecondDerivatives, ranges
+from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.second.halves import coordinate_halves
+from kwant_curl.model.model import Model
+from kwant_curl.support.checks import positive_number, real_number
+from kwant_curl.support.frozen import read_only
+from kwant_curl.support.warning import warn
 
 __all__ = ["Probe"]
 
@@ -32,7 +25,7 @@ REACH = float(np.sqrt(-2 * np.log(CUT)))
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
+class Probe(Specification):
     """A test particle at each of many points, one at a time: a normalised Gaussian potential.
 
     V_R(r) = strength w(r - R), w(r) = exp(-r^2 / (2 width^2)) / (2 pi width^2)^(dim/2), added to
@@ -83,38 +76,30 @@ class Probe:
         object.__setattr__(self, "width", positive_number("width", self.width))
         object.__setattr__(self, "strength", real_number("strength", self.strength))
 
-    def hamiltonian_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> Derivatives:
+    def first_derivatives(self, model: Model) -> Derivatives:
         """Return dV/dR of all points for this system; no value function is called."""
-        positions, site, point = self._within_reach(syst)
         n_points, dim = np.shape(self.points)
-        entries = self._entries(syst, positions, site, point)
-        stack = Derivatives.from_entries(entries, n_points * dim, number_of_orbitals(syst), dim=dim)
+        entries = self._entries(model, *self._within_reach(model))
+        stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
         return replace(stack, positions=np.asarray(self.points))
 
-    def hamiltonian_second_derivatives(
-        self, syst: Any, *, params: Mapping[str, Any] | None = None
-    ) -> SecondDerivatives:
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2V/dR dR of all points for this system; different points don't couple."""
-        positions, site, point = self._within_reach(syst)
-        dim = positions.shape[1]
-        offset, gaussian = self._gaussians(positions, site, point)
+        site, point = self._within_reach(model)
+        dim = model.dim
+        offset, gaussian = self._gaussians(model.positions, site, point)
         x = offset.T / self.width**2
         bend = gaussian * (x[:, None] * x - np.eye(dim)[:, :, None] / self.width**2)
-        offsets = orbital_offsets(syst)
+        offsets = model.offsets
         norbs = np.diff(offsets)[site]
         orbital = ranges(offsets[site], norbs)
         coordinate = dim * np.repeat(point, norbs) + np.arange(dim)[:, None]
         # Half of a diagonal element, since its conjugate comes on top.
         return coordinate_halves(coordinate, orbital, orbital, 0.5 * np.repeat(bend, norbs, axis=2))
 
-    def _within_reach(
-        self, syst: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return all sites' positions, and the pairs of a site and a point that it reaches."""
-        check_finite_system(syst)
-        positions = site_positions(syst)
+    def _within_reach(self, model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the pairs of a site and a point that it reaches."""
+        positions = model.positions
         points = np.asarray(self.points)
         n_points, dim = points.shape
         if positions.shape[1] != dim:
@@ -122,18 +107,16 @@ class Probe:
                 f"points has shape {points.shape}, but the sites' positions have "
                 f"{positions.shape[1]} components."
             )
-        self._check_width(site_spacing(syst))
+        self._check_width(model.spacing)
         reached = cKDTree(positions).query_ball_point(points, REACH * self.width)
         count = np.array([len(sites) for sites in reached])
         if not count.all():
-            warnings.warn(
+            warn(
                 f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
-                f"within reach ({REACH * self.width:.4g}): their results are zero.",
-                RuntimeWarning,
-                stacklevel=5,
+                f"within reach ({REACH * self.width:.4g}): their results are zero."
             )
         site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
-        return positions, site, np.repeat(np.arange(n_points), count)
+        return site, np.repeat(np.arange(n_points), count)
 
     def _check_width(self, spacing: float) -> None:
         if self.width < spacing * (1 - 1e-9):
@@ -152,18 +135,12 @@ class Probe:
         peak = self.strength / (2 * np.pi * self.width**2) ** (positions.shape[1] / 2)
         return offset, peak * np.exp(-(offset**2).sum(axis=1) / (2 * self.width**2))
 
-    def _entries(
-        self,
-        syst: Any,
-        positions: NDArray[np.float64],
-        site: NDArray[np.int64],
-        point: NDArray[np.int64],
-    ) -> Entries:
+    def _entries(self, model: Model, site: NDArray[np.int64], point: NDArray[np.int64]) -> Entries:
         """Return dV/dR on the orbitals of each pair of a site and a point."""
-        dim = positions.shape[1]
-        offset, gaussian = self._gaussians(positions, site, point)
+        dim = model.dim
+        offset, gaussian = self._gaussians(model.positions, site, point)
         slope = gaussian[:, None] * offset / self.width**2
-        offsets = orbital_offsets(syst)
+        offsets = model.offsets
         norbs = np.diff(offsets)[site]
         orbital = ranges(offsets[site], norbs)
         coordinate = dim * np.repeat(point, norbs)[:, None] + np.arange(dim)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
-from kwant_curl.bonds import BondRows, bond_rows
-from kwant_curl.coordinates.laws import ScalingLaw
-from kwant_curl.derivatives import Derivatives
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.coordinates.laws import Scaling, ScalingLaw
+from kwant_curl.coordinates.where import MovingSites
+from kwant_curl.model.bonds import BondRows, bond_rows
 
 __all__ = ["bond_lengths", "law_at", "log_derivatives", "scaled_bonds"]
 
@@ -16,18 +18,9 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-def scaled_bonds(
-    syst: Any,
-    moving: IntArray,
-    positions: FloatArray,
-    scaling: ScalingLaw | Mapping[Any, ScalingLaw],
-    rows: Any,
-) -> Derivatives:
-    """Return dH_ij/dr_i = H_ij (d ln t/dd) (r_i - r_j)/d for every bond of a moving site i.
-
-    rows: the Hamiltonian's at the orbitals of the moving sites, from `hamiltonian_rows`.
-    """
-    bonds = bond_rows(syst, moving, positions, rows)
+def scaled_bonds(moving: MovingSites, scaling: Scaling) -> Derivatives:
+    """Return dH_ij/dr_i = H_ij (d ln t/dd) (r_i - r_j)/d for every bond of a moving site i."""
+    syst, bonds = moving.model.syst, bond_rows(moving.model, moving.sites)
     distance = bond_lengths(syst, bonds)
     slope = log_derivatives(syst, bonds.here, bonds.there, distance, scaling) / distance
     return Derivatives(
@@ -40,7 +33,7 @@ def scaled_bonds(
     )
 
 
-def bond_lengths(syst: Any, bonds: BondRows) -> FloatArray:
+def bond_lengths(syst: FiniteSystem, bonds: BondRows) -> FloatArray:
     """Return the length of each bond, or raise if one has none."""
     distance = np.sqrt((bonds.vector**2).sum(axis=0))
     if not distance.all():
@@ -53,11 +46,11 @@ def bond_lengths(syst: Any, bonds: BondRows) -> FloatArray:
 
 
 def log_derivatives(
-    syst: Any,
+    syst: FiniteSystem,
     here: IntArray,
     there: IntArray,
     distance: FloatArray,
-    scaling: ScalingLaw | Mapping[Any, ScalingLaw],
+    scaling: Scaling,
 ) -> FloatArray:
     """Return d ln t/dd of bonds between these sites, if they had these lengths."""
     if not isinstance(scaling, Mapping):
@@ -73,9 +66,7 @@ def log_derivatives(
     return result
 
 
-def law_at(
-    syst: Any, here: int, there: int, scaling: ScalingLaw | Mapping[Any, ScalingLaw]
-) -> ScalingLaw:
+def law_at(syst: FiniteSystem, here: int, there: int, scaling: Scaling) -> ScalingLaw:
     """Return the law of the bond between two sites."""
     if not isinstance(scaling, Mapping):
         return scaling

@@ -1,18 +1,62 @@
 """Which sites move: from what the user names to indices, in Kwant's manner."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+from kwant.builder import Site
+from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
-from kwant_curl.system import check_sites, interface_sites
+from kwant_curl.algebra.stack import places
+from kwant_curl.model.checks import check_sites
+from kwant_curl.model.model import Model
+from kwant_curl.model.orbitals import interface_sites
 
-__all__ = ["moving_sites", "sites_in"]
+__all__ = ["MovingSites", "Where", "moving_sites", "sites_in"]
+
+Where = Sequence[Site | int] | NDArray[np.int64] | Callable[[Site], bool] | None
+"""How users name sites."""
 
 
-def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> NDArray[np.int64]:
+@dataclass(frozen=True, eq=False)
+class MovingSites:
+    """Some sites of a system that move: each has dim coordinates, in the order of `sites`."""
+
+    model: Model
+    sites: NDArray[np.int64]
+
+    @cached_property
+    def index(self) -> NDArray[np.int64]:
+        """Where each site of the system stands among those that move, or -1, (n_sites,)."""
+        return places(self.sites, len(self.model.positions))
+
+    @property
+    def dim(self) -> int:
+        """Dimension of space."""
+        return self.model.dim
+
+    @cached_property
+    def scale(self) -> float:
+        """Mean length of the bonds of the first site that moves and has any, or 1."""
+        positions = self.model.positions
+        for site in self.sites:
+            others = list(self.model.syst.graph.out_neighbors(site))
+            lengths = np.linalg.norm(positions[others] - positions[site], axis=1)
+            if lengths.any():
+                return float(lengths.mean())
+        return 1.0
+
+    def coordinates(self, sites: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the coordinates (dim, n) of these sites, -1 for sites that don't move."""
+        index = self.index[sites]
+        return np.where(index >= 0, self.dim * index + np.arange(self.dim)[:, None], -1)
+
+
+def sites_in(syst: FiniteSystem, where: Where) -> NDArray[np.int64]:
     """Return the indices of the sites in `where`, in its order; by index for None or a function.
 
     None stands for all sites.
@@ -36,9 +80,7 @@ def sites_in(syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None) -> 
     return sites
 
 
-def moving_sites(
-    syst: Any, where: Sequence[Any] | Callable[[Any], bool] | None
-) -> NDArray[np.int64]:
+def moving_sites(syst: FiniteSystem, where: Where) -> NDArray[np.int64]:
     """Return the same for sites that move: None stands for those off the leads' interfaces."""
     check_sites(syst)
     fixed = interface_sites(syst)
@@ -59,7 +101,7 @@ def moving_sites(
     return moving
 
 
-def _index(syst: Any, site: Any) -> int:
+def _index(syst: FiniteSystem, site: Any) -> int:
     if isinstance(site, Integral) and not isinstance(site, bool):
         if 0 <= int(site) < len(syst.sites):
             return int(site)

@@ -1,4 +1,8 @@
-"""Ready-made devices, for tutorials, benchmarks and tests; parameters from the literature."""
+"""Ready-made systems, and the command line that runs them or a system of the user's own.
+
+Imports the routines, `results`, `electrons`, `coordinates`, `model`, `algebra` and `support`;
+figures are drawn through the results' own `plot`.
+"""
 
 from kwant_curl.devices.atoms import Atoms
 from kwant_curl.devices.contact import point_contact

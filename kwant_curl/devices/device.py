@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kwant_curl.coordinates import Displacements
-from kwant_curl.units import Units
+from kwant_curl.support.units import Units
 
 __all__ = ["Device", "ion_mass"]
 

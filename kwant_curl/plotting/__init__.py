@@ -1,9 +1,7 @@
-"""Draw results: each function takes `ax`, draws on it and returns it."""
+"""Draws results: each function takes `ax`, draws on it and returns it.
 
-from functools import singledispatch
-from typing import Any
-
-from matplotlib.axes import Axes
+Imports Matplotlib, `vibrations`, `results`, `model`, `algebra` and `support`.
+"""
 
 from kwant_curl.plotting.animation import animate
 from kwant_curl.plotting.curls import plot_curl_map
@@ -11,6 +9,7 @@ from kwant_curl.plotting.flows import plot_flow_map
 from kwant_curl.plotting.interactive import plot_interactive
 from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.plotting.rates import plot_pumping_rates, plot_stability, plot_trajectory
+from kwant_curl.support.drawing import plot
 
 __all__ = [
     "animate",
@@ -23,30 +22,6 @@ __all__ = [
     "plot_stability",
     "plot_trajectory",
 ]
-
-
-@singledispatch
-def plot(result: Any, *, ax: Axes | None = None) -> Axes:
-    """Draw a result: the same as ``result.plot(...)``.
-
-    The other keywords are those of the result's own `plot`.
-
-    Parameters
-    ----------
-    result : CurlMap, FlowMap, PumpingRates, Orbit, Stability or Trajectory
-        What to draw.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if not given.  3D results need 3D axes.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    raise TypeError(
-        f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, PumpingRates, Orbit, "
-        "Stability or Trajectory."
-    )
-
 
 for draw in (
     plot_curl_map,

@@ -3,15 +3,17 @@
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.plotting.common import discs
-from kwant_curl.plotting.curls import draw_arrows
+from kwant_curl.model.geometry import nearest_distance
+from kwant_curl.plotting.arrows import draw_arrows
 from kwant_curl.plotting.motion import plot_orbit, scaled_moves
-from kwant_curl.system import check_finite_system, nearest_distance, site_positions
-from kwant_curl.vibrations.orbits import Orbit, check_dimension
+from kwant_curl.plotting.sites import discs, sites_behind
+from kwant_curl.vibrations.motions import check_dimension
+from kwant_curl.vibrations.orbits import Orbit
 
 __all__ = ["animate"]
 
@@ -22,7 +24,7 @@ def animate(
     orbit: Orbit,
     *,
     ax: Axes | None = None,
-    syst: Any = None,
+    syst: FiniteSystem | None = None,
     current: ArrayLike | None = None,
     size: float = 0.4,
     frames: int = 36,
@@ -70,9 +72,11 @@ def animate(
         raise ValueError(f"frames is {frames!r}; expected two or more.")
     ax = plot_orbit(orbit, ax=ax, syst=syst, size=size)
     centres = np.asarray(orbit.positions)
-    sites = centres if syst is None else site_positions(syst)
+    sites = sites_behind(syst, centres)
     if current is not None:
-        _draw_current(ax, syst, sites, current)
+        if syst is None:
+            raise ValueError("current is given without syst; pass the system whose sites it is of.")
+        _draw_current(ax, sites, current)
     spacing = nearest_distance(sites)
     atoms = discs(ax, centres, 0.35 * spacing, zorder=5)
     atoms.set(facecolor="C1", edgecolor="black")
@@ -86,10 +90,7 @@ def animate(
     return FuncAnimation(ax.figure, show, frames=frames, interval=interval, blit=False)  # type: ignore[arg-type]
 
 
-def _draw_current(ax: Axes, syst: Any, sites: FloatArray, current: ArrayLike) -> None:
-    if syst is None:
-        raise ValueError("current is given without syst; pass the system whose sites it is of.")
-    check_finite_system(syst)
+def _draw_current(ax: Axes, sites: FloatArray, current: ArrayLike) -> None:
     vectors = np.asarray(current, dtype=float)
     if vectors.shape != sites.shape:
         raise ValueError(

@@ -3,47 +3,44 @@
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.plotting.common import (
+from kwant_curl.model.geometry import nearest_distance
+from kwant_curl.plotting.arrows import draw_arrows
+from kwant_curl.plotting.axes import colour_bar, finish_map, finish_space, label_axes, map_axes
+from kwant_curl.plotting.sites import (
     LARGE,
     SIGNED,
     SMALL,
-    colour_bar,
     discs,
     draw_bonds,
+    draw_image,
     draw_outline,
-    finish_map,
-    finish_space,
-    label_axes,
     nearest_values,
-    new_axes,
+    sites_behind,
 )
-from kwant_curl.results import CurlMap
-from kwant_curl.system import check_finite_system, nearest_distance, site_positions
-from kwant_curl.units import unit_names
+from kwant_curl.results.curl_map import CurlMap
+from kwant_curl.support.units import labelled, unit_names
 
-__all__ = ["draw_arrows", "plot_curl_map"]
+__all__ = ["plot_curl_map"]
 
 FloatArray = NDArray[np.float64]
-
-ARROWS = 24
-"""Arrows along the longer side of a large map."""
 
 
 def plot_curl_map(
     result: CurlMap,
     *,
     ax: Axes | None = None,
-    syst: Any = None,
+    syst: FiniteSystem | None = None,
     current: ArrayLike | None = None,
     length_unit: str | None = None,
     energy_unit: str | None = None,
 ) -> Axes:
     """Draw a curl map; the keywords are described in `CurlMap.plot`."""
-    energy_unit, length_unit = unit_names(result.units, energy_unit, length_unit)
+    names = unit_names(result.units, energy_unit, length_unit)
     dim = result.positions.shape[1]
     vectors = None if current is None else np.asarray(current, dtype=float)
     if vectors is not None and vectors.shape != result.positions.shape:
@@ -51,25 +48,18 @@ def plot_curl_map(
             f"current has shape {vectors.shape}; expected {result.positions.shape}, one vector "
             "per centre."
         )
-    if syst is None:
-        sites = result.positions
-    else:
-        check_finite_system(syst)
-        sites = site_positions(syst)
-    ax = new_axes(sites) if ax is None else ax
-    if dim == 3 and ax.name != "3d":
-        raise ValueError("The result is in 3D; pass axes made with projection='3d'.")
-    unit = f" ({energy_unit}/{length_unit}²)" if energy_unit and length_unit else ""
-    label = f"curl of the force{unit}"
+    sites = sites_behind(syst, result.positions)
+    ax = map_axes(ax, sites, dim, "result")
+    label = labelled("curl of the force", names.curl)
     if dim == 3:
         if vectors is not None:
             raise ValueError("current is given for a 3D map; it is drawn in 2D only.")
         _draw_curl_3d(ax, sites, result, label)
-        label_axes(ax, "xyz", length_unit)
+        label_axes(ax, "xyz", names.length)
     else:
         if syst is not None and result.sites is not None and len(sites) <= LARGE:
             draw_bonds(ax, syst, sites)
-        _draw_curl_2d(ax, sites, result, label, length_unit)
+        _draw_curl_2d(ax, sites, result, label, names.length)
         if vectors is not None:
             draw_arrows(ax, result.positions, vectors, nearest_distance(sites))
     return ax
@@ -97,23 +87,21 @@ def _draw_curl_2d(
     colour_bar(ax, mappable, label)
 
 
-def _draw_image(ax: Axes, sites: FloatArray, result: CurlMap, norm: Any) -> Any:
+def _draw_image(ax: Axes, sites: FloatArray, result: CurlMap, norm: Normalize) -> Any:
     """Draw the curl of the nearest site at each pixel; sites that don't move stay white."""
     values = np.full(len(sites), np.nan)
     values[slice(None) if sites is result.positions else result.sites] = result.curl
     x, y, image = nearest_values(sites, values, nearest_distance(sites))
-    options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
-    return ax.pcolormesh(x, y, image.T, **options)
+    return draw_image(ax, x, y, image, norm)
 
 
-def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Any) -> Any:
+def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Normalize) -> Any:
     """Draw values at the points of a probe: an image if they are a regular grid, else discs."""
     x, y = (np.unique(coordinate) for coordinate in points.T)
     if min(len(x), len(y)) > 1 and len(x) * len(y) == len(points):
         image = np.full((len(x), len(y)), np.nan)
         image[np.searchsorted(x, points[:, 0]), np.searchsorted(y, points[:, 1])] = values
-        options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
-        return ax.pcolormesh(x, y, image.T, **options)
+        return draw_image(ax, x, y, image, norm)
     result = discs(ax, points, nearest_distance(points), zorder=2)
     result.set(array=values, cmap=SIGNED, norm=norm)
     return result
@@ -134,34 +122,3 @@ def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> No
     arrows.set_array(strength[shown])
     finish_space(ax, sites)
     ax.figure.colorbar(arrows, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
-
-
-def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float) -> None:
-    """Draw `vectors`, on large maps their mean in each cell of a coarse grid."""
-    cell = spacing
-    if len(positions) >= SMALL:
-        # Whole numbers of sites in a cell, the grid in the middle: arrows are as regular as sites.
-        extent = np.ptp(positions, axis=0)
-        cell = spacing * max(1, round(extent.max() / ARROWS / spacing))
-        margin = 0.5 * (np.ceil((extent + spacing) / cell) * cell - extent)
-        index = np.floor((positions - positions.min(axis=0) + margin) / cell).astype(int)
-        _, which, count = np.unique(index, axis=0, return_inverse=True, return_counts=True)
-        positions, vectors = (
-            np.stack([np.bincount(which.ravel(), v) for v in values.T], axis=1) / count[:, None]
-            for values in (positions, vectors)
-        )
-    length = np.linalg.norm(vectors, axis=1)
-    shown = length > 0.02 * length.max()
-    if not shown.any():
-        return
-    ax.quiver(
-        *positions[shown].T,
-        *(vectors[shown] / length.max()).T,
-        angles="xy",
-        scale_units="xy",
-        scale=1 / ((0.8 if cell == spacing else 1.2) * cell),
-        pivot="middle",
-        width=0.003,
-        color="black",
-        zorder=3,
-    )

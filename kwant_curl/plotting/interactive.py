@@ -3,18 +3,23 @@
 from typing import Any
 
 import numpy as np
+from kwant.system import FiniteSystem
+from numpy.typing import NDArray
 
-from kwant_curl.results import CurlMap
-from kwant_curl.system import check_finite_system, nearest_distance, site_positions
-from kwant_curl.units import unit_names
+from kwant_curl.model.geometry import nearest_distance
+from kwant_curl.plotting.sites import sites_behind
+from kwant_curl.results.curl_map import CurlMap
+from kwant_curl.support.units import UnitNames, labelled, unit_names
 
 __all__ = ["plot_interactive"]
+
+FloatArray = NDArray[np.float64]
 
 LONGEST = 1.3
 """Length of the longest arrow, in units of the distance between sites."""
 
 
-def plot_interactive(result: CurlMap, *, syst: Any = None) -> Any:
+def plot_interactive(result: CurlMap, *, syst: FiniteSystem | None = None) -> Any:
     """Return a Plotly figure of a curl map in 3D: vectors of the curl as cones, to be turned.
 
     Parameters
@@ -43,44 +48,33 @@ def plot_interactive(result: CurlMap, *, syst: Any = None) -> Any:
         ) from missing
     if result.positions.shape[1] != 3:
         raise ValueError("The map is in 2D; plot_interactive is for 3D, plot() draws it.")
-    if syst is not None:
-        check_finite_system(syst)
-    sites = result.positions if syst is None else site_positions(syst)
-    energy, length = unit_names(result.units)
-    per_area = f" ({energy}/{length}²)" if energy and length else ""
+    names = unit_names(result.units)
+    sites = sites_behind(syst, result.positions)
     strength = np.linalg.norm(result.curl, axis=1)
     arrows = result.curl * (LONGEST * nearest_distance(sites) / (strength.max() or 1.0))
-    names = [f"{name} ({length})" if length else name for name in "xyz"]
-    text = [f"curl {value:.4g}{per_area}" for value in strength]
-    return graph_objects.Figure(
-        [
-            graph_objects.Scatter3d(
-                **dict(zip("xyz", sites.T, strict=True)),
-                mode="markers",
-                marker={"size": 2, "color": "grey"},
-                name="sites",
-                hoverinfo="skip",
-            ),
-            graph_objects.Cone(
-                **dict(zip("xyz", result.positions.T, strict=True)),
-                **dict(zip("uvw", arrows.T, strict=True)),
-                sizemode="raw",
-                anchor="tail",
-                colorscale="Viridis",
-                showscale=False,
-                text=text,
-                hoverinfo="text",
-                name="curl of the force",
-            ),
-        ],
-        layout={
-            "scene": {
-                "aspectmode": "data",
-                **{
-                    f"{axis}axis": {"title": {"text": name}}
-                    for axis, name in zip("xyz", names, strict=True)
-                },
-            },
-            "title": {"text": f"curl of the force, up to {strength.max():.4g}{per_area}"},
-        },
+    dots = graph_objects.Scatter3d(
+        **dict(zip("xyz", sites.T, strict=True)),
+        mode="markers",
+        marker={"size": 2, "color": "grey"},
+        name="sites",
+        hoverinfo="skip",
     )
+    cones = graph_objects.Cone(
+        **dict(zip("xyz", result.positions.T, strict=True)),
+        **dict(zip("uvw", arrows.T, strict=True)),
+        sizemode="raw",
+        anchor="tail",
+        colorscale="Viridis",
+        showscale=False,
+        text=[labelled(f"curl {value:.4g}", names.curl) for value in strength],
+        hoverinfo="text",
+        name="curl of the force",
+    )
+    return graph_objects.Figure([dots, cones], layout=_layout(names, strength))
+
+
+def _layout(names: UnitNames, strength: FloatArray) -> dict[str, Any]:
+    """Return what Plotly is told of axes and title."""
+    axes = {f"{name}axis": {"title": {"text": labelled(name, names.length)}} for name in "xyz"}
+    title = labelled(f"curl of the force, up to {strength.max():.4g}", names.curl)
+    return {"scene": {"aspectmode": "data", **axes}, "title": {"text": title}}

@@ -2,27 +2,27 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from kwant.system import FiniteSystem
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import CenteredNorm
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
-from kwant_curl.plotting.common import (
-    SIGNED,
+from kwant_curl.model.geometry import nearest_distance
+from kwant_curl.plotting.axes import (
+    chart_axes,
     colour_bar,
-    discs,
-    draw_bonds,
     finish_map,
     finish_space,
     label_axes,
-    new_axes,
+    map_axes,
 )
-from kwant_curl.system import check_finite_system, nearest_distance, site_positions
-from kwant_curl.units import unit_names
-from kwant_curl.vibrations.orbits import Orbit, check_dimension
+from kwant_curl.plotting.sites import SIGNED, discs, draw_bonds, sites_behind
+from kwant_curl.support.units import unit_names
+from kwant_curl.vibrations.motions import check_dimension
+from kwant_curl.vibrations.orbits import Orbit
 
 __all__ = ["plot_orbit", "scaled_moves"]
 
@@ -42,35 +42,27 @@ def plot_orbit(
     orbit: Orbit,
     *,
     ax: Axes | None = None,
-    syst: Any = None,
+    syst: FiniteSystem | None = None,
     size: float = 0.4,
     length_unit: str | None = None,
 ) -> Axes:
     """Draw an orbit; the keywords are described in `Orbit.plot`."""
     dim = check_dimension(orbit.positions)
     centres = np.asarray(orbit.positions)
-    if syst is None:
-        sites = centres
-    else:
-        check_finite_system(syst)
-        sites = site_positions(syst)
-    unit = unit_names(orbit.units, length_unit=length_unit)[1]
+    sites = sites_behind(syst, centres)
+    unit = unit_names(orbit.units, length_unit=length_unit).length
     if dim == 1:
         return _draw_wave(orbit, ax, unit)
-    ax = new_axes(sites) if ax is None else ax
-    if dim == 3 and ax.name != "3d":
-        raise ValueError("The orbit is in 3D; pass axes made with projection='3d'.")
+    ax = map_axes(ax, sites, dim, "orbit")
     spacing = nearest_distance(sites)
     moves = scaled_moves(orbit, PHASES, size * spacing)
     curves = np.moveaxis(centres + moves, 1, 0)  # atom by atom
+    if syst is not None:
+        draw_bonds(ax, syst, sites)
     if dim == 3:
-        if syst is not None:
-            draw_bonds(ax, syst, sites)
         _draw_orbits_3d(ax, sites, curves, _momenta(orbit, dim))
         label_axes(ax, "xyz", unit)
         return ax
-    if syst is not None:
-        draw_bonds(ax, syst, sites)
     discs(ax, sites, 0.15 * spacing, zorder=1)
     lines = _draw_orbits_2d(ax, curves, _momenta(orbit, dim))
     finish_map(ax, curves.reshape(-1, dim), 1.2 * spacing, unit)
@@ -150,8 +142,7 @@ def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray, momenta: Flo
 
 def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
     """Draw a wave on a line, and where it is a quarter of a period later."""
-    if ax is None:
-        ax = plt.figure(layout="constrained").add_subplot()
+    ax = chart_axes(ax)
     x = np.asarray(orbit.positions)[:, 0]
     order = np.argsort(x)
     now, later = orbit.displacements([0, np.pi / 2])[:, order] / np.abs(orbit.vector).max()

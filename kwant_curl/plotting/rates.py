@@ -1,13 +1,13 @@
 """Rates and stability as figures."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from kwant_curl.phonons import PumpingRates
-from kwant_curl.units import unit_names
-from kwant_curl.vibrations.runaway import Stability
+from kwant_curl.plotting.axes import chart_axes
+from kwant_curl.results.pumping_rates import PumpingRates
+from kwant_curl.support.units import labelled, unit_names
+from kwant_curl.vibrations.stabilities import Stability
 from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = ["plot_pumping_rates", "plot_stability", "plot_trajectory"]
@@ -31,13 +31,12 @@ def plot_pumping_rates(
     energy_unit: str | None = None,
 ) -> Axes:
     """Draw rates; the keywords are described in `PumpingRates.plot`."""
-    energy_unit = unit_names(rates.units, energy_unit)[0]
+    names = unit_names(rates.units, energy_unit)
     n = len(rates.driving)
     abscissa = np.arange(n) if x is None else np.asarray(x, dtype=float)
     if abscissa.shape != (n,):
         raise ValueError(f"x has shape {abscissa.shape}; expected {(n,)}, one per pair of modes.")
-    if ax is None:
-        ax = plt.figure(layout="constrained").add_subplot()
+    ax = chart_axes(ax)
     if x is None:
         ax.vlines(abscissa, -rates.damping, rates.damping, color="0.8", label="electronic friction")
     else:
@@ -48,7 +47,7 @@ def plot_pumping_rates(
     ax.plot(abscissa, rates.driving, style, color="C0", label="driving by the current")
     ax.axhline(0, color="0.5", linewidth=0.8)
     ax.set_xlabel(xlabel)
-    ax.set_ylabel(f"rate ({energy_unit}/ħ)" if energy_unit else "rate")
+    ax.set_ylabel(labelled("rate", names.rate))
     ax.legend()
     return ax
 
@@ -63,9 +62,8 @@ def plot_stability(
     """Draw growth or frequency against bias; the keywords are described in `Stability.plot`."""
     if quantity not in ("growth", "frequency"):
         raise ValueError(f'quantity is {quantity!r}; expected "growth" or "frequency".')
-    if ax is None:
-        ax = plt.figure(layout="constrained").add_subplot()
-    unit = unit_names(result.units, energy_unit)[0]
+    ax = chart_axes(ax)
+    names = unit_names(result.units, energy_unit)
     order = np.argsort(result.voltage, kind="stable")
     bias = result.voltage[order]
     values = (result.growth if quantity == "growth" else result.frequencies.real)[order]
@@ -84,10 +82,9 @@ def plot_stability(
             line.set_label(f"mode {mode}{' (does not oscillate)' if lost[mode] else ''}")
     if quantity == "growth":
         ax.axhline(0, color="black", linewidth=0.8)
-    rate = f"growth rate of the energy{f' ({unit}/ħ)' if unit else ''}"
-    frequency = f"frequency{f' ({unit})' if unit else ''}"
-    ax.set_xlabel(f"bias ({unit})" if unit else "bias")
-    ax.set_ylabel(rate if quantity == "growth" else frequency)
+    rate = labelled("growth rate of the energy", names.rate)
+    ax.set_xlabel(labelled("bias", names.energy))
+    ax.set_ylabel(rate if quantity == "growth" else labelled("frequency", names.energy))
     if ranked:
         more = len(ranked) - IN_LEGEND
         ax.legend(title=f"run away (and {more} more)" if more > 0 else "run away")
@@ -103,16 +100,15 @@ def plot_trajectory(
     energy_unit: str | None = None,
 ) -> Axes:
     """Draw the energy against time; the keywords are described in `Trajectory.plot`."""
-    if ax is None:
-        ax = plt.figure(layout="constrained").add_subplot()
-    unit = unit_names(result.units, energy_unit)[0]
+    ax = chart_axes(ax)
+    names = unit_names(result.units, energy_unit)
     energy = result.energy.sum(axis=2)
     if len(energy) > 1:
         ax.plot(result.times, energy[:SHOWN].T, color=color, alpha=0.25, linewidth=0.6)
     name = f"mean of {len(energy)}" if label is None else label
     ax.plot(result.times, energy.mean(axis=0), color=color, label=name)
-    ax.set_xlabel(f"time (ħ/{unit})" if unit else "time")
-    ax.set_ylabel(f"energy ({unit})" if unit else "energy")
+    ax.set_xlabel(labelled("time", names.time))
+    ax.set_ylabel(labelled("energy", names.energy))
     if len(energy) > 1 or label is not None:
         ax.legend()
     return ax

@@ -1,10 +1,17 @@
-"""Vibrations of the atoms, and what the current does to them."""
+"""Vibrations of the atoms, and what the current does to them.
 
+Imports `results`, `coordinates`, `model`, `algebra` and `support`.
+"""
+
+from kwant_curl.vibrations.integrator import langevin
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.orbits import Orbit
-from kwant_curl.vibrations.pairs import PumpedPairs, pumped_pairs
-from kwant_curl.vibrations.runaway import Stability, critical_bias, stability
-from kwant_curl.vibrations.trajectories import Trajectory, langevin
+from kwant_curl.vibrations.pairs import PumpedPairs
+from kwant_curl.vibrations.pumping import pumped_pairs
+from kwant_curl.vibrations.runaway import stability
+from kwant_curl.vibrations.stabilities import Stability
+from kwant_curl.vibrations.thresholds import critical_bias
+from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = [
     "Orbit",

@@ -1,18 +1,19 @@
 """The equation of motion of vibrational modes under current."""
 
-import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.results import ForceResponse
+from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.support.warning import warn
 from kwant_curl.vibrations.modes import VibrationalModes
 
-__all__ = ["Mechanics", "check_response", "mechanics", "other_damping", "warn_of_negative_friction"]
+__all__ = ["Mechanics", "either", "mechanics", "other_damping", "warn_of_negative_friction"]
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
 
 CLOSE = 1e-6
 """By how much positions may differ, relative to the size of the device."""
@@ -37,7 +38,7 @@ def mechanics(
     gamma the velocity tensor, or the friction of equilibrium, and on its diagonal besides the
     `damping` of other origin, a number or one per mode.
     """
-    check_response(response, modes)
+    _check_response(response, modes)
     projected = response.project(modes.patterns)
     jacobian = -0.5 * projected.curl if response.lead_jacobian is None else projected.jacobian
     gamma = projected.friction if response.lead_velocity is None else projected.velocity
@@ -60,26 +61,29 @@ def other_damping(damping: ArrayLike, n_modes: int) -> FloatArray:
     return np.broadcast_to(rates.astype(float), (n_modes,))
 
 
+def either(first: T | None, second: T | None) -> T | None:
+    """Return what is known of the two: that of the response, or else that of the modes."""
+    return second if first is None else first
+
+
 def warn_of_negative_friction(
-    responses: Sequence[ForceResponse], systems: Sequence[Mechanics], *, stacklevel: int
+    responses: Sequence[ForceResponse], systems: Sequence[Mechanics]
 ) -> None:
     """Warn where linear response is taken so far that the friction has become negative."""
     for response, system in zip(responses, systems, strict=True):
         values = np.linalg.eigvalsh(0.5 * (system.damping + system.damping.T))
         if response.linear and values[0] < -NEGATIVE * np.abs(values).max():
-            warnings.warn(
+            warn(
                 f"At the bias {dict(enumerate(response.bias.tolist()))} the friction of linear "
                 f"response is negative (down to {values[0]:.3g}): what the bias adds to it exceeds "
                 "that of equilibrium, and modes may seem to grow by that. Check with the whole "
                 "bias window: pass a function of the bias that calls force_response with "
-                "linear=False.",
-                RuntimeWarning,
-                stacklevel=stacklevel,
+                "linear=False."
             )
             return
 
 
-def check_response(response: Any, modes: Any) -> None:
+def _check_response(response: Any, modes: Any) -> None:
     """Raise unless the modes are those of the coordinates of the response."""
     if not isinstance(response, ForceResponse):
         raise TypeError(f"response is a {type(response).__name__}; expected a ForceResponse.")

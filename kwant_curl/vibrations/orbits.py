@@ -1,26 +1,28 @@
 """The orbits of atoms in a mode that turns."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.dynamics import angular_momenta, travel
-from kwant_curl.frozen import freeze, read_only
-from kwant_curl.storage import Storable
-from kwant_curl.units import Units
+from kwant_curl.support.drawing import plot
+from kwant_curl.support.frozen import read_only
+from kwant_curl.support.units import Units, spaced, unit_names
+from kwant_curl.vibrations.motions import Motions, check_dimension
 
 if TYPE_CHECKING:
+    from kwant.system import FiniteSystem
     from matplotlib.axes import Axes
 
-__all__ = ["Orbit", "angular_momentum", "check_dimension", "direction_of_travel"]
+__all__ = ["Orbit", "orbit_of"]
 
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Orbit(Storable):
+class Orbit(Motions):
     """A mode of vibration with a phase: u_I(t) = Re v_I exp(-i Omega t), an ellipse per atom.
 
     Made by `Stability.orbit` and `PumpedPairs.orbit`.
@@ -41,13 +43,9 @@ class Orbit(Storable):
         The units, for labels.
     """
 
-    DIMENSIONS = {  # noqa: RUF012
-        "vector": ("coordinate",),
-        "masses": ("coordinate",),
-        "positions": ("atom", "direction"),
-    }
+    DIMENSIONS = {"vector": ("coordinate",), **Motions.DIMENSIONS}  # noqa: RUF012
 
-    vector: NDArray[np.complex128]
+    vector: ComplexArray
     frequency: float
     growth: float
     masses: FloatArray
@@ -55,14 +53,9 @@ class Orbit(Storable):
     _: KW_ONLY
     units: Units | None = None
 
-    def __post_init__(self) -> None:
-        freeze(self, "vector", "masses")
-        if self.positions is not None:
-            freeze(self, "positions")
-
     def __repr__(self) -> str:
         """Say its frequency, its growth, and which way it turns or travels."""
-        unit = "" if self.units is None else f" {self.units.energy_unit}"
+        unit = spaced(unit_names(self.units).energy)
         text = (
             f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency:.4g}{unit}, "
             f"growth {self.growth:.3g}{unit}/ħ"
@@ -83,14 +76,8 @@ class Orbit(Storable):
         return f"travels {travels}" if travels.any() else "to and fro"
 
     @property
-    def angular_momentum(self) -> FloatArray:
-        """Angular momentum in hbar per quantum: see `Stability.angular_momentum`."""
-        return angular_momentum(self.vector, self.masses, self.positions)
-
-    @property
-    def travel(self) -> FloatArray:
-        """Which way the wave travels, (dim,): see `Stability.travel`."""
-        return direction_of_travel(self.vector, self.positions)
+    def _motions(self) -> ComplexArray:
+        return self.vector
 
     def displacements(self, phases: ArrayLike) -> FloatArray:
         """Return Re v exp(-i phase), shape (..., n_c), for phases = Omega t of any shape."""
@@ -101,7 +88,7 @@ class Orbit(Storable):
         self,
         *,
         ax: "Axes | None" = None,
-        syst: Any = None,
+        syst: "FiniteSystem | None" = None,
         size: float = 0.4,
         length_unit: str | None = None,
     ) -> "Axes":
@@ -130,34 +117,16 @@ class Orbit(Storable):
         ValueError
             For coordinates that are not displacements of atoms.
         """
-        from kwant_curl.plotting import plot_orbit
-
-        return plot_orbit(self, ax=ax, syst=syst, size=size, length_unit=length_unit)
+        return plot(self, ax=ax, syst=syst, size=size, length_unit=length_unit)
 
 
-def angular_momentum(
-    vectors: NDArray[np.complex128], masses: FloatArray, positions: FloatArray | None
-) -> FloatArray:
-    """Return the angular momentum of motions (..., n_c) of atoms in 2D or 3D."""
-    dim = check_dimension(positions)
-    if dim == 1:
-        raise ValueError("The atoms move on a line, where nothing turns; see `travel`.")
-    return read_only(angular_momenta(vectors, masses, dim))
-
-
-def direction_of_travel(
-    vectors: NDArray[np.complex128], positions: FloatArray | None
-) -> FloatArray:
-    """Return which way motions (..., n_c) travel, (..., dim)."""
-    check_dimension(positions)
-    return read_only(travel(vectors, np.asarray(positions)))
-
-
-def check_dimension(positions: FloatArray | None) -> int:
-    """Return the dimension of space; raise if the coordinates are not displacements of atoms."""
-    if positions is None:
-        raise ValueError(
-            "The coordinates are not displacements of atoms, so nothing is known of how "
-            "atoms turn; take the complex vector itself."
-        )
-    return int(positions.shape[1])
+def orbit_of(motions: Motions, vector: ComplexArray, frequency: complex) -> Orbit:
+    """Return one of these motions, with its displacements v and Omega, as an orbit."""
+    return Orbit(
+        vector,
+        float(frequency.real),
+        float(2 * frequency.imag),
+        motions.masses,
+        motions.positions,
+        units=motions.units,
+    )

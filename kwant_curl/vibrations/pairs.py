@@ -1,32 +1,24 @@
-"""Which pairs of vibrational modes the current drives, and which way they turn."""
+"""Pairs of vibrational modes under current: which grow, and which way they turn."""
 
 from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from kwant_curl.checks import positive_number
-from kwant_curl.dynamics import complex_frequencies
-from kwant_curl.frozen import freeze, read_only
-from kwant_curl.results import ForceResponse
-from kwant_curl.storage import Storable
-from kwant_curl.units import Units
-from kwant_curl.vibrations.mechanics import mechanics, other_damping, warn_of_negative_friction
-from kwant_curl.vibrations.modes import VibrationalModes
-from kwant_curl.vibrations.orbits import Orbit, angular_momentum, direction_of_travel
+from kwant_curl.support.frozen import read_only
+from kwant_curl.support.units import Units, unit_names
+from kwant_curl.vibrations.motions import Motions
+from kwant_curl.vibrations.orbits import Orbit, orbit_of
 
-__all__ = ["PumpedPairs", "pumped_pairs"]
+__all__ = ["PumpedPairs"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-PIECE = 2**14
-"""Pairs whose equations are solved together."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PumpedPairs(Storable):
+class PumpedPairs(Motions):
     """Pairs of vibrational modes under current, those that grow fastest first.
 
     Made by `pumped_pairs`.  hbar = 1: rates are in units of energy.
@@ -66,8 +58,7 @@ class PumpedPairs(Storable):
         "damping": ("pair",),
         "detuning": ("pair",),
         "patterns": ("mode", "coordinate"),
-        "masses": ("coordinate",),
-        "positions": ("atom", "direction"),
+        **Motions.DIMENSIONS,
     }
     DERIVED = {"growth": ("pair",), "rotation": ("pair",)}  # noqa: RUF012
 
@@ -82,12 +73,6 @@ class PumpedPairs(Storable):
     positions: FloatArray | None
     _: KW_ONLY
     units: Units | None = None
-
-    def __post_init__(self) -> None:
-        freeze(self, "pairs", "frequencies", "amplitudes", "driving", "damping", "detuning")
-        freeze(self, "patterns", "masses")
-        if self.positions is not None:
-            freeze(self, "positions")
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -128,27 +113,15 @@ class PumpedPairs(Storable):
         return read_only(np.einsum("pm,pmc->pc", self.amplitudes, self.patterns[self.pairs]))
 
     @property
-    def angular_momentum(self) -> FloatArray:
-        """Angular momentum of the atoms, (n_pairs,) or (n_pairs, 3): see `Stability`."""
-        return angular_momentum(self.vectors, self.masses, self.positions)
-
-    @property
-    def travel(self) -> FloatArray:
-        """Which way the wave travels, (n_pairs, dim): see `Stability`."""
-        return direction_of_travel(self.vectors, self.positions)
+    def _motions(self) -> ComplexArray:
+        return self.vectors
 
     def orbit(self, number: int = 0) -> Orbit:
         """Return the motion of a pair, by its place in the table: the orbits of the atoms."""
         if not -len(self) <= number < len(self):
             raise IndexError(f"number is {number}: there are {len(self)} pairs.")
-        return Orbit(
-            self.amplitudes[number] @ self.patterns[self.pairs[number]],
-            float(self.frequencies[number].real),
-            float(self.growth[number]),
-            self.masses,
-            self.positions,
-            units=self.units,
-        )
+        vector = self.amplitudes[number] @ self.patterns[self.pairs[number]]
+        return orbit_of(self, vector, self.frequencies[number])
 
     def table(self, rows: int = 10) -> str:
         """Return the first rows as text: modes, frequency, detuning, driving, damping, growth.
@@ -159,7 +132,8 @@ class PumpedPairs(Storable):
         names = ("modes", "frequency", "detuning", "driving", "damping", "growth", "rotation")
         lines = [" ".join(f"{name:>11}" for name in names)]
         if self.units is not None:
-            units = ["", *[self.units.energy_unit] * 2, *[f"{self.units.energy_unit}/ħ"] * 3, ""]
+            known = unit_names(self.units)
+            units = ["", *[known.energy] * 2, *[known.rate] * 3, ""]
             lines.append(" ".join(f"{unit:>11}" for unit in units).rstrip())
         columns = zip(
             self.pairs,
@@ -175,94 +149,3 @@ class PumpedPairs(Storable):
             pair = f"{first}, {second}"
             lines.append(f"{pair:>11} " + " ".join(f"{number:>11.4g}" for number in numbers))
         return "\n".join(lines)
-
-
-def pumped_pairs(
-    response: ForceResponse,
-    modes: VibrationalModes,
-    *,
-    max_detuning: float | None = None,
-    damping: ArrayLike = 0.0,
-) -> PumpedPairs:
-    """Return what the current does to every pair of vibrational modes, each pair by itself.
-
-    For each pair the equation of motion of the two modes is solved with all that the response
-    holds: force constants, curl (or the whole Jacobian), friction (or the velocity tensor).  Two
-    degenerate modes grow at the driving minus the damping of `ForceResponse.pumping_rates`; others
-    only where the driving exceeds their detuning.
-
-    Parameters
-    ----------
-    response : ForceResponse
-        Of the same coordinates as the modes, at the bias in question.
-    modes : VibrationalModes
-        The vibrations without current.
-    max_detuning : float, optional
-        Only pairs whose frequencies differ by less.
-    damping : float or array (n_modes,), default 0.0
-        Damping of other origin than the electrons: the rate at which the energy of each mode
-        decays.
-
-    Returns
-    -------
-    PumpedPairs
-        Sorted by growth, the fastest first.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two modes, or modes of other coordinates than the response's.
-
-    Warns
-    -----
-    RuntimeWarning
-        Where linear response is taken so far that the friction has become negative.
-
-    Notes
-    -----
-    Two modes by themselves are an approximation: `stability` has all of them at once.  The time
-    grows as the number of pairs.
-    """
-    system = mechanics(response, modes, damping)
-    warn_of_negative_friction([response], [system], stacklevel=3)
-    omega = modes.frequencies
-    first, second = np.triu_indices(len(omega), 1)
-    if not first.size:
-        raise ValueError(f"There is {len(omega)} mode; expected two or more, to make pairs.")
-    if max_detuning is not None:
-        near = np.abs(omega[first] - omega[second]) < positive_number("max_detuning", max_detuning)
-        first, second = first[near], second[near]
-    projected = response.project(modes.patterns)
-    pairs = np.stack([first, second], axis=1)
-    frequencies, amplitudes = _fastest(system.stiffness, system.damping, pairs)
-    friction = np.diag(projected.friction) + other_damping(damping, len(omega))
-    order = np.argsort(-frequencies.imag, kind="stable")
-    k, m = first[order], second[order]
-    return PumpedPairs(
-        pairs=pairs[order],
-        frequencies=frequencies[order],
-        amplitudes=amplitudes[order],
-        driving=projected.curl[k, m] / (2 * np.sqrt(omega[k] * omega[m])),
-        damping=0.5 * (friction[k] + friction[m]),
-        detuning=omega[m] - omega[k],
-        patterns=modes.patterns,
-        masses=modes.masses,
-        positions=modes.positions if response.positions is None else response.positions,
-        units=modes.units if response.units is None else response.units,
-    )
-
-
-def _fastest(
-    stiffness: FloatArray, damping: FloatArray, pairs: NDArray[np.int64]
-) -> tuple[ComplexArray, ComplexArray]:
-    """Return Omega and the amplitudes of the fastest growing motion of each pair."""
-    frequencies = np.empty(len(pairs), complex)
-    amplitudes = np.empty((len(pairs), 2), complex)
-    for start in range(0, len(pairs), PIECE):
-        some = slice(start, start + PIECE)
-        row, col = pairs[some][:, :, None], pairs[some][:, None, :]
-        found, vectors = complex_frequencies(stiffness[row, col], damping[row, col])
-        which = found.imag.argmax(axis=1)
-        each = np.arange(len(which))
-        frequencies[some], amplitudes[some] = found[each, which], vectors[each, which]
-    return frequencies, amplitudes

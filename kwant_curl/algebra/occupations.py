@@ -1,0 +1,111 @@
+"""How the leads are filled: bias, temperature, Fermi functions."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, exprel
+
+from kwant_curl.support.checks import real_number
+
+__all__ = [
+    "COLD",
+    "chemical_potential_shifts",
+    "exchange_window",
+    "fermi",
+    "thermal_weight",
+    "window",
+]
+
+
+def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
+    """Return dmu_alpha, the shift of each lead's chemical potential from equilibrium.
+
+    Parameters
+    ----------
+    bias : float or mapping
+        A number V, an energy: lead 0 at +V/2 and lead 1 at -V/2, for two leads only, so that a
+        positive V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``; leads that are
+        not in it stay at equilibrium.
+    n_leads : int
+        Number of leads of the system.
+
+    Returns
+    -------
+    array of float, shape (n_leads,)
+
+    Raises
+    ------
+    ValueError
+        For a lead that is not there, a number with other than two leads, or values that are
+        not finite.
+    """
+    if not isinstance(bias, Mapping):
+        value = real_number(
+            "bias", bias, "a real number, or {lead: shift of its chemical potential}"
+        )
+        if n_leads != 2:
+            raise ValueError(
+                f"bias is the number {value}, which stands for two leads, but the system has "
+                f"{n_leads}; pass {{lead: shift of its chemical potential}}."
+            )
+        return np.array([value / 2, -value / 2])
+    shifts = np.zeros(n_leads)
+    for lead, shift in bias.items():
+        is_index = isinstance(lead, Integral) and not isinstance(lead, bool)
+        if not (is_index and 0 <= int(lead) < n_leads):
+            raise ValueError(
+                f"bias names lead {lead!r}, but the system has leads 0 to {n_leads - 1}."
+            )
+        shifts[int(lead)] = real_number(f"bias[{lead}]", shift)
+    return shifts
+
+
+COLD = 1e-8
+"""kT below this part of the chemical potentials is zero: energies can't resolve it."""
+
+REACH = 40.0
+"""Where the Fermi function has ended, in units of kT: exp(-40) = 4e-18."""
+
+
+def fermi(energy: float, mu: NDArray[np.float64] | float, temperature: float) -> Any:
+    """Return the Fermi function f(energy) of leads at chemical potentials mu and this kT.
+
+    At zero temperature a step, one half at mu itself.
+    """
+    x = np.asarray(energy - np.asarray(mu, dtype=float))
+    if temperature == 0:
+        return np.heaviside(-x, 0.5)
+    return expit(-x / temperature)
+
+
+def thermal_weight(energy: float, mu: float, temperature: float) -> float:
+    """Return -df/dE, whose integral over energy is one, at a temperature above zero."""
+    x = (energy - mu) / temperature
+    return float(expit(x) * expit(-x) / temperature)
+
+
+def exchange_window(shifts: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the integrals of f_alpha (1 - f_beta) over energy, (n_leads, n_leads).
+
+    x/(1 - exp(-x/kT)) with x = dmu_alpha - dmu_beta; kT where x vanishes.
+    """
+    apart = np.subtract.outer(shifts, shifts)
+    if temperature == 0:
+        return np.maximum(apart, 0.0)
+    # x/(1 - exp(-x)) = x/2 + |x|/2 + |x|/(exp(|x|) - 1), and y/(exp(y) - 1) = 1/exprel(y)
+    return np.maximum(apart, 0.0) + temperature / exprel(np.abs(apart) / temperature)
+
+
+def window(levels: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return where Fermi functions at these levels end, jump or fall: limits and break points.
+
+    Sorted.  Where the tails of two neighbouring levels don't meet, both end between them.
+    """
+    tail = REACH * temperature
+    ordered = np.unique(levels)
+    apart = np.diff(ordered) > 2 * tail
+    ends = [ordered[:-1][apart] + tail, ordered[1:][apart] - tail]
+    return np.unique(np.concatenate([[ordered[0] - tail, ordered[-1] + tail], ordered, *ends]))

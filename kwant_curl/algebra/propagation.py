@@ -1,0 +1,107 @@
+"""Traces that hold the Green's function: the Jacobian of the force and the velocity tensor.
+
+Arrays only.  hbar = 1; scattering states are rows psi_n with D = (1/2 pi) sum_n |psi_n><psi_n|.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kwant_curl.algebra.elements import chunks
+from kwant_curl.algebra.stack import Factors, SecondDerivatives, row_sums
+
+__all__ = ["jacobians", "trace_size", "velocity_tensors"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+
+def jacobians(
+    factors: Factors,
+    second: SecondDerivatives,
+    greens: ComplexArray,
+    states: Sequence[ComplexArray],
+) -> FloatArray:
+    """Return the derivatives of the force by lead, for a degeneracy of one.
+
+    Parameters
+    ----------
+    factors : Factors
+        Those of the force operators (or of dH/dQ: they come in pairs), on the orbitals of `states`.
+    second : SecondDerivatives
+        d^2H/dQ_I dQ_J, on the same orbitals.
+    greens : array (n_orbitals, n_orbitals)
+        G^r.
+    states : sequence of arrays (n_modes, n_orbitals)
+        The scattering states of each lead.
+
+    Returns
+    -------
+    array (n_leads, n_c, n_c)
+        d Tr[F_I D_alpha]/dQ_J = -Tr[H_IJ D_alpha] - 2 Re Tr[H_I G^r H_J D_alpha].
+    """
+    n_c = len(factors.start) - 1
+    return np.array(
+        [
+            -_second_traces(second, psi, n_c) - 2 * _traces(factors, greens, psi).real
+            for psi in states
+        ]
+    ).reshape(len(states), n_c, n_c)
+
+
+def velocity_tensors(
+    factors: Factors, slope: ComplexArray, states: Sequence[ComplexArray]
+) -> FloatArray:
+    """Return gamma_IJ = -2 Im Tr[H_I (dG^r/dE) H_J D_alpha] by lead, (n_leads, n_c, n_c).
+
+    For a degeneracy of one; the force is -sum_J gamma_IJ dQ_J/dt.  slope: dG^r/dE.
+    """
+    return np.array([-2 * _traces(factors, slope, psi).imag for psi in states])
+
+
+def trace_size(factors: Factors, matrix: ComplexArray, states: Sequence[ComplexArray]) -> float:
+    """Return a bound of 2 |Tr[F_I matrix F_J D_alpha]| that no cancellation makes small.
+
+    From |<F_I psi| matrix |F_J psi>| <= max|matrix| |F_I psi|_1 |F_J psi|_1.
+    """
+    sums, largest = row_sums(factors.start), 0.0
+    lengths = np.asarray(np.abs(factors.left).sum(axis=1)).reshape(-1, 1)
+    for psi in states:
+        forces = sums @ (lengths * np.abs(factors.right @ psi.T))
+        largest = max(largest, float((forces**2).sum(axis=1).max(initial=0.0)))
+    return float(np.abs(matrix).max(initial=0.0)) * largest / np.pi
+
+
+def _traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> ComplexArray:
+    """Return Tr[A_I matrix A_J D] of all pairs, (n_operators, n_operators), D that of the states.
+
+    With A_I = sum_r left_r^+ right_r it is the sum over the rows r of I and s of J of
+    (right_r matrix left_s^+) (right_s D left_r^+).
+    """
+    sums = row_sums(factors.start)
+    n_c, n_rows = sums.shape
+    left, right = (part @ states.T for part in (factors.left, factors.right))
+    backwards = factors.left.conj().T.tocsr()
+    result = np.zeros((n_c, n_c), complex)
+    for some in chunks(n_rows, 2 * n_rows):
+        there = (factors.right[some] @ matrix) @ backwards
+        back = (left[some].conj() @ right.T) / (2 * np.pi)
+        result += sums[:, some] @ ((there * back) @ sums.T)
+    return result
+
+
+def _second_traces(second: SecondDerivatives, states: ComplexArray, n_c: int) -> FloatArray:
+    """Return Tr[H_IJ D], (n_c, n_c)."""
+    n = states.shape[1]
+    pairs, which = np.unique(second.row * n + second.col, return_inverse=True)
+    row, col = np.divmod(pairs, n)
+    by_orbital = np.ascontiguousarray(states.T)
+    density = np.empty(len(pairs), complex)
+    for some in chunks(len(pairs), 2 * len(states)):
+        bra, ket = by_orbital[row[some]].conj(), by_orbital[col[some]]
+        density[some] = np.einsum("pn,pn->p", bra, ket) / (2 * np.pi)
+    values = 2 * (second.value * density[which]).real
+    result = sparse.coo_array((values, (second.first, second.second)), shape=(n_c, n_c))
+    return result.toarray()

@@ -1,0 +1,84 @@
+"""What every specification of coordinates offers, and how the routines ask for it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from kwant.system import FiniteSystem
+
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import SecondDerivatives
+from kwant_curl.model.model import Model, as_model
+
+__all__ = [
+    "Coordinates",
+    "Specification",
+    "check_coordinates",
+    "forces_of",
+    "second_derivatives_of",
+]
+
+
+class Coordinates(Protocol):
+    """What a specification of coordinates offers; one of your own needs this method alone."""
+
+    def hamiltonian_derivatives(
+        self, syst: FiniteSystem, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system, at these `params`."""
+        ...
+
+
+class Specification(ABC):
+    """Coordinates of the package's own, which ask a `Model`."""
+
+    @abstractmethod
+    def first_derivatives(self, model: Model) -> Derivatives:
+        """Return dH/dQ of all coordinates."""
+
+    @abstractmethod
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
+
+    def hamiltonian_derivatives(
+        self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
+    ) -> Derivatives:
+        """Return dH/dQ of all coordinates for this system, at these `params`."""
+        return self.first_derivatives(as_model(syst, params))
+
+    def hamiltonian_second_derivatives(
+        self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
+    ) -> SecondDerivatives:
+        """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
+        return self.second_derivatives(as_model(syst, params))
+
+
+def check_coordinates(coordinates: Any) -> None:
+    """Raise unless `coordinates` is a specification, not a class or something else."""
+    if isinstance(coordinates, type) or not hasattr(coordinates, "hamiltonian_derivatives"):
+        raise TypeError(
+            f"coordinates is {coordinates!r}; expected an instance of Displacements, Parameters, "
+            "Matrices or Probe."
+        )
+
+
+def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
+    """Return the force operators F_I = -dH/dQ_I."""
+    check_coordinates(coordinates)
+    if isinstance(coordinates, Specification):
+        return -coordinates.first_derivatives(model)
+    return -coordinates.hamiltonian_derivatives(model.syst, params=model.params)
+
+
+def second_derivatives_of(coordinates: Any, model: Model) -> SecondDerivatives:
+    """Return d^2H/dQ_I dQ_J, or raise if the coordinates don't offer them."""
+    if isinstance(coordinates, Specification):
+        return coordinates.second_derivatives(model)
+    method = getattr(coordinates, "hamiltonian_second_derivatives", None)
+    if method is None:
+        raise TypeError(
+            f"jacobian=True needs d^2H/dQ_I dQ_J, but {type(coordinates).__name__} has no method "
+            "hamiltonian_second_derivatives(syst, *, params=None) that returns them."
+        )
+    result: SecondDerivatives = method(model.syst, params=model.params)
+    return result

@@ -1,0 +1,146 @@
+"""What is to be computed: a device, and where it is operated."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import kwant
+
+from kwant_curl.coordinates import Displacements, Exponential, PowerLaw, ScalingLaw
+from kwant_curl.devices import Device
+from kwant_curl.devices.command.options import CommandError
+from kwant_curl.model.checks import check_finite_system, check_leads, check_sites
+from kwant_curl.model.geometry import site_positions
+
+__all__ = ["Job", "job"]
+
+OWN_ONLY = ("power_law", "exponential", "energy_unit", "length_unit")
+"""Options that a `Device` answers itself."""
+
+OVERRIDES = ("energy", "bias", "degeneracy", "frequency", "mass")
+"""Options that go before what a `Device` says."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A `Device` at an operating point; without frequency and mass there are no rates."""
+
+    name: str
+    syst: Any
+    coordinates: Any
+    energy: float
+    bias: float
+    frequency: float | None
+    mass: float | None
+    energy_unit: str
+    length_unit: str
+    degeneracy: float
+    params: Mapping[str, Any]
+    temperature: float
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the sites' positions."""
+        return len(self.syst.sites[0].pos)
+
+    def energy_text(self, value: float, form: str = ".4g") -> str:
+        """Return an energy with its unit."""
+        return f"{value:{form}} {self.energy_unit}".rstrip()
+
+
+def job(made: Any, options: Namespace, name: str = "") -> Job:
+    """Return the job of a device, or of a Builder or system that a function `name` has made."""
+    if isinstance(made, Device):
+        result = _of_device(made, options)
+    else:
+        result = _of_system(_finalized(made, name), options, name)
+    if result.bias == 0:
+        raise CommandError("the bias is zero: nothing is driven, and there is no threshold.")
+    return result
+
+
+def _of_device(device: Device, options: Namespace) -> Job:
+    for option in OWN_ONLY:
+        if getattr(options, option) is not None:
+            raise CommandError(
+                f"--{option.replace('_', '-')} is for a system of your own; the device "
+                f"{device.name!r} has coordinates and units already."
+            )
+    known = dict(device.params or {})
+    _check_system(device.syst)
+    _check_params(device.syst, dict(options.params), known)
+    values = {field.name: getattr(device, field.name) for field in fields(Device)}
+    given = {name: getattr(options, name) for name in OVERRIDES}
+    values |= {name: value for name, value in given.items() if value is not None}
+    values["params"] = known | dict(options.params)
+    return Job(**values, temperature=options.temperature)
+
+
+def _finalized(made: Any, name: str) -> Any:
+    if isinstance(made, kwant.Builder):
+        return made.finalized()
+    if not isinstance(made, kwant.system.System):
+        raise CommandError(
+            f"{name} returned a {type(made).__name__}; expected a kwant.Builder, a finalized "
+            "system, or a kwant_curl.devices.Device."
+        )
+    return made
+
+
+def _of_system(syst: Any, options: Namespace, name: str) -> Job:
+    _check_system(syst)
+    if site_positions(syst).shape[1] == 1:
+        raise CommandError(
+            f"{name} is one-dimensional, and one atom on a line can't go round; return a Device "
+            "for waves along the chain, or see force_response."
+        )
+    if options.energy is None:
+        raise CommandError(f"the Fermi level of {name} is not known; give --energy.")
+    if (options.frequency is None) != (options.mass is None):
+        raise CommandError("--frequency and --mass go together; give both, or neither.")
+    _check_params(syst, dict(options.params), {})
+    return Job(
+        name=name,
+        syst=syst,
+        coordinates=Displacements(scaling=_law(options)),
+        energy=options.energy,
+        bias=1.0 if options.bias is None else options.bias,
+        frequency=options.frequency,
+        mass=options.mass,
+        energy_unit=options.energy_unit or "",
+        length_unit=options.length_unit or "",
+        degeneracy=1.0 if options.degeneracy is None else options.degeneracy,
+        params=dict(options.params),
+        temperature=options.temperature,
+    )
+
+
+def _law(options: Namespace) -> ScalingLaw | None:
+    if options.power_law is not None:
+        return PowerLaw(options.power_law)
+    return None if options.exponential is None else Exponential(options.exponential)
+
+
+def _check_system(syst: Any) -> None:
+    check_finite_system(syst)
+    check_sites(syst)
+    check_leads(syst)
+    if len(syst.leads) != 2:
+        raise CommandError(
+            f"the command takes two leads, at +V/2 and -V/2, but the system has "
+            f"{len(syst.leads)}; call curl_map with bias={{lead: shift}} instead."
+        )
+
+
+def _check_params(syst: Any, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse parameters that nothing takes, and a lack of those that are taken."""
+    taken = set(syst.parameters).union(*(lead.parameters for lead in syst.leads))
+    unknown = sorted(set(given) - taken - set(known))
+    if unknown:
+        takes = f"takes {', '.join(sorted(taken))}" if taken else "takes none"
+        raise CommandError(f"--params names {', '.join(unknown)}, but the system {takes}.")
+    missing = sorted(taken - set(given) - set(known))
+    if missing:
+        values = " ".join(f"{name}=VALUE" for name in missing)
+        raise CommandError(f"the system takes parameters; give --params {values}.")

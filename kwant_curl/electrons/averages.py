@@ -1,0 +1,214 @@
+"""From energy shells to results: thermal averages and bias windows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from kwant_curl.algebra.integration import Integral, Sample, integrate
+from kwant_curl.algebra.occupations import fermi, thermal_weight, window
+from kwant_curl.electrons.operation import OperatingPoint
+from kwant_curl.electrons.warnings import warn_if_closed, warn_if_slow, warn_of_integral
+from kwant_curl.model.bands import band_edges, bottom
+from kwant_curl.model.numerics import Numerics
+from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.support.parallel import mapped
+
+__all__ = [
+    "Average",
+    "Kernel",
+    "Shares",
+    "averaged",
+    "break_points",
+    "energy_bar",
+    "lead_weights",
+    "occupied",
+    "response_sizes",
+]
+
+FloatArray = NDArray[np.float64]
+Parts = tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What an energy shell gives.
+
+    by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; by_pair: arrays
+    (n_leads, n_leads, ...) that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays
+    that are weighted with -df/dE always; sizes: for each of them, those by lead first, then those
+    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads;
+    slow_lead: that of an `EnergyShell`.
+    """
+
+    by_lead: Parts
+    total: Parts
+    sizes: tuple[float, ...]
+    n_modes: int
+    slow_lead: int | None = None
+    by_pair: Parts = ()
+
+
+def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, float]:
+    """Return the sizes of force, curl and friction, from the friction, in which nothing cancels.
+
+    Tr[F D]^2 <= n_modes Tr[F D F D], which is the friction over pi; the curl is as large.
+    """
+    largest = float(np.abs(friction).max(initial=0.0))
+    return float(np.sqrt(n_modes * largest)), largest, largest
+
+
+@dataclass(frozen=True)
+class Average:
+    """Shares that are integrated over energy, and how well: see `Response`."""
+
+    by_lead: Parts
+    by_pair: Parts
+    total: Parts
+    error: float
+    partial: bool
+
+
+class Kernel(Protocol):
+    """What a routine asks of an energy; picklable if there is an executor."""
+
+    @property
+    def problem(self) -> ScatteringProblem:
+        """The problem whose states it asks for."""
+        ...
+
+    def __call__(self, energy: float) -> Shares:
+        """Return the shares of an energy shell."""
+        ...
+
+
+def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Average:
+    """Weight the shares of energy shells with the occupations of the leads."""
+    mu, temperature = point.energy, point.temperature
+    equilibrium: Parts = ()
+    if temperature == 0:
+        here = kernel(mu)
+        warn_if_slow(here.slow_lead, mu)
+        equilibrium = here.total
+    if point.is_one_energy:
+        warn_if_closed(here.n_modes, mu)
+        scale = 1.0 if point.linear else 0.0
+        by_lead, by_pair = (
+            tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
+        )
+        return Average(by_lead, by_pair, equilibrium, 0.0, False)
+    with energy_bar(numerics) as bar:
+        summed = _WeightedShares(kernel, point, numerics, bar)
+        integral = integrate(summed, break_points(kernel.problem, point), numerics.rtol)
+    warn_of_integral(integral.error, numerics.rtol, summed.closed)
+    by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
+    return Average(by_lead, by_pair, equilibrium or total, integral.error, summed.closed)
+
+
+def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
+    """Return the limits of the integral, and where the integrand isn't smooth between them."""
+    levels = np.array([point.energy])
+    if not point.linear:
+        levels = np.append(point.energy + point.bias, levels)
+    limits = window(levels, point.temperature)
+    return np.union1d(limits, band_edges(problem, limits[0], limits[-1]))
+
+
+class _WeightedShares:
+    """The integrand: the shares of many energies at a time, weighted.
+
+    closed: whether an energy that counts has no open modes; counts: how many arrays are by lead
+    and by pair of leads.
+    """
+
+    def __init__(self, kernel: Kernel, point: OperatingPoint, numerics: Numerics, bar: Any) -> None:
+        self._kernel, self._point, self._numerics, self._bar = kernel, point, numerics, bar
+        self.closed, self.counts = False, (0, 0)
+
+    def __call__(self, energies: Sequence[float]) -> Iterator[Sample]:
+        shares = mapped(self._kernel, energies, self._numerics.executor, self._bar)
+        for energy, share in zip(energies, shares, strict=True):
+            weights = lead_weights(energy, self._point)
+            counts = weights.size(self._point) > self._numerics.rtol
+            self.closed = self.closed or (counts and not share.n_modes)
+            self.counts = len(share.by_lead), len(share.by_pair)
+            total = share.total if self._point.temperature > 0 else ()
+            kinds = (share.by_lead, share.by_pair, total)
+            parts = [(w, part) for w, kind in zip(weights, kinds, strict=True) for part in kind]
+            yield (
+                tuple(_times(weight, part) for weight, part in parts),
+                tuple(
+                    float(np.abs(weight).max()) * size
+                    for (weight, _), size in zip(parts, share.sizes, strict=False)
+                ),
+            )
+
+
+def occupied(
+    at_energy: Callable[[float], tuple[FloatArray, float]],
+    problem: ScatteringProblem,
+    point: OperatingPoint,
+    numerics: Numerics,
+) -> Integral:
+    """Integrate one array times the Fermi function at mu over all energies of the leads' bands.
+
+    at_energy: returns the array, and the size of the terms that its elements are sums of.
+    """
+    low = bottom(problem)
+    mu, temperature = point.energy, point.temperature
+    limits = window(np.array([mu]), temperature)
+    edges = band_edges(problem, low, limits[-1])
+    points = np.union1d(limits[limits >= low], edges)
+    with energy_bar(numerics) as bar:
+
+        def weighted(energies: Sequence[float]) -> Iterator[Sample]:
+            parts = mapped(at_energy, energies, numerics.executor, bar)
+            for energy, (part, size) in zip(energies, parts, strict=True):
+                filled = float(fermi(energy, mu, temperature))
+                yield (filled * part,), (filled * size,)
+
+        return integrate(weighted, points, numerics.rtol)
+
+
+def energy_bar(numerics: Numerics) -> Any:
+    """Return a progress bar that counts energies, shown if that is wanted."""
+    return tqdm(disable=not numerics.progress, unit=" energies")
+
+
+def _divided(parts: Parts, n_first: int, n_second: int) -> tuple[Parts, Parts, Parts]:
+    """Return the first parts, the second ones, and the others."""
+    middle = n_first + n_second
+    return parts[:n_first], parts[n_first:middle], parts[middle:]
+
+
+class LeadWeights(NamedTuple):
+    """Weights of `Shares` at an energy: (n_leads,), (n_leads, n_leads), and a number."""
+
+    by_lead: NDArray[np.float64]
+    by_pair: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+    def size(self, point: OperatingPoint) -> float:
+        """Return how much an energy counts, compared with the one that counts most."""
+        if point.linear:
+            return float(4 * point.temperature * self.total)
+        return float(np.abs(self.by_lead).max())
+
+
+def lead_weights(energy: float, point: OperatingPoint) -> LeadWeights:
+    """Return the weights of what an energy shell gives."""
+    mu, temperature, n_leads = point.energy, point.temperature, len(point.bias)
+    thermal = np.array(thermal_weight(energy, mu, temperature) if temperature > 0 else 0.0)
+    if point.linear:
+        return LeadWeights(np.full(n_leads, thermal), np.full((n_leads, n_leads), thermal), thermal)
+    filled = fermi(energy, mu + point.bias, temperature)
+    beyond = filled - fermi(energy, mu, temperature)
+    return LeadWeights(beyond, np.outer(filled, 1 - filled), thermal)
+
+
+def _times(weights: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `part` times the weights of its first axes."""
+    return weights.reshape(*weights.shape, *[1] * (part.ndim - weights.ndim)) * part

@@ -1,0 +1,102 @@
+"""What coordinates that are coupled to each other answer at an energy."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.algebra.coupled import lead_responses
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
+from kwant_curl.algebra.stack import Factors, SecondDerivatives
+from kwant_curl.electrons.averages import Shares, response_sizes
+from kwant_curl.electrons.shell import EnergyShell, Propagators
+from kwant_curl.model.numerics import Numerics
+from kwant_curl.model.scattering import ScatteringProblem
+
+__all__ = ["CoupledKernel", "Operators"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Operators:
+    """Force operators, and second derivatives if the Jacobian is wanted, on some orbitals."""
+
+    factors: Factors
+    second: SecondDerivatives | None
+    orbitals: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, forces: Derivatives, second: SecondDerivatives | None) -> Self:
+        """Put both on all the orbitals that either touches."""
+        orbitals = forces.orbitals
+        if second is not None:
+            orbitals = np.unique(np.concatenate([orbitals, second.row, second.col]))
+            second = second.on_orbitals(orbitals, forces.n_orbitals)
+        return cls(forces.on_orbitals(orbitals).factors(), second, orbitals)
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledKernel:
+    """Force, curl and friction of coupled coordinates at any energy, and more if it is wanted."""
+
+    problem: ScatteringProblem
+    numerics: Numerics
+    operators: Operators
+    velocity: bool = False
+    noise: bool = False
+
+    def __call__(self, energy: float) -> Shares:
+        """Return force, curl, Jacobian and velocity tensor by lead, noise by pair, friction."""
+        factors, second = self.operators.factors, self.operators.second
+        shell = EnergyShell(self.problem, energy, self.numerics, self.operators.orbitals)
+        extra: list[FloatArray] = []
+        sizes: list[float] = []
+        if second is None and not self.velocity:
+            states = shell.states_by_lead()
+        else:
+            propagators = shell.propagators(slopes=self.velocity)
+            states = shell.split(propagators.states)
+            extra, sizes = _propagated(factors, second, propagators, states)
+        answer = lead_responses(factors, states, noise=self.noise)
+        n_modes = sum(shell.n_modes)
+        force, curl, friction = response_sizes(answer.friction, n_modes)
+        total, total_sizes = [answer.friction], [friction]
+        if self.velocity:
+            gamma = extra[-1].sum(axis=0)
+            total += [0.5 * (gamma - gamma.T), np.array([sizes[-1]])]
+            total_sizes += [sizes[-1], sizes[-1]]
+        noise_sizes = [friction] if self.noise else []
+        return Shares(
+            by_lead=(answer.force, answer.curl, *extra),
+            by_pair=() if answer.noise is None else (answer.noise,),
+            total=tuple(total),
+            sizes=(force, curl, *sizes, *noise_sizes, *total_sizes),
+            n_modes=n_modes,
+            slow_lead=shell.slow_lead,
+        )
+
+    def lorentz(self, energy: float) -> tuple[FloatArray, float]:
+        """Return the Lorentz-like part of all leads' velocity tensors, and its size."""
+        _, slope, size = self(energy).total
+        return slope, float(size[0])
+
+
+def _propagated(
+    factors: Factors,
+    second: SecondDerivatives | None,
+    propagators: Propagators,
+    states: list[ComplexArray],
+) -> tuple[list[FloatArray], list[float]]:
+    """Return Jacobian and velocity tensor by lead, those that are asked for, and their sizes."""
+    parts, sizes = [], []
+    if second is not None:
+        parts.append(jacobians(factors, second, propagators.greens, states))
+        sizes.append(trace_size(factors, propagators.greens, states))
+    if propagators.slope is not None:
+        parts.append(velocity_tensors(factors, propagators.slope, states))
+        sizes.append(trace_size(factors, propagators.slope, states))
+    return parts, sizes

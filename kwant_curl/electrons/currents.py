@@ -1,0 +1,121 @@
+"""The particle current as vectors on sites."""
+
+from collections.abc import Callable
+from typing import Any
+
+import kwant
+import numpy as np
+from kwant.system import FiniteSystem
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.stack import OperatorStack
+from kwant_curl.model.arguments import arguments
+from kwant_curl.model.bonds import bond_rows
+from kwant_curl.model.model import Model
+from kwant_curl.support.checks import positive_array, real_number
+
+__all__ = [
+    "Momentum",
+    "cell_volumes",
+    "site_currents",
+    "site_momenta",
+]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Momentum = float | ArrayLike | Callable[..., float]
+
+
+def cell_volumes(syst: FiniteSystem, cell_volume: ArrayLike | None) -> FloatArray:
+    """Return the volume (area in 2D) that belongs to each site, (n_sites,).
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized Builder.
+    cell_volume : float or array (n_sites,), optional
+        Given by the user; else from the lattice's primitive vectors, divided among the sites
+        of the unit cell.
+
+    Raises
+    ------
+    ValueError
+        If the sites are not those of one lattice with as many primitive vectors as dimensions,
+        and no volume is given.
+    """
+    n_sites = len(syst.sites)
+    if cell_volume is not None:
+        return positive_array("cell_volume", cell_volume, n_sites)
+    families = [syst.sites[start].family for start, *_ in syst.site_ranges[:-1]]
+    if not all(isinstance(family, kwant.lattice.Monatomic) for family in families):
+        raise ValueError(_volume_message("some sites are not on a lattice"))
+    vectors = np.asarray(families[0].prim_vecs)
+    if any(not np.array_equal(family.prim_vecs, vectors) for family in families):
+        raise ValueError(_volume_message("the sites are on several lattices"))
+    if vectors.shape[0] != vectors.shape[1]:
+        raise ValueError(_volume_message(f"the lattice has primitive vectors {vectors.tolist()}"))
+    basis = np.array([family.offset for family in families]) @ np.linalg.inv(vectors)
+    for a, b in ((a, b) for i, a in enumerate(basis) for b in basis[:i]):
+        if np.allclose(a - b, np.round(a - b), atol=1e-9):
+            raise ValueError(_volume_message("two lattices share their positions"))
+    counts = np.diff([start for start, *_ in syst.site_ranges])
+    if 2 * counts.min() < counts.max():
+        raise ValueError(_volume_message("some sublattices have far fewer sites than others"))
+    return np.full(n_sites, abs(np.linalg.det(vectors)) / len(families))
+
+
+def _volume_message(why: str) -> str:
+    return (
+        f"The volume that belongs to a site can't be told: {why}. Pass cell_volume=..., one number "
+        "or one per site (an area in two dimensions)."
+    )
+
+
+def site_momenta(model: Model, momentum: Momentum) -> FloatArray:
+    """Return p(r) per site, (n_sites,), of a number, an array or a function of site and params."""
+    n_sites = len(model.syst.sites)
+    if callable(momentum):
+        keywords = arguments(momentum, 1, model.params)
+        values: Any = [momentum(site, **keywords) for site in model.syst.sites]
+    else:
+        values = momentum
+    if np.ndim(values) == 0:
+        return np.full(n_sites, real_number("momentum", values))
+    array = np.asarray(values)
+    if array.shape != (n_sites,) or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"momentum is an array of {array.dtype} of shape {array.shape}; expected real numbers, "
+            f"one or {n_sites}, one per site of the system."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("momentum has entries that are not finite.")
+    return array.astype(float)
+
+
+def site_currents(model: Model, weights: FloatArray, where: IntArray) -> OperatorStack:
+    """Return the operators weight_i (1/2) sum_j (r_j - r_i) I_{i->j}, site by site, x, y(, z).
+
+    Parameters
+    ----------
+    model : Model
+        A finalized Builder at its params.
+    weights : array (n_sites,)
+        p(r_i) over the volume of each site.
+    where : array of int
+        The sites to take, in this order.
+
+    Notes
+    -----
+    I_{i->j} = -2 Im psi_i^+ H_ij psi_j = i (psi_i^+ H_ij psi_j - psi_j^+ H_ji psi_i) is the
+    conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
+    coupling) in it.
+    """
+    bonds = bond_rows(model, where)
+    return OperatorStack(
+        hubs=bonds.hubs,
+        start=bonds.start,
+        indptr=bonds.indptr,
+        cols=bonds.cols,
+        values=0.5j * weights[bonds.here] * bonds.value * bonds.vector,
+        n_orbitals=bonds.n_orbitals,
+    )

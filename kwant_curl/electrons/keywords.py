@@ -1,0 +1,84 @@
+"""What the keywords that routines share mean, written once."""
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["with_shared_keywords"]
+
+Documented = TypeVar("Documented", bound=Callable[..., object])
+
+SHARED = {
+    "energy": """
+energy : float
+    The equilibrium Fermi level mu.
+""",
+    "bias": """
+bias : float or mapping, default 1.0
+    A number V (an energy): lead 0 at +V/2, lead 1 at -V/2, two leads only, so that positive
+    V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``; leads that are not in it
+    stay at mu.
+""",
+    "degeneracy": """
+degeneracy : float, default 1
+    Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.
+""",
+    "temperature": """
+temperature : float, default 0.0
+    kT of the electrons, an energy; below 1e-8 of the chemical potentials, which can't resolve
+    it, zero.
+""",
+    "linear": """
+linear : bool, default True
+    Linear response to the bias (averaged thermally), or, if False, the whole bias window:
+    each lead's Fermi function minus that at mu, integrated over energy.
+""",
+    "rtol": """
+rtol : float, default 1e-6
+    Error to be reached by the adaptive integration over energy, where there is one, relative
+    to the largest element of each quantity; see the result's `error`.
+""",
+    "params": """
+params : mapping, optional
+    Parameters of the system's value functions.  A `Model` holds its own.
+""",
+    "route": """
+route : {"auto", "modes", "adjoint"}, default "auto"
+    Solve the linear system for every scattering state, or, transposed, for every orbital
+    that the coordinates touch, with all states kept there; "auto" takes what there is less
+    of (counting all orbitals where more than half are touched).
+""",
+    "max_memory": """
+max_memory : float, default 512 MiB
+    Bytes for the states that are being solved for, in blocks of one to 64, beside the
+    factorisation and the result.
+""",
+    "solver": """
+solver : optional
+    What `direct_solver` returns, to keep the symbolic analysis in a loop over parameters; in
+    one over energies or biases a `Model` keeps it, and the Hamiltonian too.
+""",
+    "executor": """
+executor : optional
+    Anything with the `map` of `concurrent.futures.Executor`, for the energies of an integral,
+    which take matrices with them, not the system.  Workers keep no analysis, so `solver` goes
+    without.
+""",
+    "progress": """
+progress : bool, default False
+    Show a progress bar: energies evaluated.
+""",
+    "units": """
+units : Units, optional
+    The units of the Hamiltonian and of the positions, for labels.
+""",
+}
+
+
+def with_shared_keywords(function: Documented) -> Documented:
+    """Put descriptions in place of lines like ``<bias>`` in a docstring."""
+    text = inspect.cleandoc(function.__doc__ or "")
+    for name, description in SHARED.items():
+        text = text.replace(f"<{name}>", description.strip("\n"))
+    function.__doc__ = text
+    return function

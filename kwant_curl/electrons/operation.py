@@ -1,0 +1,57 @@
+"""Where a device is operated."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.algebra.occupations import COLD, chemical_potential_shifts
+from kwant_curl.model.model import Model
+from kwant_curl.support.checks import (
+    nonnegative_number,
+    positive_number,
+    real_number,
+    true_or_false,
+)
+
+__all__ = ["OperatingPoint", "operating_point"]
+
+
+class OperatingPoint(NamedTuple):
+    """Where a device is operated: Fermi level, shifts of the leads (n_leads,), degeneracy, kT.
+
+    linear: whether the response is linear in the shifts, or that of the whole bias window.
+    """
+
+    energy: float
+    bias: NDArray[np.float64]
+    degeneracy: float
+    temperature: float = 0.0
+    linear: bool = True
+
+    @property
+    def is_one_energy(self) -> bool:
+        """Whether the Fermi level alone counts, and nothing is integrated."""
+        return self.temperature == 0 and (self.linear or not self.bias.any())
+
+
+def operating_point(
+    model: Model,
+    energy: Any,
+    bias: float | Mapping[int, float],
+    degeneracy: Any,
+    temperature: Any = 0.0,
+    linear: Any = True,
+) -> OperatingPoint:
+    """Check what a routine is given, from the Fermi level to the degeneracy."""
+    mu = real_number("energy", energy)
+    shifts = chemical_potential_shifts(bias, len(model.syst.leads))
+    kt = nonnegative_number("temperature", temperature)
+    return OperatingPoint(
+        mu,
+        shifts,
+        positive_number("degeneracy", degeneracy),
+        0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt,
+        true_or_false("linear", linear),
+    )

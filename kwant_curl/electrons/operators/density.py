@@ -1,0 +1,195 @@
+"""The nonequilibrium part of the density matrix."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kwant
+import numpy as np
+from kwant.system import FiniteSystem
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from kwant_curl.electrons.collected import collected_states
+from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.operators.arguments import as_pair, as_states
+from kwant_curl.electrons.operators.stacked import StackedOperator
+from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.electrons.warnings import warn_if_closed, warn_if_slow
+from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics
+from kwant_curl.model.orbitals import orbital_offsets
+from kwant_curl.model.solvers import DirectSolver
+from kwant_curl.support.frozen import read_only
+
+__all__ = ["NonequilibriumDensity"]
+
+
+@with_shared_keywords
+class NonequilibriumDensity:
+    """Nonequilibrium part of the one-electron density matrix.
+
+    Delta rho = degeneracy sum_alpha int dE [f_alpha(E) - f(E)] D_alpha(E), with
+    D_alpha = (1/2 pi) sum_n |psi_{alpha n}><psi_{alpha n}|, kept as scattering states and a weight
+    for each; at zero temperature and in linear response degeneracy sum_alpha dmu_alpha D_alpha(mu).
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem or Model
+        Finalized system with leads, known by their modes or by their self-energy.
+    <energy>
+    <bias>
+    <degeneracy>
+    <temperature>
+    <linear>
+    rtol : float, default 1e-6
+        Error of the density in each orbital that the integration over energy is to reach, where
+        there is one, relative to the largest.  The states of all energies are kept.
+    <params>
+    <max_memory>
+    <solver>
+
+    Attributes
+    ----------
+    states : array of complex, shape (n_states, n_orbitals)
+        Scattering states, lead by lead.
+    weights : array of float, shape (n_states,)
+        Delta rho = sum_n weights[n] |states[n]><states[n]|.
+    error : float
+        Estimated error of the density in an orbital, relative to the largest.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a system that is not finalized, without leads, an energy or bias that is not
+        finite, a bias for a lead that is not there, a scalar bias with other than two leads, or
+        a degeneracy that is not positive.
+
+    Warns
+    -----
+    RuntimeWarning
+        If no lead has an open mode at this energy; Delta rho is then zero.
+
+    Notes
+    -----
+    Equations 25 to 27 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  hbar = 1.
+    """
+
+    def __init__(
+        self,
+        syst: FiniteSystem | Model,
+        energy: float,
+        *,
+        bias: float | Mapping[int, float] = 1.0,
+        degeneracy: float = 1,
+        temperature: float = 0.0,
+        linear: bool = True,
+        rtol: float = RTOL,
+        params: Mapping[str, Any] | None = None,
+        max_memory: float = MAX_MEMORY,
+        solver: DirectSolver | None = None,
+    ) -> None:
+        model = scattering_model(syst, params)
+        point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+        numerics = Numerics(rtol=rtol, max_memory=max_memory, solver=solver)
+        self.syst, self.params = model.syst, model.params
+        self.energy, self.degeneracy = point.energy, point.degeneracy
+        self.bias = read_only(point.bias)
+        self.temperature, self.linear, self.error = point.temperature, point.linear, 0.0
+        if point.is_one_energy:
+            shell = EnergyShell(model.scattering, self.energy, numerics)
+            warn_if_closed(sum(shell.n_modes), self.energy)
+            warn_if_slow(shell.slow_lead, self.energy)
+            self.states = shell.states()
+            weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
+        else:
+            self.states, weights, self.error = collected_states(model.scattering, point, numerics)
+        self.states.flags.writeable = False
+        self.weights = read_only(weights)
+
+    def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
+        """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).
+
+        Real if `ket` is None.  bra, ket: (n_orbitals,) or (n_states, n_orbitals).
+        """
+        bras, kets, single = as_pair(bra, ket, self.states.shape[1])
+        left = bras.conj() @ self.states.T
+        if ket is None:
+            values: NDArray[Any] = np.abs(left) ** 2 @ self.weights
+        else:
+            values = np.einsum("mn,mn,n->m", left, kets @ self.states.conj().T, self.weights)
+        return values[0] if single else values
+
+    def act(self, ket: ArrayLike) -> NDArray[np.complex128]:
+        """Return Delta rho |ket>, shaped like `ket`: (n_orbitals,) or (n_states, n_orbitals)."""
+        kets, single = as_states("ket", ket, self.states.shape[1])
+        result = (kets @ self.states.conj().T * self.weights) @ self.states
+        return result[0] if single else result
+
+    def expectation(self, operator: Any) -> Any:
+        """Return Tr[operator Delta rho].
+
+        Parameters
+        ----------
+        operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
+            An operator is bound, or takes the same `params` as Delta rho.  A matrix is sparse
+            or dense, (n_orbitals, n_orbitals).
+
+        Returns
+        -------
+        array or number
+            What the operator gives for a wave function: (n_c,) for `Force`, (n_sites, dim) for
+            `MomentumCurrent`, one entry per site or hopping for Kwant's; complex where that is
+            complex, and for matrices.
+        """
+        if isinstance(operator, StackedOperator):
+            params = self.params if operator.takes_params else None
+            return operator.trace(self.states, self.weights, params=params)
+        if isinstance(
+            operator, kwant.operator.Density | kwant.operator.Current | kwant.operator.Source
+        ):
+            return self._kwant_expectation(operator)
+        if sparse.issparse(operator) or isinstance(operator, np.ndarray):
+            n = self.states.shape[1]
+            if operator.shape != (n, n):
+                raise ValueError(f"The matrix has shape {operator.shape}; expected {(n, n)}.")
+            acted = (operator @ self.states.T).T
+            return np.einsum("n,np,np->", self.weights, self.states.conj(), acted)
+        raise TypeError(
+            f"operator is a {type(operator).__name__}; expected Force, MomentumCurrent, a "
+            "kwant.operator (Density, Current, Source), or a matrix."
+        )
+
+    def _kwant_expectation(self, operator: Any) -> Any:
+        self._check_strides(operator)
+        is_bound = operator._bound_onsite is not None or operator._bound_hamiltonian is not None
+        bound = operator if is_bound else operator.bind(params=self.params)
+        zero = np.zeros(() if operator.sum else len(operator.where))
+        terms = zip(self.weights, self.states, strict=True)
+        # Kwant's operators take no read-only arrays, hence the copy.
+        return sum((weight * bound(state.copy()) for weight, state in terms), zero)
+
+    def _check_strides(self, operator: Any) -> None:
+        """Raise where Kwant (1.5) evaluates its operators wrongly: its strides need equal norbs."""
+        if len({norbs for _, norbs, _ in self.syst.site_ranges[:-1]}) == 1:
+            return
+        if isinstance(operator, kwant.operator.Current):
+            raise ValueError(
+                "The sites have different numbers of orbitals, for which kwant.operator.Current "
+                "gives wrong numbers; use MomentumCurrent, which gives the current on sites."
+            )
+        if not callable(operator.onsite):
+            raise ValueError(
+                "The operator has one onsite for all sites, but these have different numbers of "
+                "orbitals, for which Kwant's operators give wrong numbers; give the operator "
+                "{family: matrix} instead, e.g. {f: np.eye(f.norbs) for f in families}."
+            )
+
+    def density(self) -> NDArray[np.float64]:
+        """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals."""
+        per_orbital = self.weights @ np.abs(self.states) ** 2
+        return np.add.reduceat(per_orbital, orbital_offsets(self.syst)[:-1])
+
+    def toarray(self) -> NDArray[np.complex128]:
+        """Return Delta rho as a dense matrix (n_orbitals, n_orbitals): for small systems."""
+        return np.ascontiguousarray(self.states.T * self.weights @ self.states.conj())

@@ -1,0 +1,42 @@
+"""The force operators."""
+
+from kwant.system import FiniteSystem
+
+from kwant_curl.algebra.stack import OperatorStack
+from kwant_curl.coordinates import Coordinates, check_coordinates, forces_of
+from kwant_curl.electrons.operators.stacked import StackedOperator
+from kwant_curl.model.model import Model
+
+__all__ = ["Force"]
+
+
+class Force(StackedOperator):
+    """The force operators F_I = -dH/dQ_I of a set of coordinates.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem or Model
+        Finalized system; its site families declare `norbs`.
+    coordinates : Displacements, Parameters, Matrices or Probe
+        What moves, and how the Hamiltonian follows.
+
+    Notes
+    -----
+    Results are (n_c,) for one wave function and (n_states, n_c) for a stack, in the order of
+    `coordinates`.  A force is in energy per unit of Q; positive pushes towards larger Q.
+
+    ``force(psi)`` gives <psi|F_I|psi>, ``force(phi, psi)`` the matrix element <phi|F_I|psi>.  As
+    with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`, or
+    once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what is
+    called more than once.
+
+    Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+    """
+
+    def __init__(self, syst: FiniteSystem | Model, coordinates: Coordinates) -> None:
+        super().__init__(syst)
+        check_coordinates(coordinates)
+        self.coordinates = coordinates
+
+    def _evaluate(self, model: Model) -> OperatorStack:
+        return forces_of(self.coordinates, model)

@@ -1,0 +1,181 @@
+"""The scattering states on an energy shell, in blocks."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kwant_curl.model.linear import Equations
+from kwant_curl.model.numerics import Numerics
+from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.model.selfenergies import self_energy_slope
+
+__all__ = ["EnergyShell", "Propagators"]
+
+ComplexArray = NDArray[np.complex128]
+IntArray = NDArray[np.int64]
+
+BLOCK = 64
+"""States in a block at most: larger ones are not solved for faster (benchmarks/README.md)."""
+
+SLOW = 1e-5
+"""A mode stands still below this part of its lead's hopping: 1e-10 of it from a band edge."""
+
+
+class Propagators(NamedTuple):
+    """States and retarded Green's function at some orbitals, at one energy.
+
+    states: (n_states, n_orbitals), lead by lead; greens: G^r (n_orbitals, n_orbitals); slope:
+    dG^r/dE likewise, or None.
+    """
+
+    states: ComplexArray
+    greens: ComplexArray
+    slope: ComplexArray | None
+
+
+class EnergyShell:
+    """The scattering states at one energy: one linear system, factorised once for all leads.
+
+    Rows are states as `kwant.wave_function` returns them, normalised to unit incoming current,
+    at the orbitals asked for.  Of a lead that is known by its self-energy alone they are as many
+    vectors of which D_alpha is the same sum, (1/2 pi) sum_n |psi_n><psi_n|.
+
+    Attributes
+    ----------
+    n_modes : tuple of int
+        The open modes, so the states, of each lead.
+    slow_lead : int or None
+        A lead with a mode that stands still: the energy is at the edge of one of its bands.
+    orbitals : array of int or None
+        The orbitals asked for; None for all.
+    max_memory : float
+        Bytes for a block of states.
+    adjoint : bool
+        Whether the linear system is solved for these orbitals instead of for the states.
+    """
+
+    def __init__(
+        self,
+        problem: ScatteringProblem,
+        energy: float,
+        numerics: Numerics,
+        orbitals: IntArray | None = None,
+    ) -> None:
+        self._problem = problem
+        self._solved = problem.solved_leads(energy)
+        equations = problem.equations(self._solved)
+        self._rhs = equations.incoming
+        self._solver = problem.solver if numerics.solver is None else numerics.solver
+        self._factorised = self._solver.factorise(equations.matrix)
+        self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
+        self.slow_lead = _slow_lead(problem, equations)
+        self.orbitals = orbitals
+        self.max_memory = numerics.max_memory
+        n_wanted = self.n_wanted
+        n_states = sum(self.n_modes)
+        cheaper = n_wanted < n_states and 16 * n_wanted * n_states <= self.max_memory
+        self.adjoint = {"modes": False, "adjoint": True}.get(numerics.route, cheaper)
+        # The solution itself, and what is made of it.
+        per_column = 2 * 16 * equations.matrix.shape[0]
+        self._block = int(min(BLOCK, max(1, self.max_memory // per_column)))
+
+    @property
+    def n_wanted(self) -> int:
+        """How many orbitals were asked for."""
+        return self._problem.n_orbitals if self.orbitals is None else len(self.orbitals)
+
+    def blocks(self) -> Iterator[tuple[int, ComplexArray]]:
+        """Yield (lead, some of its states (n_states, n_orbitals)), lead by lead."""
+        if self.adjoint:
+            yield from enumerate(self.states_by_lead())
+            return
+        for lead, rhs in enumerate(self._rhs):
+            for some in self._slices(rhs.shape[1]):
+                psi = self._solver.solve_block(self._factorised, rhs[:, some]).T
+                whole = self.orbitals is None
+                yield lead, psi[:, : self._problem.n_orbitals] if whole else psi[:, self.orbitals]
+
+    def states(self) -> ComplexArray:
+        """Return all states, lead by lead, (n_states, n_orbitals)."""
+        n = self.n_wanted
+        result = np.empty((sum(self.n_modes), n), complex)
+        if self.adjoint:
+            self._fill_by_orbitals(result)
+            return result
+        filled = 0
+        for _, block in self.blocks():
+            result[filled : filled + len(block)] = block
+            filled += len(block)
+        return result
+
+    def states_by_lead(self) -> list[ComplexArray]:
+        """Return all states of each lead, (n_modes, n_orbitals)."""
+        return self.split(self.states())
+
+    def split(self, states: ComplexArray) -> list[ComplexArray]:
+        """Return what `states` gives lead by lead."""
+        return np.split(states, np.cumsum(self.n_modes)[:-1])
+
+    def propagators(self, *, slopes: bool = False) -> Propagators:
+        """Return all states, and the Green's function between the orbitals asked for.
+
+        slopes: whether its energy derivative too, dG/dE = -G (1 - dSigma/dE) G.
+        """
+        slope = self_energy_slope(self._problem, self._solved) if slopes else None
+        n = self.n_wanted
+        here = slice(0, n) if self.orbitals is None else self.orbitals
+        states = np.empty((sum(self.n_modes), n), complex)
+        greens = np.empty((n, n), complex)
+        derivative = None if slope is None else np.empty((n, n), complex)
+        incoming = self._incoming()
+        for some, columns in self._rows_of_the_inverse():
+            states[:, some] = incoming.T @ columns
+            greens[some] = -columns[here].T  # A holds H - E: G = -1/A
+            if slope is not None and derivative is not None:
+                rhs = np.zeros_like(columns)
+                inside = columns[: self._problem.n_orbitals]
+                rhs[: self._problem.n_orbitals] = inside - slope.T @ inside
+                again = self._solver.solve_transposed(self._factorised, rhs)
+                derivative[some] = -again[here].T
+        return Propagators(states, greens, derivative)
+
+    def _fill_by_orbitals(self, result: ComplexArray) -> None:
+        """Set the states at the orbitals: psi = e^T A^-1 rhs = (A^-T e)^T rhs."""
+        incoming = self._incoming()
+        for some, columns in self._rows_of_the_inverse():
+            result[:, some] = incoming.T @ columns
+
+    def _incoming(self) -> Any:
+        """Return the right-hand sides of all leads, sparse (n_equations, n_states)."""
+        return sparse.hstack(self._rhs, format="csr")
+
+    def _rows_of_the_inverse(self) -> Iterator[tuple[slice, ComplexArray]]:
+        """Yield some of the orbitals asked for, and A^-T e of their unit vectors e as columns."""
+        size = self._rhs[0].shape[0]
+        orbitals = np.arange(self._problem.n_orbitals) if self.orbitals is None else self.orbitals
+        for some in self._slices(len(orbitals)):
+            here = orbitals[some]
+            unit = (np.ones(len(here), complex), (here, np.arange(len(here))))
+            rhs = sparse.csc_matrix(unit, shape=(size, len(here)))
+            yield some, self._solver.solve_transposed(self._factorised, rhs)
+
+    def _slices(self, length: int) -> Iterator[slice]:
+        for start in range(0, length, self._block):
+            yield slice(start, min(start + self._block, length))
+
+
+def _slow_lead(problem: ScatteringProblem, equations: Equations) -> int | None:
+    """Return a lead with a mode that stands still, as at a band edge, where D diverges.
+
+    Modes are normalised to unit current, so what comes in goes as the hopping over the root of
+    the velocity.
+    """
+    for number, (lead, incoming) in enumerate(zip(problem.leads, equations.incoming, strict=True)):
+        if lead.hopping_size is None or not incoming.shape[1]:
+            continue
+        if float(abs(incoming).power(2).sum(axis=0).max()) * SLOW > lead.hopping_size:
+            return number
+    return None

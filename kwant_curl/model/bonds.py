@@ -1,0 +1,58 @@
+"""The bonds of a finalized Builder as rows of its Hamiltonian."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.algebra.stack import ranges, real_if_real
+from kwant_curl.model.model import Model
+
+__all__ = ["BondRows", "bond_rows"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+class BondRows(NamedTuple):
+    """Elements of the Hamiltonian between different sites, in the rows of some sites.
+
+    hubs: (n_rows,) the orbital of each row; start: (n_sites + 1,) where the rows of each site
+    begin; indptr: (n_rows + 1,) where the elements of each row begin; cols, value: (n_elements,)
+    the elements, real where all are; here, there: (n_elements,) the sites of row and column;
+    vector: (dim, n_elements) from the one to the other; n_orbitals: all of the system's.
+    """
+
+    hubs: IntArray
+    start: IntArray
+    indptr: IntArray
+    cols: IntArray
+    value: NDArray[Any]
+    here: IntArray
+    there: IntArray
+    vector: FloatArray
+    n_orbitals: int
+
+
+def bond_rows(model: Model, sites: IntArray) -> BondRows:
+    """Return the rows of these sites, in their order."""
+    rows, offsets = model.rows(sites), model.offsets
+    norbs = np.diff(offsets)
+    site_of = np.repeat(np.arange(len(norbs)), norbs)
+    here = np.repeat(np.repeat(sites, norbs[sites]), np.diff(rows.indptr))
+    there = site_of[rows.indices]
+    bond = here != there
+    before = np.concatenate([[0], np.cumsum(bond)])
+    here, there = here[bond], there[bond]
+    by_direction = np.ascontiguousarray(model.positions.T)
+    return BondRows(
+        hubs=ranges(offsets[sites], norbs[sites]),
+        start=np.concatenate([[0], np.cumsum(norbs[sites])]),
+        indptr=before[rows.indptr],
+        cols=rows.indices[bond].astype(np.int64),
+        value=real_if_real(rows.data[bond]),
+        here=here,
+        there=there,
+        vector=np.stack([x[there] - x[here] for x in by_direction]),
+        n_orbitals=int(offsets[-1]),
+    )

@@ -1,0 +1,55 @@
+"""What is refused before anything is asked of a system: each says what was expected instead."""
+
+from typing import Any
+
+import kwant
+
+__all__ = ["check_finite_system", "check_leads", "check_sites"]
+
+
+def check_finite_system(syst: Any) -> None:
+    """Raise unless `syst` is a finalized, finite Kwant system with known orbitals."""
+    if isinstance(syst, kwant.Builder):
+        raise TypeError(
+            "syst is a kwant.Builder that is not finalized; pass syst.finalized() instead."
+        )
+    if isinstance(syst, kwant.system.InfiniteSystem):
+        raise TypeError(
+            "syst is an infinite system (a lead); expected a finite scattering region. "
+            "Finalize a Builder without symmetry, with leads attached."
+        )
+    if not isinstance(syst, kwant.system.FiniteSystem):
+        raise TypeError(
+            f"syst is a {type(syst).__name__}; expected a finalized Kwant system "
+            "(kwant.system.FiniteSystem)."
+        )
+    if syst.site_ranges is None:
+        raise ValueError(_norbs_message(syst))
+
+
+def _norbs_message(syst: Any) -> str:
+    families = {site.family for site in getattr(syst, "sites", ())}
+    without = sorted(str(family) for family in families if family.norbs is None)
+    which = f" of {', '.join(without)}" if without else ""
+    return (
+        f"The number of orbitals{which} is not known; declare it with the `norbs` keyword "
+        "when the site family is made, e.g. kwant.lattice.square(norbs=1)."
+    )
+
+
+def check_leads(syst: Any) -> None:
+    """Raise unless `syst` has leads."""
+    if not syst.leads:
+        raise ValueError(
+            "The system has no leads, so no current can flow; attach leads to the Builder "
+            "with attach_lead() before finalizing it."
+        )
+
+
+def check_sites(syst: Any) -> None:
+    """Raise unless `syst` has `sites` with positions (it is a finalized Builder)."""
+    if not hasattr(syst, "sites"):
+        raise TypeError(
+            f"syst is a {type(syst).__name__} without sites; expected a finalized kwant.Builder. "
+            "For other systems give dH/dQ itself, with Matrices."
+        )

@@ -1,0 +1,157 @@
+"""The leads of a system at its params, evaluated once."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import kwant
+import numpy as np
+from kwant.physics import PropagatingModes, StabilizedModes
+from kwant.system import InfiniteSystem, PrecalculatedLead
+from numpy.typing import NDArray
+
+__all__ = ["Cells", "Lead", "evaluated_lead", "same_cells"]
+
+ComplexArray = NDArray[np.complex128]
+IntArray = NDArray[np.int64]
+Modes = tuple[PropagatingModes, StabilizedModes]
+
+
+class Cells(InfiniteSystem):
+    """A lead of equal cells, as matrices: Kwant finds its modes and bands without its functions."""
+
+    def __init__(self, lead: InfiniteSystem, params: Mapping[str, Any] | None) -> None:
+        self.parameters: frozenset[str] = frozenset()
+        self._cell: ComplexArray = lead.cell_hamiltonian(params=params)
+        self._hopping: ComplexArray = lead.inter_cell_hopping(params=params)
+        self._symmetry = lead.discrete_symmetry(params=params)
+
+    def hamiltonian(self, i: int, j: int, *args: Any, params: Any = None) -> Any:
+        """Sites are not known any more; only what is made of whole cells is asked for."""
+        raise TypeError("A lead that is evaluated knows its cells, and no single sites.")
+
+    def cell_hamiltonian(self, args: Any = (), sparse: bool = False, *, params: Any = None) -> Any:
+        """Return the Hamiltonian of a cell, which may be written to."""
+        return self._cell.copy()
+
+    def inter_cell_hopping(
+        self, args: Any = (), sparse: bool = False, *, params: Any = None
+    ) -> Any:
+        """Return the hopping to a cell's interface orbitals from the next cell, a copy too."""
+        return self._hopping.copy()
+
+    def discrete_symmetry(self, args: Any = (), *, params: Any = None) -> Any:
+        """Return the symmetries that the lead declares."""
+        return copy(self._symmetry)
+
+    def is_like(self, other: "Cells") -> bool:
+        """Return whether both have the same matrices, so the same modes."""
+        return (
+            np.array_equal(self._cell, other._cell)
+            and np.array_equal(self._hopping, other._hopping)
+            and len(self._symmetries()) == len(other._symmetries())
+            and all(map(_same, self._symmetries(), other._symmetries()))
+        )
+
+    def _symmetries(self) -> list[Any]:
+        declared = self._symmetry
+        one = [declared.time_reversal, declared.particle_hole, declared.chiral]
+        projectors = declared.projectors
+        return [*one, *(projectors if projectors is not None else ())]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and not (one != other).nnz
+
+
+@dataclass(frozen=True, eq=False)
+class Lead:
+    """A lead, and where it is attached.
+
+    Attributes
+    ----------
+    source : Cells, or a lead that was given by its modes or by its self-energy
+        What is asked.
+    params : mapping or None
+        What it is asked with.
+    orbitals : array of int, shape (n_interface,)
+        The orbitals of the system to which it is attached, in the order of its self-energy.
+    has_modes : bool
+        Whether it offers modes, not its self-energy alone.
+    """
+
+    source: Any
+    params: Mapping[str, Any] | None
+    orbitals: IntArray
+    has_modes: bool
+
+    @property
+    def cells(self) -> Cells | None:
+        """The lead as equal cells, if it is made of these."""
+        return self.source if isinstance(self.source, Cells) else None
+
+    @property
+    def is_precalculated(self) -> bool:
+        """Whether it is known at one energy only."""
+        return isinstance(self.source, PrecalculatedLead)
+
+    @property
+    def kind(self) -> str:
+        """Name of its class, for messages."""
+        return type(self.source).__name__
+
+    @cached_property
+    def hopping_size(self) -> float | None:
+        """The largest hopping between its cells, None where it isn't known."""
+        if self.cells is not None:
+            return float(np.abs(self.cells.inter_cell_hopping()).max(initial=0.0))
+        if self.is_precalculated and self.has_modes:
+            return float((np.abs(self.source.modes()[1].sqrt_hop) ** 2).max(initial=0.0))
+        return None
+
+    def modes(self, energy: float) -> Modes:
+        """Return its modes as Kwant has them."""
+        modes: Modes = self.source.modes(energy, params=self.params)
+        return modes
+
+    def selfenergy(self, energy: float) -> ComplexArray:
+        """Return its retarded self-energy, (n_interface, n_interface)."""
+        return np.asarray(self.source.selfenergy(energy, params=self.params), dtype=complex)
+
+
+def evaluated_lead(lead: Any, params: Mapping[str, Any] | None, orbitals: IntArray) -> Lead:
+    """Return a lead of a Kwant system at these params."""
+    if isinstance(lead, InfiniteSystem):
+        return Lead(Cells(lead, params), None, orbitals, has_modes=True)
+    return Lead(lead, params, orbitals, _has_modes(lead))
+
+
+def _has_modes(lead: Any) -> bool:
+    """Return whether it has them: a precalculated lead offers modes always, and may raise."""
+    if kwant.system.is_selfenergy_lead(lead):
+        return False
+    if isinstance(lead, PrecalculatedLead):
+        try:
+            lead.modes()
+        except ValueError:
+            return False
+    return True
+
+
+def same_cells(leads: tuple[Lead, ...]) -> tuple[int, ...]:
+    """Return for each lead the number of the first one with the same modes."""
+    first: list[int] = []
+    distinct: dict[int, Cells] = {}
+    for number, lead in enumerate(leads):
+        cells = lead.cells
+        if cells is None:
+            first.append(number)
+            continue
+        alike = (other for other, known in distinct.items() if cells.is_like(known))
+        first.append(next(alike, number))
+        distinct.setdefault(first[-1], cells)
+    return tuple(first)

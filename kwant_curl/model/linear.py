@@ -1,0 +1,140 @@
+"""The linear system of a scattering problem, assembled from matrices that are there already.
+
+A psi = rhs with A = H - E + Sigma^r, where the self-energy of a lead that is known by its modes is
+folded out: rows and columns of its outgoing and evanescent waves, in Kwant's stabilised basis,
+stand in for it (`kwant.physics.StabilizedModes`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+__all__ = ["Equations", "LeadEquations", "Shifted", "equations", "with_modes", "with_self_energy"]
+
+ComplexArray = NDArray[np.complex128]
+IntArray = NDArray[np.int64]
+
+
+class Triplets(NamedTuple):
+    """Elements of a sparse matrix: three arrays of one length; equal places add up."""
+
+    row: NDArray[Any]
+    col: NDArray[Any]
+    value: ComplexArray
+
+
+class LeadEquations(NamedTuple):
+    """What a lead adds to the linear system, of which it is told the size before it.
+
+    elements: of A; incoming: of the right-hand sides, one column per state; n_states; n_added: the
+    rows and columns that are new.
+    """
+
+    elements: Triplets
+    incoming: Triplets
+    n_states: int
+    n_added: int
+
+
+class Equations(NamedTuple):
+    """A psi = rhs.
+
+    matrix: A, a sparse COO matrix; incoming: for each lead a sparse CSC matrix (n, n_states); the
+    first `n_orbitals` unknowns are the wave function in the system.
+    """
+
+    matrix: Any
+    incoming: tuple[Any, ...]
+    n_orbitals: int
+
+
+class Shifted:
+    """H - E for one energy after another: a sparse matrix with a diagonal that is there always."""
+
+    def __init__(self, hamiltonian: Any) -> None:
+        n = hamiltonian.shape[0]
+        none = sparse.coo_array((np.zeros(n), (np.arange(n), np.arange(n))), shape=(n, n))
+        whole = hamiltonian.tocoo()
+        row = np.concatenate([whole.row, none.row])
+        col = np.concatenate([whole.col, none.col])
+        value = np.concatenate([whole.data.astype(complex), none.data])
+        full = sparse.coo_array((value, (row, col)), shape=(n, n)).tocsr().tocoo()
+        self.size = n
+        self._elements = Triplets(full.row, full.col, full.data)
+        self._diagonal = np.flatnonzero(full.row == full.col)
+
+    def at(self, energy: float) -> Triplets:
+        """Return the elements of H - E."""
+        value = self._elements.value.copy()
+        value[self._diagonal] -= energy
+        return self._elements._replace(value=value)
+
+
+def equations(shifted: Triplets, size: int, leads: Sequence[LeadEquations]) -> Equations:
+    """Put together H - E of `size` orbitals and what each lead adds."""
+    parts = [shifted, *(lead.elements for lead in leads)]
+    n = size + sum(lead.n_added for lead in leads)
+    row, col, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    incoming = tuple(
+        sparse.csc_matrix(
+            (lead.incoming.value, (lead.incoming.row, lead.incoming.col)), shape=(n, lead.n_states)
+        )
+        for lead in leads
+    )
+    return Equations(sparse.coo_matrix((value, (row, col)), shape=(n, n)), incoming, size)
+
+
+def with_modes(stabilised: Any, orbitals: IntArray, size: int) -> LeadEquations:
+    """Return what a lead adds that is known by its modes.
+
+    stabilised: `kwant.physics.StabilizedModes`; orbitals: where it is attached; size: that of the
+    system so far.
+    """
+    u, ulinv, n_in = stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes
+    if not len(u):
+        nothing = _elements(np.empty((0, 0)), orbitals[:0], orbitals[:0])
+        return LeadEquations(nothing, nothing, 0, 0)
+    root = stabilised.sqrt_hop
+    new = size + np.arange(root.shape[1])
+    outgoing = size + np.arange(u.shape[1] - n_in)
+    elements = _joined(
+        _elements(root @ u[:, n_in:], orbitals, outgoing),
+        _elements(root.conj().T, new, orbitals),
+        _elements(-ulinv[:, n_in:], new, outgoing),
+    )
+    states = np.arange(n_in)
+    incoming = _joined(
+        _elements(-root @ u[:, :n_in], orbitals, states),
+        _elements(ulinv[:, :n_in], new, states),
+    )
+    return LeadEquations(elements, incoming, n_in, len(new))
+
+
+def with_self_energy(
+    sigma: ComplexArray, columns: ComplexArray, orbitals: IntArray
+) -> LeadEquations:
+    """Return what a lead adds that is known by its self-energy.
+
+    columns: (n_interface, n_states), what comes in.
+    """
+    states = np.arange(columns.shape[1])
+    return LeadEquations(
+        _elements(sigma, orbitals, orbitals),
+        _elements(columns, orbitals, states),
+        len(states),
+        0,
+    )
+
+
+def _elements(block: NDArray[Any], rows: IntArray, cols: IntArray) -> Triplets:
+    """Return the nonzero elements of a dense block at these rows and columns."""
+    i, j = np.nonzero(block)
+    index = np.int32
+    return Triplets(rows[i].astype(index), cols[j].astype(index), block[i, j].astype(complex))
+
+
+def _joined(*parts: Triplets) -> Triplets:
+    return Triplets(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -1,0 +1,154 @@
+"""A Kwant system at its params: what everything below the routines asks."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from kwant.system import FiniteSystem
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kwant_curl.algebra.stack import ranges
+from kwant_curl.model.checks import check_finite_system, check_leads
+from kwant_curl.model.geometry import site_positions, site_spacing
+from kwant_curl.model.leads import evaluated_lead
+from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
+from kwant_curl.model.scattering import ScatteringProblem
+
+__all__ = ["Model", "as_model", "scattering_model"]
+
+IntArray = NDArray[np.int64]
+
+HERMITICITY = 1e-13
+"""How far from Hermitian the Hamiltonian may be, relative to its largest element."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A finalized Kwant system at its params, evaluated once.
+
+    Every routine and operator takes one in place of `syst`.  In a loop over energies or biases the
+    value functions are then called once, and the solver keeps its symbolic analysis.
+
+    Parameters
+    ----------
+    syst : kwant.system.FiniteSystem
+        Finalized system.
+    params : mapping, optional
+        Parameters of its value functions, as Kwant takes them.
+    purpose : {"many calls", "one call", "operators"}, default "many calls"
+        What it is made for.  For one call no thorough symbolic analysis pays; for operators
+        the whole Hamiltonian isn't evaluated if a few rows are asked for.
+
+    Notes
+    -----
+    A model is a picture of the system at the time when it was first asked: what value functions
+    return later, by a variable that they see or an array that was changed, it doesn't know.  It
+    keeps the last factorisation of each thread that has used it.
+
+    Examples
+    --------
+    >>> model = Model(syst, params)
+    >>> maps = [curl_map(model, moving, energy) for energy in energies]
+    """
+
+    syst: FiniteSystem
+    params: Mapping[str, Any] | None = None
+    _: KW_ONLY
+    purpose: Literal["many calls", "one call", "operators"] = "many calls"
+
+    def __post_init__(self) -> None:
+        check_finite_system(self.syst)
+        if self.params is not None:
+            object.__setattr__(self, "params", dict(self.params))
+
+    @cached_property
+    def hamiltonian(self) -> Any:
+        """The Hamiltonian of the scattering region, sparse CSR (n_orbitals, n_orbitals)."""
+        submatrix = self.syst.hamiltonian_submatrix(sparse=True, params=self.params)
+        return sparse.csr_array(submatrix)
+
+    @cached_property
+    def scattering(self) -> ScatteringProblem:
+        """The Hamiltonian and the leads, for any energy."""
+        check_leads(self.syst)
+        _check_hermitian(self.hamiltonian)
+        leads = tuple(
+            evaluated_lead(lead, self.params, interface_orbitals(self.syst, number))
+            for number, lead in enumerate(self.syst.leads)
+        )
+        return ScatteringProblem(self.hamiltonian, leads, self.purpose == "one call")
+
+    @cached_property
+    def offsets(self) -> IntArray:
+        """The first orbital of each site, and last the number of orbitals, (n_sites + 1,)."""
+        return orbital_offsets(self.syst)
+
+    @cached_property
+    def positions(self) -> NDArray[np.float64]:
+        """Positions of all sites, (n_sites, dim)."""
+        return site_positions(self.syst)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of space."""
+        return int(self.positions.shape[1])
+
+    @cached_property
+    def spacing(self) -> float:
+        """Usual distance between neighbouring sites."""
+        return site_spacing(self.syst)
+
+    @property
+    def n_orbitals(self) -> int:
+        """Dimension of the Hamiltonian."""
+        return number_of_orbitals(self.syst)
+
+    def rows(self, sites: IntArray) -> Any:
+        """Return the Hamiltonian's rows at the orbitals of these sites, sparse CSR."""
+        norbs = np.diff(self.offsets)
+        orbitals = ranges(self.offsets[sites], norbs[sites])
+        if self.purpose != "operators" or 2 * len(sites) > len(norbs):
+            is_whole = np.array_equal(orbitals, np.arange(self.n_orbitals))
+            return self.hamiltonian if is_whole else self.hamiltonian[orbitals]
+        around = [int(other) for site in sites for other in self.syst.graph.out_neighbors(site)]
+        from_sites = np.union1d(sites, np.array(around, dtype=np.int64))
+        part = self.syst.hamiltonian_submatrix(
+            to_sites=sites, from_sites=from_sites.astype(int), sparse=True, params=self.params
+        )
+        col = ranges(self.offsets[from_sites], norbs[from_sites])[part.col]
+        shape = (len(orbitals), self.n_orbitals)
+        return sparse.csr_array((part.data, (part.row, col)), shape=shape)
+
+
+def as_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None) -> Model:
+    """Return the model of what a user passes to an operator; raise for other things."""
+    if not isinstance(syst, Model):
+        return Model(syst, params, purpose="operators")
+    if params is not None:
+        raise ValueError(
+            "params are given, but the model holds its own; make another one: "
+            "Model(model.syst, params)."
+        )
+    return syst
+
+
+def scattering_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None) -> Model:
+    """Return the model of a system that is to be solved; raise unless it has leads."""
+    model = as_model(syst, params)
+    check_leads(model.syst)
+    return model if model is syst else replace(model, purpose="one call")
+
+
+def _check_hermitian(matrix: Any) -> None:
+    """Raise unless the Hamiltonian is Hermitian."""
+    asymmetry = abs(matrix - matrix.conj().T.tocsr())
+    if asymmetry.nnz and asymmetry.max() > HERMITICITY * abs(matrix).max():
+        orbital = int(asymmetry.tocoo().row[asymmetry.tocoo().data.argmax()])
+        raise ValueError(
+            f"The Hamiltonian is not Hermitian: it differs from its conjugate transpose by up to "
+            f"{asymmetry.max():.3g}, at orbital {orbital}. Expected Hermitian onsite matrices; "
+            "absorption goes into a lead known by its self-energy."
+        )

@@ -1,0 +1,149 @@
+"""A scattering problem as matrices: what is asked at any energy, and travels to any process."""
+
+import threading
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.model.leads import Cells, Lead, Modes, same_cells
+from kwant_curl.model.linear import (
+    Equations,
+    LeadEquations,
+    Shifted,
+    equations,
+    with_modes,
+    with_self_energy,
+)
+from kwant_curl.model.solvers import DirectSolver, direct_solver, solver_for_one_call
+
+__all__ = ["ScatteringProblem", "Solved"]
+
+ComplexArray = NDArray[np.complex128]
+
+GAIN = 1e-8
+"""How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
+
+ROUNDING = 1e-13
+"""Below this part of Sigma, i(Sigma - Sigma^+) is rounding: nothing comes in there."""
+
+
+class Solved(NamedTuple):
+    """The leads at one energy: for each its modes, or None where it has no modes."""
+
+    energy: float
+    modes: tuple[Modes | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ScatteringProblem:
+    """A Hamiltonian and its leads.
+
+    Attributes
+    ----------
+    hamiltonian : sparse CSR array (n_orbitals, n_orbitals)
+    leads : tuple of Lead
+    for_one_call : bool
+        Whether it is asked at one energy, most likely, so that no thorough analysis pays.
+    """
+
+    hamiltonian: Any
+    leads: tuple[Lead, ...]
+    for_one_call: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kept", threading.local())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without the solvers, which are each a thread's."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    @property
+    def n_orbitals(self) -> int:
+        """Dimension of the Hamiltonian."""
+        return int(self.hamiltonian.shape[0])
+
+    @property
+    def solver(self) -> DirectSolver:
+        """The solver of the present thread, which keeps its analysis for later energies."""
+        kept: threading.local = vars(self)["_kept"]
+        if not hasattr(kept, "solver"):
+            kept.solver = solver_for_one_call() if self.for_one_call else direct_solver()
+        solver: DirectSolver = kept.solver
+        return solver
+
+    @cached_property
+    def _shifted(self) -> Shifted:
+        return Shifted(self.hamiltonian)
+
+    @cached_property
+    def first_alike(self) -> tuple[int, ...]:
+        """For each lead the number of the first one that has the same modes."""
+        return same_cells(self.leads)
+
+    def distinct_cells(self) -> list[Cells]:
+        """Return the leads that are made of equal cells, equal ones once."""
+        distinct = (self.leads[number].cells for number in sorted(set(self.first_alike)))
+        return [cells for cells in distinct if cells is not None]
+
+    def solved_leads(self, energy: float) -> Solved:
+        """Return the modes of the leads at an energy; those of equal leads are found once."""
+        found: dict[int, Modes | None] = {}
+        for number, first in enumerate(self.first_alike):
+            lead = self.leads[number]
+            if first == number:
+                found[number] = lead.modes(energy) if lead.has_modes else None
+            else:
+                found[number] = found[first]
+        return Solved(energy, tuple(found[number] for number in range(len(self.leads))))
+
+    def equations(self, solved: Solved) -> Equations:
+        """Return the linear system at the energy at which the leads are solved."""
+        size, parts = self.n_orbitals, list[LeadEquations]()
+        for number, (lead, modes) in enumerate(zip(self.leads, solved.modes, strict=True)):
+            if modes is None:
+                sigma = lead.selfenergy(solved.energy)
+                _check_size(number, len(sigma), len(lead.orbitals), "A self-energy")
+                columns = _incoming_columns(sigma, number, solved.energy)
+                parts.append(with_self_energy(sigma, columns, lead.orbitals))
+            else:
+                if len(modes[1].vecs):
+                    n_hopping = modes[1].sqrt_hop.shape[0]
+                    _check_size(number, n_hopping, len(lead.orbitals), "A hopping")
+                parts.append(with_modes(modes[1], lead.orbitals, size))
+            size += parts[-1].n_added
+        return equations(self._shifted.at(solved.energy), self.n_orbitals, parts)
+
+
+def _check_size(lead: int, n_given: int, n_interface: int, what: str) -> None:
+    if n_given != n_interface:
+        raise ValueError(
+            f"{what} of {n_given} orbitals belongs to lead {lead}, which is attached to "
+            f"{n_interface} orbitals; expected as many."
+        )
+
+
+def _incoming_columns(sigma: ComplexArray, lead: int, energy: float) -> ComplexArray:
+    """Return what comes in through a lead known by its self-energy, (n_interface, n_states).
+
+    With Gamma = i(Sigma - Sigma^+) = sum_k |u_k><u_k|, the vectors psi_k = G^r u_k serve as
+    scattering states: D_alpha = (1/2 pi) G^r Gamma G^a = (1/2 pi) sum_k |psi_k><psi_k|.
+    """
+    values, vectors = np.linalg.eigh(1j * (sigma - sigma.conj().T))
+    magnitude = np.abs(sigma).max(initial=0.0)
+    if values.min(initial=0.0) < -GAIN * magnitude:
+        raise ValueError(
+            f"The self-energy of lead {lead} at energy {energy} feeds electrons in instead of "
+            f"absorbing them: i(Sigma - Sigma^+) has the eigenvalue {values.min():.3g}. Expected "
+            "the retarded self-energy, whose anti-Hermitian part is negative."
+        )
+    open_ones = values > ROUNDING * magnitude
+    columns: ComplexArray = vectors[:, open_ones] * np.sqrt(values[open_ones])
+    return columns

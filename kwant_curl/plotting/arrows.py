@@ -1,0 +1,45 @@
+"""Vectors on sites as arrows."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from kwant_curl.plotting.sites import SMALL
+
+__all__ = ["draw_arrows"]
+
+FloatArray = NDArray[np.float64]
+
+ARROWS = 24
+"""Arrows along the longer side of a large map."""
+
+
+def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float) -> None:
+    """Draw `vectors`, on large maps their mean in each cell of a coarse grid."""
+    cell = spacing
+    if len(positions) >= SMALL:
+        # Whole numbers of sites in a cell, the grid in the middle: arrows are as regular as sites.
+        extent = np.ptp(positions, axis=0)
+        cell = spacing * max(1, round(extent.max() / ARROWS / spacing))
+        margin = 0.5 * (np.ceil((extent + spacing) / cell) * cell - extent)
+        index = np.floor((positions - positions.min(axis=0) + margin) / cell).astype(int)
+        _, which, count = np.unique(index, axis=0, return_inverse=True, return_counts=True)
+        positions, vectors = (
+            np.stack([np.bincount(which.ravel(), v) for v in values.T], axis=1) / count[:, None]
+            for values in (positions, vectors)
+        )
+    length = np.linalg.norm(vectors, axis=1)
+    shown = length > 0.02 * length.max()
+    if not shown.any():
+        return
+    ax.quiver(
+        *positions[shown].T,
+        *(vectors[shown] / length.max()).T,
+        angles="xy",
+        scale_units="xy",
+        scale=1 / ((0.8 if cell == spacing else 1.2) * cell),
+        pivot="middle",
+        width=0.003,
+        color="black",
+        zorder=3,
+    )

@@ -1,0 +1,119 @@
+"""A device as figures show it: its sites, bonds and outline, and what is known at its sites."""
+
+from typing import Any
+
+import numpy as np
+from kwant.system import FiniteSystem
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection, LineCollection, QuadMesh
+from matplotlib.colors import Normalize
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from kwant_curl.model.checks import check_finite_system
+from kwant_curl.model.geometry import site_positions
+
+__all__ = [
+    "EDGE",
+    "LARGE",
+    "SIGNED",
+    "SMALL",
+    "discs",
+    "distance_to_sites",
+    "draw_bonds",
+    "draw_image",
+    "draw_outline",
+    "nearest_values",
+    "sites_behind",
+]
+
+FloatArray = NDArray[np.float64]
+
+SIGNED = "RdBu_r"
+"""Colour map of signed quantities: diverging, safe for the colour-blind."""
+
+EDGE = 1.1
+"""Where a device ends: so far from its sites, in units of their spacing (a honeycomb's holes are
+its inside)."""
+
+PIXELS = 1000
+"""Pixels of an image along its longer side, at most."""
+
+SMALL, LARGE = 100, 5000
+"""Below so many sites each is drawn with its own arrow; above so many, as an image."""
+
+
+def sites_behind(syst: FiniteSystem | None, positions: FloatArray) -> FloatArray:
+    """Return where the sites of the system are, or without one the positions themselves."""
+    if syst is None:
+        return positions
+    check_finite_system(syst)
+    return site_positions(syst)
+
+
+def draw_bonds(ax: Any, syst: FiniteSystem, sites: FloatArray) -> None:
+    """Draw a line for each hopping of the system, in 2D or 3D."""
+    ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
+    options: dict[str, Any] = {"colors": "0.8", "linewidths": 0.5, "zorder": 0}
+    if sites.shape[1] == 3:
+        ax.add_collection3d(Line3DCollection(list(sites[ends]), **options))
+        return
+    options["rasterized"] = len(ends) > LARGE
+    ax.add_collection(LineCollection(list(sites[ends]), **options))
+
+
+def discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> EllipseCollection:
+    """Add discs whose size is in the unit of the positions."""
+    n = len(positions)
+    result = EllipseCollection(
+        np.full(n, diameter),
+        np.full(n, diameter),
+        np.zeros(n),
+        units="xy",
+        offsets=positions,
+        offset_transform=ax.transData,
+        facecolors="0.85",
+        zorder=zorder,
+        rasterized=n > LARGE,
+    )
+    ax.add_collection(result)
+    return result
+
+
+def nearest_values(
+    sites: FloatArray, values: FloatArray, spacing: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a regular grid x, y, and on it (n_x, n_y) the value of the nearest site.
+
+    Not a number outside of the device.  At most PIXELS points along the longer side.
+    """
+    low, high = sites.min(axis=0) - spacing, sites.max(axis=0) + spacing
+    step = max(spacing / 3, float((high - low).max()) / PIXELS)
+    x, y = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+    distance, nearest = cKDTree(sites).query(points)
+    return x, y, np.where(distance < EDGE * spacing, values[nearest], np.nan)
+
+
+def draw_image(
+    ax: Axes, x: FloatArray, y: FloatArray, values: FloatArray, norm: Normalize
+) -> QuadMesh:
+    """Draw a signed quantity, (n_x, n_y) on a regular grid, in colour."""
+    options: Any = {"cmap": SIGNED, "norm": norm, "shading": "nearest", "rasterized": True}
+    return ax.pcolormesh(x, y, values.T, **options)
+
+
+def distance_to_sites(sites: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the distance of each point of a grid to the nearest site, (n_x, n_y)."""
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+    return cKDTree(sites).query(points)[0]
+
+
+def draw_outline(ax: Axes, sites: FloatArray, spacing: float) -> None:
+    """Draw a line around the sites."""
+    low, high = sites.min(axis=0) - 2 * spacing, sites.max(axis=0) + 2 * spacing
+    step = max(0.25 * spacing, np.ptp(sites, axis=0).max() / 500)
+    x, y = (np.arange(a, b, step) for a, b in zip(low, high, strict=True))
+    distance = distance_to_sites(sites, x, y)
+    ax.contour(x, y, distance.T, [EDGE * spacing], colors="0.3", linewidths=0.8)

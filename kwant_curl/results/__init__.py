@@ -1,0 +1,20 @@
+"""What the routines return: frozen, with what follows from it.
+
+Imports `algebra` and `support`.
+"""
+
+from kwant_curl.results.curl_map import CurlMap
+from kwant_curl.results.flow_map import FlowMap
+from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.results.grid_field import GridField
+from kwant_curl.results.phonon_rates import PhononRates
+from kwant_curl.results.pumping_rates import PumpingRates
+
+__all__ = [
+    "CurlMap",
+    "FlowMap",
+    "ForceResponse",
+    "GridField",
+    "PhononRates",
+    "PumpingRates",
+]

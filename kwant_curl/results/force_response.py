@@ -1,0 +1,230 @@
+"""Force, curl, friction and more of coupled coordinates."""
+
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.occupations import exchange_window
+from kwant_curl.results.mode_pairs import mode_pairs, mode_patterns, pair_responses
+from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
+from kwant_curl.results.response import Response
+from kwant_curl.support.frozen import read_only
+
+__all__ = ["ForceResponse"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ForceResponse(Response):
+    """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
+
+    Made by `force_response`.  Coordinates I, J are in the order of the specification.  hbar = 1:
+    forces are in energy per unit of Q, curls in energy per Q_I Q_J, frictions in hbar per
+    Q_I Q_J.  All of them hold `degeneracy`.
+
+    Attributes
+    ----------
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : array of float, shape (n_leads,)
+        dmu_alpha, the shift of each lead's chemical potential.
+    degeneracy : float
+        Degeneracy of every level.
+    lead_force : array of float, shape (n_leads, n_c)
+        Force per unit shift of the chemical potential of each lead.
+    lead_curl : array of float, shape (n_leads, n_c, n_c)
+        Curl per unit shift of each lead; the sum over the leads is zero.
+    friction : array of float, shape (n_c, n_c)
+        Equilibrium electronic friction eta_IJ, symmetric, positive semidefinite.  It doesn't
+        depend on the bias.
+    lead_jacobian : array of float, shape (n_leads, n_c, n_c), or None
+        dF_I/dQ_J per unit shift of each lead, if it was asked for.
+    lead_velocity : array of float, shape (n_leads, n_c, n_c), or None
+        What each lead adds to the velocity tensor per unit shift, if it was asked for.
+    equilibrium_lorentz : array of float, shape (n_c, n_c), or None
+        Antisymmetric part of the velocity tensor in equilibrium, of all occupied states of the
+        leads' bands: zero with time-reversal symmetry.  None if the velocity tensor was not asked
+        for, or `fermi_sea` was not and the symmetry is broken.
+    pair_noise : array of float, shape (n_leads, n_leads, n_c, n_c), or None
+        2 pi Re Tr[F_I D_beta F_J D_alpha] of each pair of leads, if it was asked for;
+        integrated with f_alpha (1 - f_beta) where the response is not linear.
+    positions : array of float, shape (n_atoms, dim), or None
+        Where the atoms are, if the coordinates are their displacements.
+    sites : array of int, shape (n_atoms,), or None
+        The sites that they are.
+    temperature, linear, error, partial, units
+        See `Response`.
+    """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "bias": ("lead",),
+        "lead_force": ("lead", "coordinate"),
+        "lead_curl": ("lead", "coordinate_of_motion", "coordinate"),
+        "friction": ("coordinate", "coordinate_of_motion"),
+        "lead_jacobian": ("lead", "coordinate", "coordinate_of_motion"),
+        "lead_velocity": ("lead", "coordinate", "coordinate_of_motion"),
+        "equilibrium_lorentz": ("coordinate", "coordinate_of_motion"),
+        "pair_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
+        "positions": ("atom", "direction"),
+        "sites": ("atom",),
+    }
+    DERIVED = {  # noqa: RUF012
+        "force": ("coordinate",),
+        "curl": ("coordinate_of_motion", "coordinate"),
+    }
+
+    lead_force: FloatArray
+    lead_curl: FloatArray
+    friction: FloatArray
+    _: KW_ONLY
+    lead_jacobian: FloatArray | None = None
+    lead_velocity: FloatArray | None = None
+    equilibrium_lorentz: FloatArray | None = None
+    pair_noise: FloatArray | None = None
+    positions: FloatArray | None = None
+    sites: NDArray[np.int64] | None = None
+
+    def __repr__(self) -> str:
+        """Say how large it is, what it holds, and where the curl is largest."""
+        size = np.abs(self.curl)
+        first, second = (int(i) for i in np.unravel_index(size.argmax(), size.shape))
+        more = [
+            name for name in ("jacobian", "velocity") if getattr(self, f"lead_{name}") is not None
+        ]
+        more += ["noise"] if self.pair_noise is not None else []
+        extra = f"; with {', '.join(more)}" if more else ""
+        return (
+            f"<ForceResponse of {len(self.friction)} coordinates, {self._operation}: curl of up "
+            f"to {size[first, second]:.4g} between {first} and {second}{extra}>"
+        )
+
+    @property
+    def force(self) -> FloatArray:
+        """Nonequilibrium force Delta F_I, shape (n_c,): the sum of all leads' shares."""
+        return self.superposed(self.lead_force)
+
+    @property
+    def curl(self) -> FloatArray:
+        """Generalised curl kappa_IJ = dF_J/dQ_I - dF_I/dQ_J, shape (n_c, n_c)."""
+        return self.superposed(self.lead_curl)
+
+    @property
+    def jacobian(self) -> FloatArray:
+        """Derivative of the nonequilibrium force, dF_I/dQ_J, shape (n_c, n_c).
+
+        J_IJ = -g {Tr[H_IJ Delta rho] + 2 Re Tr[H_I G^r H_J Delta rho]} per energy, with H_I =
+        dH/dQ_I and H_IJ the second derivatives.  Its antisymmetric part is -curl/2, its
+        symmetric part the current's correction to the force constants, which are K - J.
+        """
+        return self.superposed(self._asked("lead_jacobian", "jacobian"))
+
+    @property
+    def velocity(self) -> FloatArray:
+        """Velocity tensor gamma_IJ, shape (n_c, n_c): a force -sum_J gamma_IJ dQ_J/dt.
+
+        gamma_IJ = -2 g sum_alpha int dE f_alpha Im Tr[H_I (dG^r/dE) H_J D_alpha]: the friction of
+        equilibrium and what the bias adds to it, symmetric, and the Lorentz-like force, see
+        `lorentz`.
+        """
+        result = self.friction + self.superposed(self._asked("lead_velocity", "velocity"))
+        if self.equilibrium_lorentz is not None:
+            result = result + self.equilibrium_lorentz
+        return read_only(result)
+
+    @property
+    def lorentz(self) -> FloatArray:
+        """Antisymmetric part of `velocity`, (n_c, n_c), a force at right angles to the motion.
+
+        With time-reversal symmetry the bias alone makes it; in a magnetic field all occupied
+        states have one in equilibrium too, `equilibrium_lorentz`.
+        """
+        gamma = self.velocity
+        return read_only(0.5 * (gamma - gamma.T))
+
+    @property
+    def noise(self) -> FloatArray:
+        """Noise of the force at zero frequency, S_IJ, shape (n_c, n_c), positive semidefinite.
+
+        <xi_I(t) xi_J(t')> = S_IJ delta(t - t'), S_IJ = 2 pi g sum_{alpha beta} int dE
+        f_alpha (1 - f_beta) Re Tr[F_I D_beta F_J D_alpha]; 2 kT friction in equilibrium.
+        """
+        pairs = self._asked("pair_noise", "noise")
+        if not self.linear:
+            return read_only(pairs.sum(axis=(0, 1)))
+        return read_only(np.tensordot(exchange_window(self.bias, self.temperature), pairs, axes=2))
+
+    def _asked(self, field: str, keyword: str) -> FloatArray:
+        """Return a field that is there only if the routine was asked for it."""
+        value: FloatArray | None = getattr(self, field)
+        if value is None:
+            raise ValueError(
+                f"This result holds no {keyword}: call force_response with {keyword}=True."
+            )
+        return value
+
+    def project(self, modes: ArrayLike) -> Self:
+        """Return the response in other coordinates, Q_I = sum_k modes[k, I] q_k.
+
+        Parameters
+        ----------
+        modes : array of float, shape (n_modes, n_c)
+            One displacement pattern per row, of any length; F_k = sum_I modes[k, I] F_I.
+
+        Returns
+        -------
+        ForceResponse of n_modes coordinates.
+
+        Raises
+        ------
+        ValueError
+            For modes of another shape, or that are not real and finite.
+        """
+        patterns = mode_patterns(modes, len(self.friction), ndim=2, shape="(n_modes, n_c)")
+
+        def projected(tensor: FloatArray | None) -> Any:
+            return None if tensor is None else patterns @ tensor @ patterns.T
+
+        return replace(
+            self,
+            lead_force=self.lead_force @ patterns.T,
+            lead_curl=projected(self.lead_curl),
+            friction=projected(self.friction),
+            lead_jacobian=projected(self.lead_jacobian),
+            lead_velocity=projected(self.lead_velocity),
+            equilibrium_lorentz=projected(self.equilibrium_lorentz),
+            pair_noise=projected(self.pair_noise),
+            positions=None,
+            sites=None,
+        )
+
+    def pumping_rates(
+        self, modes: ArrayLike, frequency: ArrayLike, mass: ArrayLike = 1.0
+    ) -> PumpingRates:
+        """Return the rates of pairs of modes X, Y of equal mass and frequency.
+
+        Parameters
+        ----------
+        modes : array of float, shape (2, n_c) or (n_pairs, 2, n_c)
+            The patterns of X and Y.  The (+) mode goes from X to Y: for X = cos(q x_i) and
+            Y = sin(q x_i) it is the wave that travels towards positive x.
+        frequency : float or array (n_pairs,)
+            Angular frequency omega; hbar omega is an energy, and hbar = 1.
+        mass : float or array (n_pairs,)
+            Mass M of the coordinates X and Y (for mass-weighted patterns: 1).
+
+        Returns
+        -------
+        PumpingRates
+            One entry per pair (Todorov et al. (2011), Eq. 30).
+
+        Raises
+        ------
+        ValueError
+            For modes of another shape, and frequencies or masses that are not positive.
+        """
+        pairs = mode_pairs(modes, len(self.friction))
+        kappa, trace = pair_responses(self.curl, self.friction, pairs)
+        return pumping_rates(kappa, trace, frequency, mass, units=self.units)

@@ -1,0 +1,4 @@
+"""Checks, frozen arrays, units, files, executors, threads, warnings: nothing of physics.
+
+Imports no other room.
+"""

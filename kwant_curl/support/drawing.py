@@ -1,0 +1,32 @@
+"""The one door for plots: results draw themselves by it, `plotting` registers what it can draw."""
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot"]
+
+
+@singledispatch
+def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
+    """Draw a result: the same as ``result.plot(...)``.
+
+    The other keywords are those of the result's own `plot`.
+
+    Parameters
+    ----------
+    result : CurlMap, FlowMap, PumpingRates, Orbit, Stability or Trajectory
+        What to draw.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if not given.  3D results need 3D axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    raise TypeError(
+        f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, PumpingRates, Orbit, "
+        "Stability or Trajectory."
+    )

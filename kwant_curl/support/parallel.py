@@ -1,0 +1,225 @@
+"""Many points on many cores: anything with the `map` of concurrent.futures.Executor."""
+
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Any, Protocol
+
+from tqdm.auto import tqdm
+
+from kwant_curl.support.threads import one_thread
+
+__all__ = ["Executor", "SweepError", "check_executor", "mapped", "sweep"]
+
+
+class Executor(Protocol):
+    """What spreads calls over workers: executors of `concurrent.futures`, of dask, of mpi4py."""
+
+    def map(self, function: Callable[[Any], Any], /, *items: Iterable[Any]) -> Iterable[Any]:
+        """Return function(item) for all items, in their order."""
+        ...
+
+
+class SweepError(RuntimeError):
+    """A point of a sweep failed.
+
+    Attributes
+    ----------
+    point : object
+        The first point that failed, as it was given to `sweep`.
+    results : dict
+        ``{index: result}`` of all points that are finished: none is lost.
+    failures : dict
+        ``{index: exception}`` of the others.
+    """
+
+    def __init__(
+        self, point: Any, results: dict[int, Any], failures: dict[int, BaseException]
+    ) -> None:
+        self.point, self.results, self.failures = point, results, failures
+        index, cause = next(iter(failures.items()))
+        super().__init__(
+            f"Point {index} of the sweep, {point!r}, failed: {type(cause).__name__}: "
+            f"{str(cause).rstrip('.')}. Of the points {len(results)} are finished and kept in this "
+            f"error's `results`; {len(failures)} are not, see `failures`."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it by all that it was made of."""
+        return SweepError, (self.point, self.results, self.failures)
+
+
+def check_executor(executor: Any) -> None:
+    """Raise unless `executor` is None or has a `map`."""
+    is_one = not isinstance(executor, type) and callable(getattr(executor, "map", None))
+    if executor is not None and not is_one:
+        raise TypeError(
+            f"executor is {executor!r}; expected something with the map of "
+            "concurrent.futures.Executor: a ProcessPoolExecutor, the get_executor() of a "
+            "dask.distributed Client, an MPIPoolExecutor."
+        )
+
+
+def mapped(
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    executor: Any = None,
+    bar: Any = None,
+) -> Iterator[Any]:
+    """Yield function(item) for all items, in their order, on the executor's workers if given.
+
+    What the function raises says at which item, in a note.
+    """
+    function = partial(_noting, function)
+    if executor is None:
+        results: Iterable[Any] = map(function, items)
+    else:
+        results = executor.map(_for_workers(function), items)
+    for result in results:
+        if bar is not None:
+            bar.update()
+        yield result
+
+
+def _noting(function: Callable[[Any], Any], item: Any) -> Any:
+    try:
+        return function(item)
+    except Exception as failure:
+        failure.add_note(f"kwant_curl was at {item!r}.")
+        raise
+
+
+def _for_workers(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return partial(_on_one_thread, function, os.getpid())
+
+
+def _on_one_thread(function: Callable[[Any], Any], caller: int, item: Any) -> Any:
+    """Call it with one thread per numerical library: the workers share the cores already.
+
+    The libraries' limits are a process's: threads of the caller's own, which would restore them
+    in any order, leave them alone.
+    """
+    with one_thread(libraries=os.getpid() != caller):
+        return function(item)
+
+
+def sweep(
+    function: Callable[..., Any],
+    points: Iterable[Any],
+    *,
+    executor: Any = None,
+    progress: bool = False,
+) -> list[Any]:
+    """Call a function at many points: energies, biases, parameters.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(**point)`` where a point is a mapping, else ``function(point)``.  For
+        processes it must be importable or otherwise picklable, as must be what it returns: results
+        of this package are.
+    points : iterable
+        The points.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`: a process pool,
+        `dask.distributed.Client.get_executor()`, `mpi4py.futures.MPIPoolExecutor`.  None: one
+        point after another, here.  Numerical libraries get one thread per worker, or
+        OMP_NUM_THREADS.
+    progress : bool, default False
+        Show a progress bar with the time left.
+
+    Returns
+    -------
+    list
+        What the function returned, in the order of the points.
+
+    Raises
+    ------
+    SweepError
+        If the function raises at a point, or a worker dies.  All other points are still
+        calculated where that can be, and finished ones are in the error.
+    TypeError
+        For an executor without `map`.
+    """
+    check_executor(executor)
+    listed = list(points)
+    results: dict[int, Any] = {}
+    failures: dict[int, BaseException] = {}
+    with tqdm(total=len(listed), disable=not progress) as bar:
+        for index, result, failure in _outcomes(partial(_call, function), listed, executor):
+            if failure is None:
+                results[index] = result
+            else:
+                failures[index] = failure
+            bar.update()
+    if failures:
+        failures = dict(sorted(failures.items()))
+        first = next(iter(failures))
+        raise SweepError(listed[first], results, failures) from failures[first]
+    return [results[index] for index in range(len(listed))]
+
+
+def _call(function: Callable[..., Any], point: Any) -> Any:
+    return function(**point) if isinstance(point, Mapping) else function(point)
+
+
+def _guarded(function: Callable[[Any], Any], point: Any) -> tuple[Any, Exception | None]:
+    """Return what the function returns, or what it raises."""
+    try:
+        return function(point), None
+    except Exception as failure:
+        return None, _that_travels(failure)
+
+
+def _that_travels(failure: Exception) -> Exception:
+    """Return an exception that survives pickling, as it must to leave a worker process."""
+    try:
+        pickle.loads(pickle.dumps(failure))
+    except Exception:
+        return RuntimeError(f"{type(failure).__name__}: {failure}")
+    return failure
+
+
+def _outcomes(
+    function: Callable[[Any], Any], points: list[Any], executor: Any
+) -> Iterator[tuple[int, Any, BaseException | None]]:
+    """Yield (index, result, exception) of all points as they end."""
+    guarded = partial(_guarded, function)
+    if executor is None:
+        yield from ((index, *guarded(point)) for index, point in enumerate(points))
+    elif callable(getattr(executor, "submit", None)):
+        yield from _submitted(_for_workers(guarded), points, executor)
+    else:
+        yield from _mapped_outcomes(guarded, points, executor)
+
+
+def _submitted(
+    function: Callable[[Any], Any], points: list[Any], executor: Any
+) -> Iterator[tuple[int, Any, BaseException | None]]:
+    """Yield the outcomes of points that are submitted one by one: a worker's end costs its own."""
+    waiting: dict[Future[Any], int] = {}
+    for index, point in enumerate(points):
+        try:
+            waiting[executor.submit(function, point)] = index
+        except Exception as broken:  # the pool, by a worker that died meanwhile
+            yield index, None, broken
+    while waiting:
+        for future in wait(waiting, return_when="FIRST_COMPLETED").done:
+            index = waiting.pop(future)
+            failure = future.exception()
+            yield (index, *future.result()) if failure is None else (index, None, failure)
+
+
+def _mapped_outcomes(
+    guarded: Callable[[Any], Any], points: list[Any], executor: Any
+) -> Iterator[tuple[int, Any, BaseException | None]]:
+    """Yield the outcomes of an executor that offers nothing but `map`."""
+    results = mapped(guarded, points, executor)
+    for index in range(len(points)):
+        try:
+            yield (index, *next(results))
+        except Exception as failure:
+            yield from ((later, None, failure) for later in range(index, len(points)))
+            return

@@ -1,0 +1,170 @@
+"""Results in files, and as data sets with named dimensions."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from html import escape
+from importlib.metadata import version
+from os import PathLike
+from typing import Any, ClassVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+from kwant_curl.support.frozen import Frozen, field_values
+from kwant_curl.support.units import Units
+
+__all__ = ["Storable", "load", "read_result"]
+
+UNITS = "hbar = 1; energies in the Hamiltonian's unit, lengths in the lattice's"
+
+SAVED: dict[str, type["Storable"]] = {}
+"""The classes of results, by name: what `load` can read."""
+
+
+class Storable(Frozen):
+    """What results share: `save` and `to_xarray`.
+
+    Subclasses are frozen dataclasses; a base of several says ``saved=False``.
+    """
+
+    DERIVED: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Names of the dimensions of properties that data sets hold too."""
+
+    AXES: ClassVar[dict[str, str]] = {}
+    """Arrays that are coordinates of a dimension: {dimension: array}."""
+
+    def __init_subclass__(cls, *, saved: bool = True) -> None:
+        """Let `load` know the class by its name, unless it is a base of those that are saved."""
+        super().__init_subclass__()
+        if saved:
+            SAVED[cls.__name__] = cls
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what `repr` says, and behind it which arrays there are."""
+        known = self.dimensions() | self.DERIVED
+        derived = [(name, np.asarray(getattr(self, name))) for name in self.DERIVED]
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{value.dtype}</td>"
+            f"<td>{escape(str(value.shape))}</td>"
+            f"<td>{', '.join(known.get(name, ())[: value.ndim])}</td></tr>"
+            for name, value in [*derived, *field_values(self)]
+            if isinstance(value, np.ndarray)
+        )
+        return (
+            f"<div>{escape(repr(self).strip('<>'))}<details><summary>arrays</summary>"
+            "<table><tr><th>name</th><th>type</th><th>shape</th><th>axes</th></tr>"
+            f"{rows}</table></details></div>"
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the result to one file, in NumPy's npz format, without pickle.
+
+        It holds the arrays, the other fields, their units and the package's version;
+        `kwant_curl.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, which is overwritten; no suffix is added.
+        """
+        arrays: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        lists: dict[str, int] = {}
+        for name, value in field_values(self):
+            if isinstance(value, np.ndarray):
+                arrays[name] = value
+            elif isinstance(value, Units):
+                others[name] = asdict(value)
+            elif isinstance(value, tuple):
+                lists[name] = len(value)
+                arrays |= {f"{name}.{i}": part for i, part in enumerate(value)}
+            else:
+                others[name] = value
+        metadata = {
+            "result": type(self).__name__,
+            "kwant_curl": version("kwant_curl"),
+            "units": UNITS,
+            "fields": others,
+            "lists": lists,
+        }
+        with open(path, "wb") as file:
+            np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
+
+    def to_xarray(self) -> Any:
+        """Return an `xarray.Dataset` of the arrays, with named dimensions.
+
+        Scalars are its attributes.  What follows from the arrays (the curl at this bias, growth
+        rates, energies) is in it too.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where xarray isn't installed.
+        """
+        try:
+            import xarray
+        except ModuleNotFoundError as missing:
+            raise ModuleNotFoundError(
+                "to_xarray needs xarray, which isn't installed: pip install xarray."
+            ) from missing
+        variables: dict[str, Any] = {}
+        attributes: dict[str, Any] = {"kwant_curl": version("kwant_curl"), "units": UNITS}
+        known = self.dimensions()
+        for name, value in field_values(self):
+            dimensions = known.get(name)
+            if dimensions is not None and isinstance(value, np.ndarray):
+                variables[name] = (dimensions[: value.ndim], value)
+            elif isinstance(value, Units):
+                attributes |= {"energy_unit": value.energy_unit, "length_unit": value.length_unit}
+            elif isinstance(value, str | int | float) and value is not None:
+                attributes[name] = int(value) if isinstance(value, bool) else value
+        for name, dimensions in self.DERIVED.items():
+            values = np.asarray(getattr(self, name))
+            variables[name] = (dimensions[: values.ndim], values)
+        axes = {dimension: variables[name][1] for dimension, name in self.AXES.items()}
+        return xarray.Dataset(variables, coords=axes, attrs=attributes)
+
+
+def load(path: str | PathLike[str]) -> Any:
+    """Return the result that was saved to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        What `save` of a result wrote.
+
+    Returns
+    -------
+    CurlMap, ForceResponse, FlowMap, ...
+        Of the class that was saved.
+
+    Raises
+    ------
+    ValueError
+        For a file of another kind.
+    OSError
+        If there is no such file.
+    """
+    return read_result(path)
+
+
+def read_result(path: str | PathLike[str], classes: Iterable[type] | None = None) -> Any:
+    """Return the result in a file that `save` wrote, if it is one of these classes, or of all."""
+    known = SAVED if classes is None else {kind.__name__: kind for kind in classes}
+    try:
+        with open(path, "rb") as file:
+            arrays = dict(np.load(file, allow_pickle=False))
+        metadata = json.loads(str(arrays.pop("metadata")))
+        kind = known[metadata["result"]]
+        for name, length in metadata["lists"].items():
+            arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
+        others = metadata["fields"]
+        if others.get("units") is not None:
+            others["units"] = Units(**others["units"])
+        return kind(**arrays, **others)
+    except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
+        raise ValueError(
+            f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "
+            f"newer version: {failure}."
+        ) from failure

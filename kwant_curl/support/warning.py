@@ -1,0 +1,18 @@
+"""Warnings that name the user's line, however deep in the package they arise."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+__all__ = ["warn"]
+
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
+
+
+def warn(message: str) -> None:
+    """Issue a RuntimeWarning at the first line on the way here that isn't the package's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)

@@ -1,0 +1,151 @@
+"""From force constants to modes: K v = omega^2 M v."""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.linalg import eigh
+
+from kwant_curl.support.checks import positive_array
+from kwant_curl.support.units import Units
+from kwant_curl.vibrations.matching import point
+from kwant_curl.vibrations.mode_checks import check_atoms
+
+__all__ = ["HarmonicModes", "SparseMatrix", "harmonic_modes"]
+
+FloatArray = NDArray[np.float64]
+SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
+
+SYMMETRIC = 1e-6
+"""By how much force constants may differ from their transpose, relative to the largest."""
+
+HYDROGEN = 1.0
+"""Atomic mass units; the lightest atom has 1.008."""
+
+ZERO_MODE = 1e-9
+"""Below this part of the largest omega^2, that of a mode is zero up to rounding."""
+
+
+class HarmonicModes(NamedTuple):
+    """The arrays of `VibrationalModes`, in the order of its fields."""
+
+    frequencies: FloatArray
+    vectors: FloatArray
+    masses: FloatArray
+    positions: FloatArray | None
+    sites: NDArray[Any] | None
+
+
+def harmonic_modes(
+    force_constants: ArrayLike | SparseMatrix,
+    masses: ArrayLike,
+    positions: ArrayLike | None,
+    sites: ArrayLike | None,
+    units: Units | None,
+) -> HarmonicModes:
+    """Solve for the modes; the arguments are those of `VibrationalModes.from_force_constants`."""
+    matrix = _symmetric_matrix(force_constants)
+    places = None if positions is None else np.asarray(positions, dtype=float)
+    numbers = None if sites is None else np.asarray(sites)
+    check_atoms(places, numbers, len(matrix))
+    mass = _masses(masses, len(matrix), None if places is None else len(places))
+    _check_heavy(mass, units)
+    root = np.sqrt(mass)
+    squares, columns = eigh(matrix / np.outer(root, root))
+    vectors = _with_signs(columns.T)
+    _check_positive(squares, vectors / root, places, numbers)
+    return HarmonicModes(np.sqrt(squares), vectors, mass, places, numbers)
+
+
+def _symmetric_matrix(force_constants: Any) -> FloatArray:
+    """Return the force constants as a dense symmetric matrix, or raise."""
+    dense = force_constants.toarray() if sparse.issparse(force_constants) else force_constants
+    array = np.asarray(dense)
+    if array.dtype.kind not in "fiuc":
+        raise TypeError(f"force_constants has entries of type {array.dtype}; expected numbers.")
+    if array.ndim == 4 and array.shape[:2] == array.shape[2:]:
+        array = array.reshape(2 * (array.shape[0] * array.shape[1],))
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise ValueError(
+            f"force_constants has shape {array.shape}; expected (n_c, n_c) or (n_atoms, dim, "
+            "n_atoms, dim)."
+        )
+    if np.iscomplexobj(array):
+        raise ValueError("force_constants is complex; expected real numbers.")
+    if not np.isfinite(array).all():
+        raise ValueError("force_constants has entries that are not finite.")
+    difference = np.abs(array - array.T)
+    if difference.max() > SYMMETRIC * np.abs(array).max():
+        i, j = np.unravel_index(difference.argmax(), array.shape)
+        raise ValueError(
+            f"force_constants is not symmetric: elements ({i}, {j}) and ({j}, {i}) are "
+            f"{array[i, j]:.6g} and {array[j, i]:.6g}, they differ by {difference[i, j]:.2g}. If "
+            "that is the error of finite differences, give (K + K.T)/2."
+        )
+    return np.asarray((array + array.T) / 2, dtype=float)
+
+
+def _masses(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
+    """Return the mass of each coordinate."""
+    per_atom = [n_c // dim for dim in (2, 3) if n_c % dim == 0] if n_atoms is None else [n_atoms]
+    size = np.size(masses)
+    if np.ndim(masses) > 1 or size not in (1, n_c, *per_atom):
+        raise ValueError(
+            f"masses has shape {np.shape(masses)}; expected one number, {n_c} of them (one per "
+            f"coordinate) or {' or '.join(map(str, per_atom))} (one per atom)."
+        )
+    given = positive_array("masses", masses, size)
+    return np.repeat(given, n_c // size)
+
+
+def _check_heavy(masses: FloatArray, units: Units | None) -> None:
+    """Raise for masses that no atom has: those given in atomic mass units, most likely."""
+    if units is not None and units.amu(float(masses.min())) < HYDROGEN:
+        raise ValueError(
+            f"masses has {masses.min():.6g} hbar^2/({units.energy_unit} {units.length_unit}^2), "
+            f"which is {units.amu(float(masses.min())):.3g} atomic mass units, less than a "
+            "hydrogen atom; give masses=units.mass(amu)."
+        )
+
+
+def _with_signs(vectors: FloatArray) -> FloatArray:
+    """Return the vectors with the sign that makes the largest component of each positive."""
+    size = np.abs(vectors)
+    # The first one of those that are as large up to rounding, which would choose otherwise.
+    top = (size > (1 - 1e-6) * size.max(axis=1, keepdims=True)).argmax(axis=1)
+    return np.asarray(vectors * np.sign(vectors[np.arange(len(vectors)), top])[:, None])
+
+
+def _check_positive(
+    squares: FloatArray,
+    patterns: FloatArray,
+    positions: FloatArray | None,
+    sites: NDArray[Any] | None,
+) -> None:
+    """Raise unless all omega^2 are positive, and name what moves in the lowest mode."""
+    wrong = np.count_nonzero(squares <= ZERO_MODE * np.abs(squares).max())
+    if not wrong:
+        return
+    coordinate = int(np.abs(patterns[0]).argmax())
+    raise ValueError(
+        f"The force constants are not positive: eigenvalue 0 of {len(squares)}, omega^2 = "
+        f"{squares[0]:.4g} (the largest is {squares[-1]:.4g}), is negative or zero ({wrong} of the "
+        f"{len(squares)} are); most moves "
+        f"{_mover(coordinate, len(squares), positions, sites)}. Relax the atoms with the method "
+        "that gives the force constants, hold some of them fixed (atoms that nothing holds have "
+        "modes of zero frequency), or calculate the force constants with more atoms around."
+    )
+
+
+def _mover(
+    coordinate: int, n_c: int, positions: FloatArray | None, sites: NDArray[Any] | None
+) -> str:
+    """Say what moves with this coordinate."""
+    known = positions if positions is not None else sites
+    if known is None:
+        return f"coordinate {coordinate}"
+    atom, direction = divmod(coordinate, n_c // len(known))
+    name = f"atom {atom}" if sites is None else f"site {sites[atom]}"
+    place = "" if positions is None else f" at {point(positions[atom])}"
+    return f"{name}{place}, along {'xyz'[direction]}"

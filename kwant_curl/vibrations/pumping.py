@@ -1,0 +1,115 @@
+"""Which pairs of vibrational modes the current drives, each pair by itself."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.dynamics import complex_frequencies
+from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.support.checks import positive_number
+from kwant_curl.vibrations.mechanics import (
+    either,
+    mechanics,
+    other_damping,
+    warn_of_negative_friction,
+)
+from kwant_curl.vibrations.modes import VibrationalModes
+from kwant_curl.vibrations.pairs import PumpedPairs
+
+__all__ = ["pumped_pairs"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+PIECE = 2**14
+"""Pairs whose equations are solved together."""
+
+
+def pumped_pairs(
+    response: ForceResponse,
+    modes: VibrationalModes,
+    *,
+    max_detuning: float | None = None,
+    damping: ArrayLike = 0.0,
+) -> PumpedPairs:
+    """Return what the current does to every pair of vibrational modes, each pair by itself.
+
+    For each pair the equation of motion of the two modes is solved with all that the response
+    holds: force constants, curl (or the whole Jacobian), friction (or the velocity tensor).  Two
+    degenerate modes grow at the driving minus the damping of `ForceResponse.pumping_rates`; others
+    only where the driving exceeds their detuning.
+
+    Parameters
+    ----------
+    response : ForceResponse
+        Of the same coordinates as the modes, at the bias in question.
+    modes : VibrationalModes
+        The vibrations without current.
+    max_detuning : float, optional
+        Only pairs whose frequencies differ by less.
+    damping : float or array (n_modes,), default 0.0
+        Damping of other origin than the electrons: the rate at which the energy of each mode
+        decays.
+
+    Returns
+    -------
+    PumpedPairs
+        Sorted by growth, the fastest first.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two modes, or modes of other coordinates than the response's.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where linear response is taken so far that the friction has become negative.
+
+    Notes
+    -----
+    Two modes by themselves are an approximation: `stability` has all of them at once.  The time
+    grows as the number of pairs.
+    """
+    system = mechanics(response, modes, damping)
+    warn_of_negative_friction([response], [system])
+    omega = modes.frequencies
+    first, second = np.triu_indices(len(omega), 1)
+    if not first.size:
+        raise ValueError(f"There is {len(omega)} mode; expected two or more, to make pairs.")
+    if max_detuning is not None:
+        near = np.abs(omega[first] - omega[second]) < positive_number("max_detuning", max_detuning)
+        first, second = first[near], second[near]
+    projected = response.project(modes.patterns)
+    pairs = np.stack([first, second], axis=1)
+    frequencies, amplitudes = _fastest(system.stiffness, system.damping, pairs)
+    friction = np.diag(projected.friction) + other_damping(damping, len(omega))
+    order = np.argsort(-frequencies.imag, kind="stable")
+    k, m = first[order], second[order]
+    return PumpedPairs(
+        pairs=pairs[order],
+        frequencies=frequencies[order],
+        amplitudes=amplitudes[order],
+        driving=projected.curl[k, m] / (2 * np.sqrt(omega[k] * omega[m])),
+        damping=0.5 * (friction[k] + friction[m]),
+        detuning=omega[m] - omega[k],
+        patterns=modes.patterns,
+        masses=modes.masses,
+        positions=either(response.positions, modes.positions),
+        units=either(response.units, modes.units),
+    )
+
+
+def _fastest(
+    stiffness: FloatArray, damping: FloatArray, pairs: NDArray[np.int64]
+) -> tuple[ComplexArray, ComplexArray]:
+    """Return Omega and the amplitudes of the fastest growing motion of each pair."""
+    frequencies = np.empty(len(pairs), complex)
+    amplitudes = np.empty((len(pairs), 2), complex)
+    for start in range(0, len(pairs), PIECE):
+        some = slice(start, start + PIECE)
+        row, col = pairs[some][:, :, None], pairs[some][:, None, :]
+        found, vectors = complex_frequencies(stiffness[row, col], damping[row, col])
+        which = found.imag.argmax(axis=1)
+        each = np.arange(len(which))
+        frequencies[some], amplitudes[some] = found[each, which], vectors[each, which]
+    return frequencies, amplitudes
