@@ -3,7 +3,7 @@
 import kwant
 import numpy as np
 import pytest
-from systems import MODELS, atoms_of, random_hermitian, square_wire, two_levels
+from systems import MODELS, atoms_of, has_mumps, random_hermitian, square_wire, two_levels
 
 import kwant_curl as kc
 
@@ -96,3 +96,34 @@ def test_closed_self_energy_leads():
             builder.finalized(), kc.Displacements([8], scaling=kc.PowerLaw(2)), ENERGY
         )
     assert not result.friction.any()
+
+
+@pytest.mark.parametrize("backend", ["superlu", *(["mumps"] if has_mumps() else [])])
+@pytest.mark.parametrize("route", ["modes", "adjoint"])
+def test_one_level_between_two_leads(backend, route):
+    """The textbook's first example: D = Gamma/2 pi/((E - e)^2 + Gamma^2/4), eta = pi D^2."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[lattice(0, 0)] = lambda site, level: 0.1 + level
+    for width in (0.6, 0.2):
+
+        def sigma(energy, args=(), *, params=None, width=width):
+            return np.array([[-0.5j * width]])
+
+        builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(0, 0)], []))
+    response = kc.force_response(
+        builder.finalized(),
+        kc.Parameters("level"),
+        0.3,
+        params={"level": 0.0},
+        bias=0.5,
+        jacobian=True,
+        route=route,
+        solver=kc.direct_solver(backend),
+    )
+    density = 0.8 / (2 * np.pi) / (0.2**2 + 0.4**2)
+    np.testing.assert_allclose(response.friction, np.pi * density**2, rtol=1e-12)
+    slope = 2 * 0.2 / (0.2**2 + 0.4**2)  # d ln D_alpha/d(level) with leads that stay
+    force = -0.25 * density * (0.6 - 0.2) / 0.8
+    np.testing.assert_allclose(response.force, force, rtol=1e-12)
+    np.testing.assert_allclose(response.jacobian, force * slope, rtol=1e-12)

@@ -65,7 +65,7 @@ def check_executor(executor: Any) -> None:
 def mapped(
     function: Callable[[Any], Any],
     items: Sequence[Any],
-    executor: Any = None,
+    executor: Executor | None = None,
     bar: Any = None,
 ) -> Iterator[Any]:
     """Yield function(item) for all items, in their order, on the executor's workers if given.
@@ -109,7 +109,7 @@ def sweep(
     function: Callable[..., Any],
     points: Iterable[Any],
     *,
-    executor: Any = None,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> list[Any]:
     """Call a function at many points: energies, biases, parameters.

@@ -1,5 +1,7 @@
 """Motions of atoms: whether they turn, and which way they travel."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
-class Motions(Storable, saved=False):
+class Motions(Storable, ABC, saved=False):
     """What results share that hold motions u_I(t) = Re v_I exp(-i Omega t) of atoms.
 
     Attributes
@@ -34,9 +36,9 @@ class Motions(Storable, saved=False):
     units: Units | None
 
     @property
+    @abstractmethod
     def _motions(self) -> ComplexArray:
-        """V of each motion, shape (..., n_c)."""
-        raise NotImplementedError
+        """The vectors v of the motions, shape (..., n_c)."""
 
     @property
     def angular_momentum(self) -> FloatArray:

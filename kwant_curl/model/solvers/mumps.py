@@ -79,17 +79,15 @@ class MumpsSolver:
         Sparse, since MUMPS then skips the branches of its tree without right-hand sides: the
         states come in through the leads only.
         """
-        return self._context_of(factorised).solve(rhs)
+        return _solution(self._context_of(factorised), rhs)
 
     def solve_transposed(self, factorised: Factorisation, rhs: Any) -> NDArray[np.complex128]:
         """Return x of A^T x = rhs, as an array (n, k), for rhs (n, k): sparse CSC, or an array."""
         context = self._context_of(factorised)
         control = context.mumps_instance.icntl
         control[9] = TRANSPOSED
-        if not sparse.issparse(rhs):
-            control[20] = DENSE  # Kwant doesn't, after it has solved for sparse ones
         try:
-            return context.solve(rhs)
+            return _solution(context, rhs)
         finally:
             control[9] = AS_IT_IS
 
@@ -100,6 +98,17 @@ class MumpsSolver:
                 "time: give each thread a direct_solver() of its own."
             )
         return factorised.context
+
+
+def _solution(context: MUMPSContext, rhs: Any) -> NDArray[np.complex128]:
+    """Return the solution (n, k) for a sparse or dense rhs (n, k)."""
+    is_single = rhs.shape == (1, 1)  # Kwant takes no array of one element, but a vector
+    if is_single:
+        rhs = np.ravel(rhs.toarray() if sparse.issparse(rhs) else rhs)
+    if not sparse.issparse(rhs):
+        context.mumps_instance.icntl[20] = DENSE  # Kwant doesn't, after it solved for sparse ones
+    solution: NDArray[np.complex128] = context.solve(rhs)
+    return solution[:, None] if is_single else solution
 
 
 def _usual_ordering() -> str:
