@@ -155,7 +155,7 @@ def _check_tensors(model: Model, **asked: Any) -> None:
     if asked["fermi_sea"] and not asked["velocity"]:
         raise ValueError("fermi_sea=True is a part of the velocity tensor; give velocity=True too.")
     if asked["velocity"]:
-        check_energy_dependence(model.scattering)
+        check_energy_dependence(model.scattering, "the velocity tensor")
 
 
 def _equilibrium_lorentz(

@@ -127,3 +127,28 @@ def test_one_level_between_two_leads(backend, route):
     force = -0.25 * density * (0.6 - 0.2) / 0.8
     np.testing.assert_allclose(response.force, force, rtol=1e-12)
     np.testing.assert_allclose(response.jacobian, force * slope, rtol=1e-12)
+
+
+@pytest.mark.parametrize("what", ["modes", "selfenergy", "all"])
+def test_precalculated_leads_are_refused_where_energies_differ(what):
+    """What they are at other energies they don't know."""
+    plain = square_wire(length=5, width=3).finalized()
+    syst = plain.precalculate(ENERGY, what=what)
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    window = {"bias": 0.1, "linear": False}
+    for ask in (
+        lambda: kc.curl_map(syst, moving, ENERGY, temperature=0.01),
+        lambda: kc.curl_map(syst, moving, ENERGY, **window),
+        lambda: kc.force_response(syst, moving, ENERGY, **window),
+        lambda: kc.flow_map(syst, ENERGY, temperature=0.01),
+        lambda: kc.NonequilibriumDensity(syst, ENERGY, **window),
+    ):
+        with pytest.raises(
+            ValueError, match=r"Lead 0 is precalculated .* an integral over energies"
+        ):
+            ask()
+    with pytest.raises(ValueError, match=r"Lead 0 is precalculated .* golden rule"):
+        kc.phonon_rates(syst, moving, np.eye(18)[:2], ENERGY, frequency=0.1)
+    np.testing.assert_allclose(
+        kc.curl_map(syst, moving, ENERGY).curl, kc.curl_map(plain, moving, ENERGY).curl, atol=1e-12
+    )

@@ -15,6 +15,7 @@ from kwant_curl.electrons.warnings import warn_if_closed, warn_if_slow, warn_of_
 from kwant_curl.model.bands import band_edges, bottom
 from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.model.selfenergies import check_energy_dependence
 from kwant_curl.support.parallel import mapped
 
 __all__ = [
@@ -110,6 +111,7 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
 
 def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
     """Return the limits of the integral, and where the integrand isn't smooth between them."""
+    check_energy_dependence(problem, "an integral over energies")
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)

@@ -18,6 +18,7 @@ from kwant_curl.electrons.warnings import warn_of_integral
 from kwant_curl.model.bands import band_edges
 from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.model.selfenergies import check_energy_dependence
 from kwant_curl.support.parallel import mapped
 
 __all__ = ["EmissionKernel", "Exchanged", "exchanged"]
@@ -85,6 +86,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
 
 def _break_points(kernel: EmissionKernel, point: OperatingPoint) -> FloatArray:
     """Return the limits of the integral, and where the integrand isn't smooth between them."""
+    check_energy_dependence(kernel.problem, "the golden rule between two energies")
     levels, quantum = point.energy + point.bias, kernel.quantum
     limits = window(np.concatenate([levels, levels - quantum]), point.temperature)
     edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)

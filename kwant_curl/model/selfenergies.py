@@ -34,14 +34,13 @@ RTOL = 1e-8
 """Error that is asked for: self-energies have rounding errors of their modes."""
 
 
-def check_energy_dependence(problem: ScatteringProblem) -> None:
-    """Raise if the self-energy of a lead is known at one energy only."""
+def check_energy_dependence(problem: ScatteringProblem, what: str) -> None:
+    """Raise if the self-energy of a lead is known at one energy only; `what` needs others."""
     for number, lead in enumerate(problem.leads):
         if lead.is_precalculated:
             raise ValueError(
-                f"Lead {number} is precalculated at one energy, but the velocity tensor needs to "
-                "know how its self-energy changes with energy; use the system as it was before "
-                "precalculate()."
+                f"Lead {number} is precalculated at one energy, but {what} needs to know how its "
+                "self-energy changes with energy; use the system as it was before precalculate()."
             )
 
 
