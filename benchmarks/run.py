@@ -28,7 +28,7 @@ from timing import machine, row, side_by_side, timed, warm_seconds
 import kwant_curl
 from kwant_curl.coordinates.scaled import scaled_bonds
 from kwant_curl.coordinates.where import MovingSites, moving_sites
-from kwant_curl.electrons.local import local_responses
+from kwant_curl.electrons.kernels.local import local_responses
 
 LAW = kwant_curl.PowerLaw(2)
 ALL = kwant_curl.Displacements(scaling=LAW)

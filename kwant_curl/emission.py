@@ -8,11 +8,11 @@ from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
 from kwant_curl.coordinates import Coordinates, forces_of
-from kwant_curl.electrons.emission import EmissionKernel, exchanged
+from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model, scattering_model
-from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.results import PhononRates
 from kwant_curl.results.mode_pairs import mode_pairs
 from kwant_curl.support.checks import positive_array, positive_number
@@ -99,6 +99,7 @@ def phonon_rates(
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
+    check_units(units)
     model = scattering_model(syst, params)
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     numerics = Numerics(rtol, route, max_memory, None, executor, progress)
@@ -126,5 +127,5 @@ def phonon_rates(
         lead_absorption=rates * absorption,
         error=max(exchange.error for exchange in exchanges),
         partial=any(exchange.partial for exchange in exchanges),
-        units=check_units(units),
+        units=units,
     )

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.currents import Momentum, cell_volumes, site_currents, site_momenta
-from kwant_curl.electrons.flow import FlowKernel
+from kwant_curl.electrons.kernels.flow import FlowKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, scattering_model
-from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.support.checks import positive_number
@@ -95,6 +95,7 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
+    check_units(units)
     model = scattering_model(syst, params)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     check_sites(model.syst)
@@ -112,7 +113,7 @@ def flow_map(
         cell_volumes=volumes,
         spacing=model.spacing,
         **point._asdict(),
-        units=check_units(units),
+        units=units,
         lead_dos=average.total[0] / volumes,
         lead_current=current,
         lead_capacity=capacity / volumes[:, None],

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.coordinates import Coordinates, forces_of
 from kwant_curl.electrons.averages import averaged
+from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.local import LocalKernel
+from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model, scattering_model
-from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
 from kwant_curl.support.parallel import Executor
@@ -93,6 +93,7 @@ def curl_map(
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
+    check_units(units)
     model = scattering_model(syst, params)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     forces = forces_of(coordinates, model)
@@ -105,7 +106,7 @@ def curl_map(
         positions=centres,
         sites=forces.sites,
         **point._asdict(),
-        units=check_units(units),
+        units=units,
         lead_force=point.degeneracy * force,
         lead_curl=point.degeneracy * curl,
         friction=point.degeneracy * average.total[0],

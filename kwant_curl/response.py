@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates import Coordinates, forces_of, second_derivatives_of
 from kwant_curl.electrons.averages import Average, averaged, occupied
-from kwant_curl.electrons.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.notices import warn_of_integral
+from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
-from kwant_curl.electrons.warnings import warn_of_integral
 from kwant_curl.model.model import Model, scattering_model
-from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics, Route
-from kwant_curl.model.selfenergies import check_energy_dependence
+from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
 from kwant_curl.support.checks import true_or_false
@@ -118,6 +118,7 @@ def force_response(
     n_c^2 numbers per lead: for the local curl of many atoms use `curl_map`.  Todorov et al.,
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
+    check_units(units)
     model = scattering_model(syst, params)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
@@ -133,7 +134,7 @@ def force_response(
     by_lead, g = iter(average.by_lead), point.degeneracy
     return ForceResponse(
         **point._asdict(),
-        units=check_units(units),
+        units=units,
         lead_force=g * next(by_lead),
         lead_curl=g * next(by_lead),
         friction=g * average.total[0],

@@ -9,10 +9,10 @@ import numpy as np
 
 from kwant_curl import Matrices
 from kwant_curl.devices import Atoms
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model import bands
 from kwant_curl.model.model import Model as Evaluated
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.orbitals import interface_orbitals
 
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])

@@ -1,6 +1,7 @@
 """Bias windows, temperature, and the integration over energy behind them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import kwant
 import numpy as np
@@ -316,3 +317,20 @@ def test_executor_for_phonons():
         one = kc.phonon_rates(syst, coordinates, np.eye(2), 0.0, executor=threads, **options)
     other = kc.phonon_rates(syst, coordinates, np.eye(2), 0.0, **options)
     np.testing.assert_allclose(one.lead_emission, other.lead_emission, rtol=1e-10)
+
+
+def test_a_density_in_a_window_that_is_closed_in_part():
+    """The same warnings as those of the routines, and never more than the error that was asked."""
+    wire = square_wire(length=4, width=1).finalized()  # its band begins at 2
+    window = {"linear": False, "rtol": 1e-3}
+    for take in (partial(kc.flow_map, wire), partial(kc.NonequilibriumDensity, wire)):
+        with pytest.warns(RuntimeWarning, match="At some energies of the window no lead"):
+            half = take(2.1, bias=0.6, **window)
+        assert half.partial
+    with pytest.warns(RuntimeWarning, match="No lead has an open mode at energy 1.0"):
+        nothing = kc.NonequilibriumDensity(wire, 1.0, bias=0.6, **window)
+    assert not nothing.states.size
+    for rtol in (1e-2, 1e-4):
+        rho = kc.NonequilibriumDensity(wire, 3.1, bias=1.2, linear=False, rtol=rtol)
+        assert rho.error <= rtol
+        assert not rho.partial

@@ -17,7 +17,7 @@ from systems import (
 import kwant_curl as kc
 from kwant_curl import devices
 from kwant_curl.algebra import compiled
-from kwant_curl.algebra import elements as kernels
+from kwant_curl.algebra import matrix_elements as kernels
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries
 from kwant_curl.model.geometry import site_positions

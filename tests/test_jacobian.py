@@ -27,10 +27,10 @@ from kwant_curl import devices
 from kwant_curl.algebra.occupations import fermi
 from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.algebra.stein import stein
-from kwant_curl.electrons.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.numerics import RTOL, Numerics
 from kwant_curl.model.model import Model
-from kwant_curl.model.numerics import RTOL, Numerics
-from kwant_curl.model.selfenergies import (
+from kwant_curl.model.selfenergy_slopes import (
     self_energy_slope,
     slope_by_differences,
     slope_of_cells,
@@ -770,7 +770,7 @@ def test_sums_are_the_same_in_pieces(monkeypatch):
     second = coordinates.hamiltonian_second_derivatives(syst)
     greens, states = random_hermitian(rng, 20, 1.0), [rng.normal(size=(4, 20)) + 0j]
     whole = [jacobians(factors, second, greens, states), velocity_tensors(factors, greens, states)]
-    monkeypatch.setattr("kwant_curl.algebra.elements.CHUNK", 8)
+    monkeypatch.setattr("kwant_curl.algebra.matrix_elements.CHUNK", 8)
     parts = [jacobians(factors, second, greens, states), velocity_tensors(factors, greens, states)]
     for a, b in zip(whole, parts, strict=True):
         close(b, a, rtol=1e-12)

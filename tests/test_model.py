@@ -15,9 +15,9 @@ import tinyarray
 from systems import MODELS, has_mumps, square_wire
 
 import kwant_curl as kc
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.leads import Cells
-from kwant_curl.model.numerics import Numerics
 
 LAW = kc.Displacements(scaling=kc.PowerLaw(2))
 ENERGIES = np.linspace(1.2, 2.1, 20)

@@ -10,7 +10,7 @@ from systems import MODELS, atoms_of, energy_shell, has_mumps, square_wire
 
 import kwant_curl as kc
 from kwant_curl.algebra import compiled
-from kwant_curl.algebra import elements as kernels
+from kwant_curl.algebra import matrix_elements as kernels
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, OperatorStack
 from kwant_curl.electrons.shell import BLOCK

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.elements import chunks
+from kwant_curl.algebra.matrix_elements import chunks
 
 __all__ = [
     "add_local_densities",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.elements import all_matrix_elements, chunks
+from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.stack import Factors
 
 __all__ = ["LeadResponses", "lead_responses"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kwant_curl.algebra.elements import chunks
+from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stack import Factors, SecondDerivatives, row_sums
 
 __all__ = ["jacobians", "trace_size", "velocity_tensors"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra import compiled
-from kwant_curl.algebra.elements import chunks
+from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stack import OperatorStack
 
 __all__ = ["StarDensities", "star_densities", "star_responses"]

@@ -1,4 +1,4 @@
-"""What the leads fill: scattering states, their answers at an energy, averages, operators.
+"""What the leads fill: states, their answers at an energy, averages, operators, shared keywords.
 
 Imports `coordinates`, `model`, `algebra` and `support`.
 """

@@ -10,12 +10,12 @@ from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import Integral, Sample, integrate
 from kwant_curl.algebra.occupations import fermi, thermal_weight, window
+from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow, warn_of_integral
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.electrons.warnings import warn_if_closed, warn_if_slow, warn_of_integral
 from kwant_curl.model.bands import band_edges, bottom
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
-from kwant_curl.model.selfenergies import check_energy_dependence
+from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.support.parallel import mapped
 
 __all__ = [
@@ -89,6 +89,8 @@ class Kernel(Protocol):
 def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Average:
     """Weight the shares of energy shells with the occupations of the leads."""
     mu, temperature = point.energy, point.temperature
+    if not point.is_one_energy:
+        check_energy_dependence(kernel.problem, "an integral over energies")
     equilibrium: Parts = ()
     if temperature == 0:
         here = kernel(mu)
@@ -111,7 +113,6 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
 
 def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
     """Return the limits of the integral, and where the integrand isn't smooth between them."""
-    check_energy_dependence(problem, "an integral over energies")
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.linear import Equations
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
-from kwant_curl.model.selfenergies import self_energy_slope
+from kwant_curl.model.selfenergy_slopes import self_energy_slope
 
 __all__ = ["EnergyShell", "Propagators"]
 

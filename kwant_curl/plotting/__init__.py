@@ -4,11 +4,11 @@ Imports Matplotlib, `vibrations`, `results`, `model`, `algebra` and `support`.
 """
 
 from kwant_curl.plotting.animation import animate
+from kwant_curl.plotting.charts import plot_pumping_rates, plot_stability, plot_trajectory
 from kwant_curl.plotting.curls import plot_curl_map
 from kwant_curl.plotting.flows import plot_flow_map
 from kwant_curl.plotting.interactive import plot_interactive
 from kwant_curl.plotting.motion import plot_orbit
-from kwant_curl.plotting.rates import plot_pumping_rates, plot_stability, plot_trajectory
 from kwant_curl.support.drawing import plot
 
 __all__ = [

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.results.base import Response
 from kwant_curl.results.mode_pairs import plane_responses
 from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
-from kwant_curl.results.response import Response
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.units import spaced, unit_names
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.smoothing import smoothed_curl, smoothed_vectors
+from kwant_curl.results.base import Response
 from kwant_curl.results.grid_field import GridField
-from kwant_curl.results.response import Response
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only

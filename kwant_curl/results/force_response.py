@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.occupations import exchange_window
+from kwant_curl.results.base import Response
 from kwant_curl.results.mode_pairs import mode_pairs, mode_patterns, pair_responses
 from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
-from kwant_curl.results.response import Response
 from kwant_curl.support.frozen import read_only
 
 __all__ = ["ForceResponse"]

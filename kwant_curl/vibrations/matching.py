@@ -14,7 +14,7 @@ from kwant_curl.model.checks import check_finite_system
 from kwant_curl.model.geometry import site_positions
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.units import Units
-from kwant_curl.vibrations.crystals import Crystal
+from kwant_curl.vibrations.other_programs import Crystal
 
 if TYPE_CHECKING:
     from kwant.system import FiniteSystem

@@ -10,16 +10,16 @@ from kwant_curl.coordinates import Displacements
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
-from kwant_curl.vibrations.crystals import (
+from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
+from kwant_curl.vibrations.matching import moving_atoms
+from kwant_curl.vibrations.mode_checks import check_atoms, check_modes, mode_indices
+from kwant_curl.vibrations.other_programs import (
     AseData,
     AseVibrations,
     PhonopyCalculation,
     crystal_of_ase,
     crystal_of_phonopy,
 )
-from kwant_curl.vibrations.force_constants import SparseMatrix, harmonic_modes
-from kwant_curl.vibrations.matching import moving_atoms
-from kwant_curl.vibrations.mode_checks import check_atoms, check_modes, mode_indices
 
 if TYPE_CHECKING:
     from kwant.system import FiniteSystem

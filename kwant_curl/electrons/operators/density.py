@@ -11,13 +11,13 @@ from scipy import sparse
 
 from kwant_curl.electrons.collected import collected_states
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow
+from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.electrons.shell import EnergyShell
-from kwant_curl.electrons.warnings import warn_if_closed, warn_if_slow
 from kwant_curl.model.model import Model, scattering_model
-from kwant_curl.model.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.model.orbitals import orbital_offsets
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.support.frozen import read_only
@@ -57,6 +57,8 @@ class NonequilibriumDensity:
         Delta rho = sum_n weights[n] |states[n]><states[n]|.
     error : float
         Estimated error of the density in an orbital, relative to the largest.
+    partial : bool
+        Whether the window holds energies at which no lead has an open mode.
 
     Raises
     ------
@@ -68,7 +70,8 @@ class NonequilibriumDensity:
     Warns
     -----
     RuntimeWarning
-        If no lead has an open mode at this energy; Delta rho is then zero.
+        If no lead has an open mode, so that Delta rho is zero, or at some energies of the window;
+        if a mode stands still, at a band edge; if the integral does not reach `rtol`.
 
     Notes
     -----
@@ -95,7 +98,8 @@ class NonequilibriumDensity:
         self.syst, self.params = model.syst, model.params
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
-        self.temperature, self.linear, self.error = point.temperature, point.linear, 0.0
+        self.temperature, self.linear = point.temperature, point.linear
+        self.error, self.partial = 0.0, False
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
             warn_if_closed(sum(shell.n_modes), self.energy)
@@ -103,7 +107,9 @@ class NonequilibriumDensity:
             self.states = shell.states()
             weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
         else:
-            self.states, weights, self.error = collected_states(model.scattering, point, numerics)
+            collected = collected_states(model.scattering, point, numerics)
+            self.states, weights = collected.states, collected.weights
+            self.error, self.partial = collected.error, collected.partial
         self.states.flags.writeable = False
         self.weights = read_only(weights)
 

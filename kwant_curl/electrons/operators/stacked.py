@@ -9,7 +9,7 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.elements import (
+from kwant_curl.algebra.matrix_elements import (
     act,
     all_matrix_elements,
     expectations,

@@ -11,8 +11,8 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.algebra.stack import Factors, SecondDerivatives
 from kwant_curl.electrons.averages import Shares, response_sizes
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell, Propagators
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["CoupledKernel", "Operators"]

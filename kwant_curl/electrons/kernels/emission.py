@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.elements import all_matrix_elements, chunks
 from kwant_curl.algebra.integration import Sample, integrate
+from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, window
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
+from kwant_curl.electrons.notices import warn_of_integral
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
-from kwant_curl.electrons.warnings import warn_of_integral
 from kwant_curl.model.bands import band_edges
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
-from kwant_curl.model.selfenergies import check_energy_dependence
+from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.support.parallel import mapped
 
 __all__ = ["EmissionKernel", "Exchanged", "exchanged"]
@@ -76,6 +76,7 @@ class Exchanged:
 
 def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Exchanged:
     """Integrate the traces, with the leads' occupations, over the lower energy E."""
+    check_energy_dependence(kernel.problem, "the golden rule between two energies")
     with energy_bar(numerics) as bar:
         summed = _WeightedTraces(kernel, point, numerics, bar)
         integral = integrate(summed, _break_points(kernel, point), numerics.rtol)
@@ -86,7 +87,6 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
 
 def _break_points(kernel: EmissionKernel, point: OperatingPoint) -> FloatArray:
     """Return the limits of the integral, and where the integrand isn't smooth between them."""
-    check_energy_dependence(kernel.problem, "the golden rule between two energies")
     levels, quantum = point.energy + point.bias, kernel.quantum
     limits = window(np.concatenate([levels, levels - quantum]), point.temperature)
     edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)

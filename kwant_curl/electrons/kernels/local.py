@@ -15,11 +15,11 @@ from kwant_curl.algebra.blocks import (
     rotation_vector,
 )
 from kwant_curl.algebra.derivatives import CentreBlocks, Derivatives
-from kwant_curl.algebra.elements import chunks
+from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stars import star_densities, star_responses
 from kwant_curl.electrons.averages import Shares, response_sizes
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["LocalKernel", "local_responses"]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.algebra.stars import star_densities
 from kwant_curl.electrons.averages import Shares
+from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
-from kwant_curl.model.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["FlowKernel"]
