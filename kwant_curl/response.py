@@ -131,15 +131,17 @@ def force_response(
     lorentz, sea_error = None, 0.0
     if velocity:
         lorentz, sea_error = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
-    by_lead, g = iter(average.by_lead), point.degeneracy
+    g = point.degeneracy
+    shares = zip(kernel.by_lead, average.by_lead, strict=True)
+    by_lead = {name: g * share for name, share in shares}
     return ForceResponse(
         **point._asdict(),
         units=units,
-        lead_force=g * next(by_lead),
-        lead_curl=g * next(by_lead),
+        lead_force=by_lead["force"],
+        lead_curl=by_lead["curl"],
         friction=g * average.total[0],
-        lead_jacobian=g * next(by_lead) if jacobian else None,
-        lead_velocity=g * next(by_lead) if velocity else None,
+        lead_jacobian=by_lead.get("jacobian"),
+        lead_velocity=by_lead.get("velocity"),
         equilibrium_lorentz=None if lorentz is None else g * lorentz,
         pair_noise=g * average.by_pair[0] if noise else None,
         positions=forces.positions,

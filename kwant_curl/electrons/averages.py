@@ -141,11 +141,12 @@ class _WeightedShares:
             total = share.total if self._point.temperature > 0 else ()
             kinds = (share.by_lead, share.by_pair, total)
             parts = [(w, part) for w, kind in zip(weights, kinds, strict=True) for part in kind]
+            sizes = share.sizes[: len(parts)]  # those of the last kind are not wanted at T = 0
             yield (
                 tuple(_times(weight, part) for weight, part in parts),
                 tuple(
                     float(np.abs(weight).max()) * size
-                    for (weight, _), size in zip(parts, share.sizes, strict=False)
+                    for (weight, _), size in zip(parts, sizes, strict=True)
                 ),
             )
 

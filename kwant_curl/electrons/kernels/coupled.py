@@ -49,6 +49,12 @@ class CoupledKernel:
     velocity: bool = False
     noise: bool = False
 
+    @property
+    def by_lead(self) -> list[str]:
+        """What is given by lead, in its order."""
+        jacobian = [] if self.operators.second is None else ["jacobian"]
+        return ["force", "curl", *jacobian, *(["velocity"] if self.velocity else [])]
+
     def __call__(self, energy: float) -> Shares:
         """Return force, curl, Jacobian and velocity tensor by lead, noise by pair, friction."""
         factors, second = self.operators.factors, self.operators.second
