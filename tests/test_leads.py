@@ -152,3 +152,20 @@ def test_precalculated_leads_are_refused_where_energies_differ(what):
     np.testing.assert_allclose(
         kc.curl_map(syst, moving, ENERGY).curl, kc.curl_map(plain, moving, ENERGY).curl, atol=1e-12
     )
+
+
+def test_a_lead_at_its_band_edge():
+    """Where Kwant's decomposition fails, the lead and the energy are named."""
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x) for x in range(4))] = 0.0
+    builder[lattice.neighbors()] = -1.0
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[lattice(0)] = 0.0
+    lead[lattice.neighbors()] = -1.0
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    syst = builder.finalized()
+    with pytest.raises(ValueError, match=r"lead 0 at energy -2.0 apart: .* off this band edge"):
+        kc.NonequilibriumDensity(syst, -2.0)
+    assert kc.NonequilibriumDensity(syst, -1.999).density().size == 4

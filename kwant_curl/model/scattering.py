@@ -99,7 +99,7 @@ class ScatteringProblem:
         for number, first in enumerate(self.first_alike):
             lead = self.leads[number]
             if first == number:
-                found[number] = lead.modes(energy) if lead.has_modes else None
+                found[number] = _modes(lead, number, energy) if lead.has_modes else None
             else:
                 found[number] = found[first]
         return Solved(energy, tuple(found[number] for number in range(len(self.leads))))
@@ -120,6 +120,20 @@ class ScatteringProblem:
                 parts.append(with_modes(modes[1], lead.orbitals, size))
             size += parts[-1].n_added
         return equations(self._shifted.at(solved.energy), self.n_orbitals, parts)
+
+
+def _modes(lead: Lead, number: int, energy: float) -> Modes:
+    """Return the modes of a lead, or say where Kwant finds none."""
+    if lead.cells is None:
+        return lead.modes(energy)
+    try:
+        return lead.modes(energy)
+    except (ValueError, RuntimeError, np.linalg.LinAlgError) as failure:
+        raise ValueError(
+            f"Kwant can't tell the modes of lead {number} at energy {energy} apart: {failure}. "
+            "Most likely a mode opens or closes there, or a band is flat. Take an energy that is "
+            "off this band edge."
+        ) from failure
 
 
 def _check_size(lead: int, n_given: int, n_interface: int, what: str) -> None:
