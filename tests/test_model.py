@@ -1,7 +1,9 @@
 """A system at its params: evaluated once, asked by everybody."""
 
+import gc
 import inspect
 import pickle
+import weakref
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -268,3 +270,89 @@ def test_a_hamiltonian_that_is_not_hermitian():
     builder[next(iter(builder.sites()))] = 4 - 0.1j
     with pytest.raises(ValueError, match=r"not Hermitian: .* by up to 0.2, at orbital \d"):
         kc.curl_map(builder.finalized(), LAW, 1.7)
+
+
+class Shifted(kwant.system.InfiniteSystem):
+    """A lead that finds its modes at another energy, and whose matrices are real."""
+
+    def __init__(self, lead):
+        self.lead, self.parameters, self.calls = lead, frozenset(), []
+
+    def hamiltonian(self, i, j, *args, params=None):
+        return self.lead.hamiltonian(i, j, params=params)
+
+    def cell_hamiltonian(self, args=(), sparse=False, *, params=None):
+        return self.lead.cell_hamiltonian(params=params).real
+
+    def inter_cell_hopping(self, args=(), sparse=False, *, params=None):
+        return self.lead.inter_cell_hopping(params=params).real
+
+
+class WithOwnModes(Shifted):
+    def modes(self, energy=0, args=(), *, params=None):
+        self.calls.append(energy)
+        return self.lead.modes(energy + 0.4, params=params)
+
+
+def test_leads_that_find_their_modes_by_themselves():
+    """What a low-level lead, or one that was changed, says of its modes is what counts."""
+    syst = square_wire(length=5, width=3, disorder=0.4).finalized()
+    shifted = square_wire(length=5, width=3, disorder=0.4).finalized()
+    shifted.leads = [WithOwnModes(lead) for lead in syst.leads]
+    replaced = square_wire(length=5, width=3, disorder=0.4).finalized()
+    for lead, plain in zip(replaced.leads, syst.leads, strict=True):
+        lead.modes = lambda energy=0, *, params=None, plain=plain: plain.modes(energy + 0.4)
+    wave_function = kwant.wave_function(shifted, 1.7)
+    psi = np.concatenate([wave_function(lead) for lead in range(2)])
+    expected = (np.abs(psi) ** 2).sum(axis=0) / (2 * np.pi)
+    for other in (shifted, replaced):
+        density = kc.NonequilibriumDensity(other, 1.7, bias={0: 1.0, 1: 1.0}).density()
+        np.testing.assert_allclose(density, expected, atol=1e-12)
+    assert np.abs(kc.NonequilibriumDensity(syst, 1.7).density() - expected).max() > 1e-2
+    assert shifted.leads[0].calls
+
+
+def test_real_matrices_of_a_lead():
+    syst = square_wire(length=5, width=3, disorder=0.4).finalized()
+    real = square_wire(length=5, width=3, disorder=0.4).finalized()
+    real.leads = [Shifted(lead) for lead in syst.leads]
+    one, other = (
+        kc.force_response(s, kc.Displacements([7], scaling=kc.PowerLaw(2)), 1.7, velocity=True)
+        for s in (syst, real)
+    )
+    np.testing.assert_allclose(other.velocity, one.velocity, rtol=1e-9)
+
+
+def test_coordinates_that_override_what_is_public():
+    class Reversed(kc.Displacements):
+        def hamiltonian_derivatives(self, syst, *, params=None):
+            return -super().hamiltonian_derivatives(syst, params=params)
+
+    syst = square_wire(length=5, width=3, disorder=0.4).finalized()
+    one, other = (
+        kc.curl_map(syst, kind(scaling=kc.PowerLaw(2)), 1.7)
+        for kind in (kc.Displacements, Reversed)
+    )
+    np.testing.assert_allclose(other.force, -one.force, atol=1e-12)
+    assert np.abs(one.force).max() > 1e-3
+
+
+def test_a_model_cannot_be_written_to():
+    model = kc.Model(square_wire(length=5, width=3).finalized())
+    for array in (model.hamiltonian.data, model.positions, model.offsets):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    with pytest.raises(TypeError, match="params is 3; expected a mapping"):
+        kc.Model(model.syst, 3)
+    with pytest.raises(ValueError, match="purpose is 'x'; expected one of many calls, one call"):
+        kc.Model(model.syst, purpose="x")
+
+
+def test_a_bound_operator_lets_its_model_go():
+    model = kc.Model(square_wire(length=5, width=3).finalized())
+    bound = kc.Force(model, LAW).bind()
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+    assert bound(np.ones(15)).shape == (18,)

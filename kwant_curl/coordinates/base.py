@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from kwant.system import FiniteSystem
 
@@ -62,17 +62,24 @@ def check_coordinates(coordinates: Any) -> None:
         )
 
 
+def _is_ours(coordinates: Any, method: str) -> TypeGuard[Specification]:
+    """Return whether a model may be asked instead of calling this method, which users override."""
+    return isinstance(coordinates, Specification) and (
+        getattr(type(coordinates), method) is getattr(Specification, method)
+    )
+
+
 def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
     """Return the force operators F_I = -dH/dQ_I."""
     check_coordinates(coordinates)
-    if isinstance(coordinates, Specification):
+    if _is_ours(coordinates, "hamiltonian_derivatives"):
         return -coordinates.first_derivatives(model)
     return -coordinates.hamiltonian_derivatives(model.syst, params=model.params)
 
 
 def second_derivatives_of(coordinates: Any, model: Model) -> SecondDerivatives:
     """Return d^2H/dQ_I dQ_J, or raise if the coordinates don't offer them."""
-    if isinstance(coordinates, Specification):
+    if _is_ours(coordinates, "hamiltonian_second_derivatives"):
         return coordinates.second_derivatives(model)
     method = getattr(coordinates, "hamiltonian_second_derivatives", None)
     if method is None:

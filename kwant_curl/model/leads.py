@@ -24,9 +24,10 @@ class Cells(InfiniteSystem):
 
     def __init__(self, lead: InfiniteSystem, params: Mapping[str, Any] | None) -> None:
         self.parameters: frozenset[str] = frozenset()
-        self._cell: ComplexArray = lead.cell_hamiltonian(params=params)
-        self._hopping: ComplexArray = lead.inter_cell_hopping(params=params)
-        self._symmetry = lead.discrete_symmetry(params=params)
+        # Complex, also where a low-level system of the user's own returns real matrices.
+        self._cell = np.asarray(lead.cell_hamiltonian(params=params), dtype=complex)
+        self._hopping = np.asarray(lead.inter_cell_hopping(params=params), dtype=complex)
+        self._symmetry = lead.discrete_symmetry((), params=params)
 
     def hamiltonian(self, i: int, j: int, *args: Any, params: Any = None) -> Any:
         """Sites are not known any more; only what is made of whole cells is asked for."""
@@ -74,7 +75,7 @@ class Lead:
 
     Attributes
     ----------
-    source : Cells, or a lead that was given by its modes or by its self-energy
+    source : Cells, or a lead that finds its modes or its self-energy in a way of its own
         What is asked.
     params : mapping or None
         What it is asked with.
@@ -82,17 +83,15 @@ class Lead:
         The orbitals of the system to which it is attached, in the order of its self-energy.
     has_modes : bool
         Whether it offers modes, not its self-energy alone.
+    cells : Cells or None
+        The lead as equal cells, if it is made of these.
     """
 
     source: Any
     params: Mapping[str, Any] | None
     orbitals: IntArray
     has_modes: bool
-
-    @property
-    def cells(self) -> Cells | None:
-        """The lead as equal cells, if it is made of these."""
-        return self.source if isinstance(self.source, Cells) else None
+    cells: Cells | None = None
 
     @property
     def is_precalculated(self) -> bool:
@@ -125,9 +124,20 @@ class Lead:
 
 def evaluated_lead(lead: Any, params: Mapping[str, Any] | None, orbitals: IntArray) -> Lead:
     """Return a lead of a Kwant system at these params."""
-    if isinstance(lead, InfiniteSystem):
-        return Lead(Cells(lead, params), None, orbitals, has_modes=True)
-    return Lead(lead, params, orbitals, _has_modes(lead))
+    if not isinstance(lead, InfiniteSystem):
+        return Lead(lead, params, orbitals, _has_modes(lead))
+    cells = Cells(lead, params)
+    if _is_kwants(lead):
+        return Lead(cells, None, orbitals, True, cells)
+    return Lead(lead, params, orbitals, True, cells)
+
+
+def _is_kwants(lead: InfiniteSystem) -> bool:
+    """Return whether modes and self-energy are found from the cells, as Kwant finds them."""
+    return not any(
+        name in vars(lead) or getattr(type(lead), name) is not getattr(InfiniteSystem, name)
+        for name in ("modes", "selfenergy")
+    )
 
 
 def _has_modes(lead: Any) -> bool:
@@ -147,8 +157,8 @@ def same_cells(leads: tuple[Lead, ...]) -> tuple[int, ...]:
     first: list[int] = []
     distinct: dict[int, Cells] = {}
     for number, lead in enumerate(leads):
-        cells = lead.cells
-        if cells is None:
+        cells = lead.source
+        if not isinstance(cells, Cells):
             first.append(number)
             continue
         alike = (other for other, known in distinct.items() if cells.is_like(known))

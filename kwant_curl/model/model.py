@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from kwant.system import FiniteSystem
@@ -16,12 +16,14 @@ from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import evaluated_lead
 from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.support.frozen import read_only
 
 __all__ = ["Model", "as_model", "scattering_model"]
 
 IntArray = NDArray[np.int64]
+Purpose = Literal["many calls", "one call", "operators"]
 
-HERMITICITY = 1e-13
+HERMITICITY = 1e-12
 """How far from Hermitian the Hamiltonian may be, relative to its largest element."""
 
 
@@ -29,8 +31,9 @@ HERMITICITY = 1e-13
 class Model:
     """A finalized Kwant system at its params, evaluated once.
 
-    Every routine and operator takes one in place of `syst`.  In a loop over energies or biases the
-    value functions are then called once, and the solver keeps its symbolic analysis.
+    Every routine and operator takes one in place of `syst`; figures take ``model.syst``.  In a loop
+    over energies or biases the value functions are then called once, and the solver keeps its
+    symbolic analysis.
 
     Parameters
     ----------
@@ -57,18 +60,29 @@ class Model:
     syst: FiniteSystem
     params: Mapping[str, Any] | None = None
     _: KW_ONLY
-    purpose: Literal["many calls", "one call", "operators"] = "many calls"
+    purpose: Purpose = "many calls"
 
     def __post_init__(self) -> None:
         check_finite_system(self.syst)
+        if self.purpose not in get_args(Purpose):
+            raise ValueError(
+                f"purpose is {self.purpose!r}; expected one of {', '.join(get_args(Purpose))}."
+            )
         if self.params is not None:
+            if not isinstance(self.params, Mapping):
+                raise TypeError(
+                    f"params is {self.params!r}; expected a mapping of names to values, or None."
+                )
             object.__setattr__(self, "params", dict(self.params))
 
     @cached_property
     def hamiltonian(self) -> Any:
         """The Hamiltonian of the scattering region, sparse CSR (n_orbitals, n_orbitals)."""
         submatrix = self.syst.hamiltonian_submatrix(sparse=True, params=self.params)
-        return sparse.csr_array(submatrix)
+        matrix = sparse.csr_array(submatrix)
+        for array in (matrix.data, matrix.indices, matrix.indptr):
+            array.flags.writeable = False
+        return matrix
 
     @cached_property
     def scattering(self) -> ScatteringProblem:
@@ -84,12 +98,12 @@ class Model:
     @cached_property
     def offsets(self) -> IntArray:
         """The first orbital of each site, and last the number of orbitals, (n_sites + 1,)."""
-        return orbital_offsets(self.syst)
+        return read_only(orbital_offsets(self.syst))
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """Positions of all sites, (n_sites, dim)."""
-        return site_positions(self.syst)
+        return read_only(site_positions(self.syst))
 
     @property
     def dim(self) -> int:

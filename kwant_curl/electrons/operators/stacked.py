@@ -96,6 +96,7 @@ class StackedOperator(ABC):
         """Return a copy that is evaluated at `params` and takes no `params` any more."""
         bound = copy(self)
         bound._bound = self._operators(params)
+        bound.syst = as_model(self.syst).syst  # a model's matrices are not needed any more
         return bound
 
     @property
