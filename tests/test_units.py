@@ -1,9 +1,11 @@
 """Units: what one of the atomistic codes is in those of a Hamiltonian, and back."""
 
+import kwant
 import numpy as np
 import pytest
 from scipy import constants
 
+import kwant_curl as kc
 from kwant_curl.devices.device import ion_mass
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 
@@ -86,3 +88,44 @@ def test_units_of_ones_own():
     assert rydberg.frequency_from_thz(1.0) == pytest.approx(
         2 * ATOMIC_UNITS.frequency_from_thz(1.0)
     )
+
+
+@pytest.mark.parametrize("energy_scale", [1e-6, 1e6])
+@pytest.mark.parametrize("length_scale", [1e-10, 1e10])
+def test_other_units_of_energy_and_length(energy_scale, length_scale):
+    """All results scale, and nothing is warned of.  (Kwant's modes fail below 1e-8 or so.)"""
+
+    def wire(energy, length):
+        lattice = kwant.lattice.square(length, norbs=1)
+        rng = np.random.default_rng(3)
+        builder = kwant.Builder()
+        for x, y in np.ndindex(6, 4):
+            builder[lattice(x, y)] = energy * (4 + 0.4 * rng.normal())
+        builder[lattice.neighbors()] = -energy
+        lead = kwant.Builder(kwant.TranslationalSymmetry((-length, 0)))
+        lead[(lattice(0, y) for y in range(4))] = 4 * energy
+        lead[lattice.neighbors()] = -energy
+        builder.attach_lead(lead)
+        builder.attach_lead(lead.reversed())
+        return builder.finalized()
+
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    maps, flows, responses = [], [], []
+    for e, a in ((1.0, 1.0), (energy_scale, length_scale)):
+        syst, options = wire(e, a), {"bias": 0.3 * e}
+        maps.append(kc.curl_map(syst, moving, 2.1 * e, **options))
+        flows.append(kc.flow_map(syst, 2.1 * e, **options))
+        few = kc.Displacements([9, 10], scaling=kc.PowerLaw(2))
+        tensors = {"jacobian": True, "velocity": True, "noise": True}
+        responses.append(kc.force_response(syst, few, 2.1 * e, bias=0.3 * e, **tensors))
+    e, a = energy_scale, length_scale
+    assert flows[1].spacing == pytest.approx(a, rel=1e-12)
+    for pair, names in (
+        (maps, {"force": e / a, "curl": e / a**2, "friction": 1 / a**2}),
+        (flows, {"local_dos": 1 / e / a**2, "current": e / a, "momentum_current": 1 / a**3}),
+        (responses, {"jacobian": e / a**2, "velocity": 1 / a**2, "curl": e / a**2}),
+    ):
+        for name, unit in names.items():
+            expected = unit * getattr(pair[0], name)
+            tolerance = 1e-10 * np.abs(expected).max()
+            np.testing.assert_allclose(getattr(pair[1], name), expected, rtol=0, atol=tolerance)

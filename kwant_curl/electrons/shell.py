@@ -176,6 +176,8 @@ def _slow_lead(problem: ScatteringProblem, equations: Equations) -> int | None:
     for number, (lead, incoming) in enumerate(zip(problem.leads, equations.incoming, strict=True)):
         if lead.hopping_size is None or not incoming.shape[1]:
             continue
-        if float(abs(incoming).power(2).sum(axis=0).max()) * SLOW > lead.hopping_size:
+        # The rows of the system: those of the lead's own waves are in another unit.
+        into_system = abs(incoming[: equations.n_orbitals])
+        if float(into_system.power(2).sum(axis=0).max()) * SLOW > lead.hopping_size:
             return number
     return None

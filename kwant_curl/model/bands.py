@@ -25,7 +25,7 @@ def band_edges(problem: ScatteringProblem, low: float, high: float) -> FloatArra
     """
     edges = [_extrema(Bands(cells), low, high) for cells in problem.distinct_cells()]
     every = np.sort(np.concatenate([[], *edges]))
-    grain = 1e-12 * max(1.0, abs(low), abs(high))
+    grain = 1e-12 * max(abs(low), abs(high), high - low)
     distinct = np.diff(every, prepend=-np.inf) > grain
     result: FloatArray = every[distinct & (every > low) & (every < high)]
     return result
@@ -36,7 +36,7 @@ def bottom(problem: ScatteringProblem) -> float:
 
     No energy of a band lies further down than the norm of the Hamiltonian.
     """
-    lowest = -1.0
+    lowest = 0.0
     for number, lead in enumerate(problem.leads):
         if lead.cells is None:
             raise ValueError(

@@ -52,8 +52,10 @@ def site_spacing(syst: Any) -> float:
         return nearest_distance(site_positions(syst))
     cells = np.array(list(np.ndindex((4,) * len(vectors)))) @ vectors
     patch = _distinct(np.concatenate([cells + np.asarray(f.offset) for f in families]))
-    tree = minimum_spanning_tree(distance_matrix(patch, patch))
-    return float(tree.data.max())
+    # In units of the lattice: the search for the tree takes small numbers for none.
+    unit = float(np.abs(vectors).max())
+    tree = minimum_spanning_tree(distance_matrix(patch, patch) / unit)
+    return float(tree.data.max()) * unit
 
 
 def nearest_distance(positions: NDArray[np.float64]) -> float:

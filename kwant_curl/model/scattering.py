@@ -124,13 +124,14 @@ class ScatteringProblem:
 
 def _modes(lead: Lead, number: int, energy: float) -> Modes:
     """Return the modes of a lead, or say where Kwant finds none."""
-    if lead.source is not lead.cells:  # the user's own way, with errors of its own
-        return lead.modes(energy)
     try:
         return lead.modes(energy)
     except (ValueError, RuntimeError, np.linalg.LinAlgError) as failure:
+        if lead.source is not lead.cells:  # modes of the user's own, with errors of their own
+            raise
         raise ValueError(
-            f"Kwant can't tell the modes of lead {number} at energy {energy} apart: {failure}. "
+            f"Kwant can't tell the modes of lead {number} at energy {energy} apart: "
+            f"{str(failure).rstrip('.')}. "
             "Most likely a mode opens or closes there, or a band is flat. Take an energy that is "
             "off this band edge."
         ) from failure
