@@ -56,12 +56,12 @@ class Shifted:
 
     def __init__(self, hamiltonian: Any) -> None:
         n = hamiltonian.shape[0]
-        none = sparse.coo_array((np.zeros(n), (np.arange(n), np.arange(n))), shape=(n, n))
-        whole = hamiltonian.tocoo()
-        row = np.concatenate([whole.row, none.row])
-        col = np.concatenate([whole.col, none.col])
-        value = np.concatenate([whole.data.astype(complex), none.data])
-        full = sparse.coo_array((value, (row, col)), shape=(n, n)).tocsr().tocoo()
+        full = hamiltonian.tocoo(copy=False)
+        if np.count_nonzero(full.row == full.col) < n:
+            every = np.arange(n)
+            row, col = np.append(full.row, every), np.append(full.col, every)
+            value = np.append(full.data, np.zeros(n))
+            full = sparse.coo_array((value, (row, col)), shape=(n, n)).tocsr().tocoo()
         self.size = n
         self._elements = Triplets(full.row, full.col, full.data)
         self._diagonal = np.flatnonzero(full.row == full.col)

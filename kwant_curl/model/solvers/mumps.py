@@ -56,7 +56,7 @@ class MumpsSolver:
         return MumpsSolver, ()
 
     def factorise(self, matrix: Any) -> Factorisation:
-        """Factorise a sparse COO matrix; what was factorised before is given up."""
+        """Factorise a sparse COO matrix, which may be overwritten; what was before is given up."""
         known = self._pattern is not None and all(
             np.array_equal(old, new)
             for old, new in zip(self._pattern, (matrix.row, matrix.col), strict=True)
@@ -70,7 +70,7 @@ class MumpsSolver:
             self._is_quick = self._may_choose and pays
         self._number += 1
         ordering = QUICK_ORDERING if self._is_quick else self.ordering
-        self._context.factor(matrix, ordering=ordering, reuse_analysis=reuse)
+        self._context.factor(matrix, ordering=ordering, reuse_analysis=reuse, overwrite_a=True)
         return Factorisation(self._context, self._number)
 
     def solve_block(self, factorised: Factorisation, rhs: Any) -> NDArray[np.complex128]:
