@@ -93,7 +93,7 @@ def test_units_of_ones_own():
 @pytest.mark.parametrize("energy_scale", [1e-6, 1e6])
 @pytest.mark.parametrize("length_scale", [1e-10, 1e10])
 def test_other_units_of_energy_and_length(energy_scale, length_scale):
-    """All results scale, and nothing is warned of.  (Kwant's modes fail below 1e-8 or so.)"""
+    """All results scale, and nothing is warned of."""
 
     def wire(energy, length):
         lattice = kwant.lattice.square(length, norbs=1)
