@@ -334,3 +334,23 @@ def test_a_density_in_a_window_that_is_closed_in_part():
         rho = kc.NonequilibriumDensity(wire, 3.1, bias=1.2, linear=False, rtol=rtol)
         assert rho.error <= rtol
         assert not rho.partial
+
+
+def test_rounding_is_not_integrated():
+    """What is left of terms that cancel costs no energies, also where a resonance makes it large.
+
+    The scale of the error comes from the first points, which may all miss the resonance.
+    """
+
+    def samples(energies, noise):
+        rng = np.random.default_rng(7)
+        for energy in energies:
+            size = 1e-3 + 1e-6 / ((energy - 0.4321) ** 2 + 1e-6)
+            rest = noise * size * rng.normal(size=3)
+            yield (np.array([size]), rest), (size, size)
+
+    points = np.array([0.0, 1.0])
+    quiet, loud = (integrate(partial(samples, noise=n), points, 1e-4) for n in (0.0, 1e-14))
+    assert loud.n_energies == quiet.n_energies
+    assert not loud.parts[1].any()
+    assert loud.error <= 1e-4

@@ -778,3 +778,18 @@ def test_sums_are_the_same_in_pieces(monkeypatch):
     density = states[0].T @ states[0].conj() / (2 * np.pi)
     largest = max(2 * abs(np.trace(a @ greens @ b @ density)) for a in first for b in first)
     assert largest <= bound < 1e3 * largest
+
+
+def test_tensors_together_are_those_by_themselves():
+    """Whichever are asked for, each comes back under its own name."""
+    syst = square_wire(length=7, width=4, disorder=0.6).finalized()
+    moving = kc.Displacements([10, 14], scaling=kc.PowerLaw(2))
+    whole = kc.force_response(syst, moving, 1.7, jacobian=True, velocity=True, noise=True)
+    assert np.abs(whole.lead_jacobian - whole.lead_velocity).max() > 1e-3
+    for keyword, field in (
+        ("jacobian", "lead_jacobian"),
+        ("velocity", "lead_velocity"),
+        ("noise", "pair_noise"),
+    ):
+        alone = kc.force_response(syst, moving, 1.7, **{keyword: True})
+        close(getattr(whole, field), getattr(alone, field), rtol=1e-9)

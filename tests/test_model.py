@@ -154,6 +154,36 @@ def test_the_linear_system_is_kwants(name):
     np.testing.assert_allclose(ours.matrix.toarray(), kwants.lhs.toarray(), atol=1e-13)
 
 
+@pytest.mark.parametrize("rank", [1, 2])
+def test_the_linear_system_with_complex_hoppings_in_the_leads(rank):
+    """Kwant's root of the hopping of a singular hopping is complex then."""
+    rng = np.random.default_rng(rank)
+    lattice = kwant.lattice.chain(norbs=3)
+    left, right = rng.normal(size=(2, 3, rank)) + 1j * rng.normal(size=(2, 3, rank))
+    hopping = left @ right.conj().T
+    builder = kwant.Builder()
+    for x in range(4):
+        onsite = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+        builder[lattice(x)] = onsite + onsite.conj().T
+    builder[lattice.neighbors()] = hopping
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[lattice(0)] = np.diag([0.1, 0.2, 0.3])
+    lead[lattice.neighbors()] = hopping
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    syst = builder.finalized()
+    problem = kc.Model(syst).scattering
+    energy = kwant.physics.Bands(syst.leads[0])(1.0)[-1]
+    solved = problem.solved_leads(energy)
+    assert np.abs(solved.modes[0][1].sqrt_hop.imag).max() > 0.1
+    assert solved.modes[0][1].nmodes > 0
+    ours = problem.equations(solved)
+    kwants, _ = kwant.solvers.sparse.Solver()._make_linear_sys(syst, [0, 1], energy)
+    assert abs(ours.matrix - kwants.lhs).max() == 0
+    for mine, theirs in zip(ours.incoming, kwants.rhs, strict=True):
+        assert abs(mine - theirs).max() == 0
+
+
 def test_modes_of_equal_leads_are_found_once(monkeypatch):
     found = []
     plain = Cells.modes

@@ -76,8 +76,10 @@ class EnergyShell:
         self.max_memory = numerics.max_memory
         n_wanted = self.n_wanted
         n_states = sum(self.n_modes)
-        cheaper = n_wanted < n_states and 16 * n_wanted * n_states <= self.max_memory
-        self.adjoint = {"modes": False, "adjoint": True}.get(numerics.route, cheaper)
+        self.adjoint = numerics.route == "adjoint"
+        if numerics.route == "auto":
+            fits = 16 * n_wanted * n_states <= self.max_memory
+            self.adjoint = n_wanted < n_states and fits
         # The solution itself, and what is made of it.
         per_column = 2 * 16 * equations.matrix.shape[0]
         self._block = int(min(BLOCK, max(1, self.max_memory // per_column)))

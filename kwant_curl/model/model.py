@@ -1,7 +1,7 @@
 """A Kwant system at its params: what everything below the routines asks."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -137,10 +137,14 @@ class Model:
         return sparse.csr_array((part.data, (part.row, col)), shape=shape)
 
 
-def as_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None) -> Model:
-    """Return the model of what a user passes to an operator; raise for other things."""
+def as_model(
+    syst: FiniteSystem | Model,
+    params: Mapping[str, Any] | None = None,
+    purpose: Purpose = "operators",
+) -> Model:
+    """Return the model of what a user passes: the user's own, or one for this purpose."""
     if not isinstance(syst, Model):
-        return Model(syst, params, purpose="operators")
+        return Model(syst, params, purpose=purpose)
     if params is not None:
         raise ValueError(
             "params are given, but the model holds its own; make another one: "
@@ -151,9 +155,9 @@ def as_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None
 
 def scattering_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None) -> Model:
     """Return the model of a system that is to be solved; raise unless it has leads."""
-    model = as_model(syst, params)
+    model = as_model(syst, params, "one call")
     check_leads(model.syst)
-    return model if model is syst else replace(model, purpose="one call")
+    return model
 
 
 def _check_hermitian(matrix: Any) -> None:

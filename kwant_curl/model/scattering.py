@@ -1,9 +1,10 @@
 """A scattering problem as matrices: what is asked at any energy, and travels to any process."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from kwant_curl.model.solvers import DirectSolver, direct_solver, solver_for_one
 __all__ = ["ScatteringProblem", "Solved"]
 
 ComplexArray = NDArray[np.complex128]
+Found = TypeVar("Found")
 
 GAIN = 1e-8
 """How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
@@ -93,16 +95,21 @@ class ScatteringProblem:
         distinct = (self.leads[number].cells for number in sorted(set(self.first_alike)))
         return [cells for cells in distinct if cells is not None]
 
-    def solved_leads(self, energy: float) -> Solved:
-        """Return the modes of the leads at an energy; those of equal leads are found once."""
-        found: dict[int, Modes | None] = {}
+    def of_each_lead(self, find: Callable[[int], Found]) -> list[Found]:
+        """Return find(number) for each lead; of those that are equal it is found once."""
+        found: list[Found] = []
         for number, first in enumerate(self.first_alike):
+            found.append(find(number) if first == number else found[first])
+        return found
+
+    def solved_leads(self, energy: float) -> Solved:
+        """Return the modes of the leads at an energy."""
+
+        def modes(number: int) -> Modes | None:
             lead = self.leads[number]
-            if first == number:
-                found[number] = _modes(lead, number, energy) if lead.has_modes else None
-            else:
-                found[number] = found[first]
-        return Solved(energy, tuple(found[number] for number in range(len(self.leads))))
+            return _modes(lead, number, energy) if lead.has_modes else None
+
+        return Solved(energy, tuple(self.of_each_lead(modes)))
 
     def equations(self, solved: Solved) -> Equations:
         """Return the linear system at the energy at which the leads are solved."""

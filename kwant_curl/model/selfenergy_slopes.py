@@ -56,12 +56,8 @@ def self_energy_slope(problem: ScatteringProblem, solved: Solved) -> Any:
     """
     n = problem.n_orbitals
     total = sparse.csr_array((n, n), dtype=complex)
-    known: dict[int, ComplexArray] = {}
-    for number, first in enumerate(problem.first_alike):
-        lead = problem.leads[number]
-        if first == number:
-            known[number] = _slope(lead, number, solved)
-        slope = known[first]
+    slopes = problem.of_each_lead(lambda number: _slope(problem.leads[number], number, solved))
+    for lead, slope in zip(problem.leads, slopes, strict=True):
         row, col = (i.ravel() for i in np.meshgrid(lead.orbitals, lead.orbitals, indexing="ij"))
         total += sparse.csr_array((slope.ravel(), (row, col)), shape=(n, n))
     return total
