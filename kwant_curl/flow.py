@@ -7,6 +7,7 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.images import period_vectors
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.electrons.kernels.flow import FlowKernel
@@ -15,6 +16,7 @@ from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.support.checks import positive_number
@@ -33,6 +35,7 @@ def flow_map(
     bias: float | Mapping[int, float] = 1.0,
     degeneracy: float = 1,
     cell_volume: ArrayLike | None = None,
+    periods: ArrayLike | None = None,
     temperature: float = 0.0,
     linear: bool = True,
     rtol: float = RTOL,
@@ -63,6 +66,10 @@ def flow_map(
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
         the lattice, divided among the sites of its unit cell.  Of sites that share a position
         (two spins as two lattices, say) each has the whole volume.
+    periods : array of float, shape (n, dim), optional
+        Vectors of the periods of a system that closes on itself: bonds go to nearest images.
+        None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
+        look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
     <temperature>
     <linear>
     <rtol>
@@ -101,7 +108,8 @@ def flow_map(
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
     p = None if momentum is None else site_momenta(model, momentum)
-    currents = site_currents(model, 1 / volumes, np.arange(len(volumes)))
+    closed = periods_of(model, period_vectors(periods))
+    currents = site_currents(model, 1 / volumes, np.arange(len(volumes)), closed)
     numerics = Numerics(
         rtol, max_memory=max_memory, solver=solver, executor=executor, progress=progress
     )
@@ -120,6 +128,7 @@ def flow_map(
         lead_correction=correction / volumes[:, None],
         lead_density=density / volumes,
         momentum=p,
+        periods=closed,
         error=average.error,
         partial=average.partial,
     )

@@ -8,6 +8,7 @@ from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.images import period_vectors
 from kwant_curl.coordinates import Coordinates, forces_of
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.kernels.local import LocalKernel
@@ -15,6 +16,7 @@ from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
 from kwant_curl.support.parallel import Executor
@@ -105,6 +107,7 @@ def curl_map(
     return CurlMap(
         positions=centres,
         sites=forces.sites,
+        periods=periods_of(model, period_vectors(getattr(coordinates, "periods", None))),
         **point._asdict(),
         units=units,
         lead_force=point.degeneracy * force,

@@ -22,6 +22,10 @@ since many steps of those are periods of something."""
 SHRINKINGS = 16
 """How often a scale is divided by 8 until the function is resolved on it."""
 
+BROKEN = 0.1
+"""As the step is divided by 8, second differences of a smooth function fall to 1/64, those of one
+that bends at the point to 1/8, those of one that jumps there not at all."""
+
 
 def differentiate(
     function: Callable[[float], NDArray[np.complex128]],
@@ -51,7 +55,8 @@ def differentiate(
     derivative : array of complex (n,)
         What is below its rounding error is zero.
     converged : array of bool (n,)
-        Where the derivative can be trusted.
+        Where the derivative can be trusted.  If the function jumps or bends at the point, there
+        alone it can't.
     """
     values = remembered(function)
 
@@ -64,7 +69,10 @@ def differentiate(
     if not here.size:
         return np.empty(0, complex), np.empty(0, bool)
     for guess in scales:
-        scale = resolving_scale(values, point, guess)
+        scale, broken = resolving_scale(values, point, guess)
+        if broken.any():
+            slope, converged = np.zeros(here.size), ~broken
+            break
         step = RELATIVE_STEP * scale
         size = max(np.abs(here).max(), np.abs(values(point + step)).max())
         result = derivative(
@@ -81,7 +89,8 @@ def differentiate(
         slope = np.where(np.abs(result.df) > 0.01 * rtol * size / scale, result.df, 0.0)
         if converged.all():
             break
-    return slope.view(complex), converged.reshape(-1, 2).all(axis=1)
+    trusted: NDArray[np.bool_] = np.asarray(converged.reshape(-1, 2).all(axis=1))
+    return slope.view(complex), trusted
 
 
 def remembered(function: Callable[[float], NDArray[np.complex128]]) -> Values:
@@ -96,22 +105,32 @@ def remembered(function: Callable[[float], NDArray[np.complex128]]) -> Values:
     return values
 
 
-def resolving_scale(values: Values, point: float, scale: float) -> float:
+def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, NDArray[np.bool_]]:
     """Return the first of scale, scale/8, ... on which the function is seen to be smooth.
 
-    Central differences don't look at the function's value in the middle, so a peak that is
-    narrower than the steps would go unseen.  Second differences see it: those of a smooth
-    function fall by a factor of 4 as the step is halved.
+    And which elements jump or bend at the point, however near one looks.  Central differences
+    don't look at the function's value in the middle, so a peak that is narrower than the steps
+    would go unseen.  Second differences see it: those of a smooth function fall by a factor of 4
+    as the step is halved.
     """
     here = values(point)
+    noise = 1e-9 * np.abs(here).max()
+    before, peak = np.full(here.size, np.inf), np.zeros(here.size)
+    slow, open_ones, broken = (np.zeros(here.size, dtype) for dtype in (int, bool, bool))
+    open_ones |= True
     for _ in range(SHRINKINGS):
         step = RELATIVE_STEP * scale
         wide, narrow = (
             values(point + s) + values(point - s) - 2 * here for s in (step, 0.5 * step)
         )
-        noise = 1e-9 * np.abs(here).max()
-        resolved = np.all(np.abs(4 * narrow - wide) <= 0.25 * np.abs(wide) + noise)
-        if resolved or step < 1e-8 * abs(point):  # smaller steps would be lost in the point
+        size = np.abs(wide)
+        resolved = np.abs(4 * narrow - wide) <= 0.25 * size + noise
+        # What has fallen slowly and is next to nothing all at once was lost in rounding.
+        broken |= open_ones & resolved & (slow > 1) & (size <= 2 * noise) & (peak > 1e3 * noise)
+        open_ones &= ~resolved
+        slow = np.where(size >= BROKEN * before, slow + 1, 0)
+        before, peak = size, np.maximum(peak, size)
+        if not open_ones.any() or step < 1e-8 * abs(point):
             break
         scale /= 8
-    return scale
+    return scale, broken | open_ones & (slow > 1) & (peak > 1e3 * noise)

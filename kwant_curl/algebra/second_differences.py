@@ -157,7 +157,7 @@ def _candidates(values: Values, point: float, scales: tuple[float, ...]) -> Iter
     A function that begins with the fourth power looks unresolved on every scale.
     """
     for guess in scales:
-        scale = resolving_scale(values, point, guess)
+        scale, _ = resolving_scale(values, point, guess)
         yield from (scale, scale / 8)
     yield from scales
 

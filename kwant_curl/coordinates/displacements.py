@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 from kwant.builder import SiteFamily
+from numpy.typing import ArrayLike
 
 from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.images import period_vectors
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
@@ -50,6 +52,11 @@ class Displacements(Specification):
         onsite block of `site` as `other` moves, an array (dim, norb, norb), or (dim,) for one
         orbital.  Called for every neighbour of what moves, and for itself.  Goes with `scaling`
         or `hopping_gradient`.  Second derivatives call it with either of the two displaced.
+    periods : array of float, shape (n, dim), optional
+        Vectors of the periods of a system that closes on itself: a bond goes to the nearest
+        image.  The gradients are then called with `site2`, or `other`, at the nearest image.
+        None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
+        look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
 
     Notes
     -----
@@ -68,8 +75,11 @@ class Displacements(Specification):
     Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
     or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
 
-    Bond lengths are the distances of the sites as they are, also of bonds that close a ring.
-    Value functions must not be cached by site: a displaced site equals the original.
+    Atoms of a system with periods move together with all of their images.  Under
+    `kwant.wraparound` all of it is at the momenta in `params`.
+
+    Value functions must not be cached by site: a displaced site equals the original.  This and
+    other ways of not seeing a displacement are looked for, see :doc:`/limits`.
 
     Sites on a lead's interface can't move: hoppings into the lead would change, which are no
     part of the model.
@@ -80,6 +90,7 @@ class Displacements(Specification):
     scaling: Scaling | None = None
     hopping_gradient: Gradient | None = None
     onsite_gradient: Gradient | None = None
+    periods: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         if self.where is not None and not callable(self.where):
@@ -96,6 +107,9 @@ class Displacements(Specification):
         if isinstance(self.where, SiteFamily):
             raise TypeError("where is a site family; expected lambda site: site.family == family.")
         _check_scaling(self.scaling)
+        vectors = period_vectors(self.periods)
+        if vectors is not None:
+            object.__setattr__(self, "periods", tuple(map(tuple, vectors.tolist())))
         for name in ("hopping_gradient", "onsite_gradient"):
             function = getattr(self, name)
             if function is not None and not callable(function):
@@ -135,7 +149,8 @@ class Displacements(Specification):
         return hoppings.joined(second_of_onsite_gradient(moving, self.onsite_gradient))
 
     def _moving(self, model: Model) -> MovingSites:
-        return MovingSites(model, moving_sites(model.syst, self.where))
+        sites = moving_sites(model.syst, self.where)
+        return MovingSites(model, sites, period_vectors(self.periods))
 
     def _halves(self, moving: MovingSites) -> Entries:
         if self.scaling is not None:

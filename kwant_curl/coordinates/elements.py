@@ -1,24 +1,29 @@
 """The matrix elements of a finalized Builder: which sites, which value function, which orbitals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from kwant.builder import Other
+from kwant.builder import Other, Site
 from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
+from kwant_curl.coordinates.displaced import displaced
 from kwant_curl.model.model import Model
 
 __all__ = [
     "Element",
+    "called",
     "element_at",
+    "element_name",
     "hoppings",
     "neighbours",
     "onsites",
+    "params_of",
 ]
 
 IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
 
 
 class Element(NamedTuple):
@@ -60,11 +65,42 @@ def neighbours(syst: FiniteSystem, site: int) -> list[int]:
     return [int(other) for other in syst.graph.out_neighbors(site)]
 
 
+def called(
+    model: Model,
+    element: Element,
+    shifts: Mapping[int, FloatArray],
+    move: Callable[[Site, FloatArray], Site] = displaced,
+) -> NDArray[np.complex128]:
+    """Call the value function of an element, flattened, with sites shifted: {0 or 1: shift}."""
+    sites = [model.syst.sites[element.i]]
+    if element.i != element.j:
+        sites.append(model.syst.sites[element.j])
+    for end, shift in shifts.items():
+        sites[end] = move(sites[end], shift)
+    value = element.value(*sites, *params_of(model, element))
+    return np.ravel(np.asarray(value, dtype=complex))
+
+
+def params_of(model: Model, element: Element) -> list[Any]:
+    """Return the parameters that an element's value function takes."""
+    params = model.params or {}
+    missing = [name for name in element.names or () if name not in params]
+    if missing:
+        raise TypeError(
+            f"The value function {element.value!r} takes {missing}, which params does not hold."
+        )
+    return [params[name] for name in element.names or ()]
+
+
 def element_at(model: Model, elements: Sequence[Element], position: int) -> str:
     """Say which of `elements` the entry at `position` of all their flattened blocks belongs to."""
     norbs = np.diff(model.offsets)
     sizes = [norbs[e.i] * norbs[e.j] for e in elements]
-    element = elements[int(np.searchsorted(np.cumsum(sizes), position, side="right"))]
+    return element_name(model, elements[int(np.searchsorted(np.cumsum(sizes), position, "right"))])
+
+
+def element_name(model: Model, element: Element) -> str:
+    """Return the name of the value function of an element, with its sites."""
     name = getattr(element.value, "__name__", repr(element.value))
     sites = (element.i,) if element.i == element.j else (element.i, element.j)
     return f"the value function {name}({', '.join(str(model.syst.sites[site]) for site in sites)})"

@@ -9,6 +9,7 @@ from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.stack import Entries
+from kwant_curl.coordinates.displaced import displaced
 from kwant_curl.coordinates.elements import hoppings, neighbours
 from kwant_curl.coordinates.where import MovingSites
 from kwant_curl.model.arguments import arguments
@@ -42,7 +43,10 @@ def hopping_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     offsets = model.offsets
     own = OwnGradient(gradient, moving)
     sites = model.syst.sites
-    blocks = [own(sites[i], sites[j], block_norbs(offsets, i, j)) for i, j in bonds]
+    blocks = [
+        own(sites[i], displaced(sites[j], shift), block_norbs(offsets, i, j))
+        for (i, j), shift in zip(bonds, moving.images(bonds), strict=True)
+    ]
     ends = [
         block_entries(offsets, bonds[:, 0], bonds[:, 1], index[bonds[:, end]], sign, blocks)
         for end, sign in ((0, 1), (1, -1))
@@ -52,11 +56,14 @@ def hopping_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
 
 def onsite_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     """Return halves of dH_ii/dr_other = gradient(site i, other): all that moves, its neighbours."""
-    pairs = onsite_pairs(moving)
-    site, other = np.array(pairs).T
+    pairs = np.array(onsite_pairs(moving))
+    site, other = pairs.T
     syst, offsets = moving.model.syst, moving.model.offsets
     own = OwnGradient(gradient, moving)
-    blocks = [own(syst.sites[i], syst.sites[j], block_norbs(offsets, i, i)) for i, j in pairs]
+    blocks = [
+        own(syst.sites[i], displaced(syst.sites[j], shift), block_norbs(offsets, i, i))
+        for (i, j), shift in zip(pairs, moving.images(pairs), strict=True)
+    ]
     check_hermitian(syst, site, blocks)
     return block_entries(offsets, site, site, moving.index[other], 1, blocks).halved()
 

@@ -1,16 +1,19 @@
 """A test particle in the flow: a small potential at any point."""
 
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.images import images_in_box, period_vectors
 from kwant_curl.algebra.stack import Entries, SecondDerivatives, ranges
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.second.halves import coordinate_halves
 from kwant_curl.model.model import Model
+from kwant_curl.model.periods import periods_of
 from kwant_curl.support.checks import positive_number, real_number
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.warning import warn
@@ -22,6 +25,14 @@ CUT = 1e-12
 
 REACH = float(np.sqrt(-2 * np.log(CUT)))
 """The distance from its centre at which that happens, in units of the width: 7.43."""
+
+
+class _Reached(NamedTuple):
+    """Pairs of a site, or an image of it, and a point: (n,), (n,), and r - R, (n, dim)."""
+
+    site: NDArray[np.int64]
+    point: NDArray[np.int64]
+    offset: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +54,9 @@ class Probe(Specification):
         The Gaussian is cut where it has fallen below 1e-12 of its peak, at 7.43 widths.
     strength : float, default 1.0
         C, the integral of the potential: an energy times length^dim.
+    periods : array of float, shape (n, dim), optional
+        Vectors of the periods of a system that closes on itself: the particle acts on the images
+        of sites too.  None: those of `kwant.wraparound`, if the system was made by that.
 
     Notes
     -----
@@ -58,6 +72,7 @@ class Probe(Specification):
     _: KW_ONLY
     width: float
     strength: float = 1.0
+    periods: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -74,49 +89,58 @@ class Probe(Specification):
             raise ValueError("points has entries that are not finite.")
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "width", positive_number("width", self.width))
+        object.__setattr__(self, "periods", period_vectors(self.periods))
         object.__setattr__(self, "strength", real_number("strength", self.strength))
 
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dV/dR of all points for this system; no value function is called."""
         n_points, dim = np.shape(self.points)
-        entries = self._entries(model, *self._within_reach(model))
+        entries = self._entries(model, self._within_reach(model))
         stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
         return replace(stack, positions=np.asarray(self.points))
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2V/dR dR of all points for this system; different points don't couple."""
-        site, point = self._within_reach(model)
+        reached = self._within_reach(model)
         dim = model.dim
-        offset, gaussian = self._gaussians(model.positions, site, point)
-        x = offset.T / self.width**2
-        bend = gaussian * (x[:, None] * x - np.eye(dim)[:, :, None] / self.width**2)
-        offsets = model.offsets
-        norbs = np.diff(offsets)[site]
-        orbital = ranges(offsets[site], norbs)
-        coordinate = dim * np.repeat(point, norbs) + np.arange(dim)[:, None]
+        x = reached.offset.T / self.width**2
+        bend = self._gaussians(reached) * (x[:, None] * x - np.eye(dim)[:, :, None] / self.width**2)
+        norbs = np.diff(model.offsets)[reached.site]
+        orbital = ranges(model.offsets[reached.site], norbs)
+        coordinate = dim * np.repeat(reached.point, norbs) + np.arange(dim)[:, None]
         # Half of a diagonal element, since its conjugate comes on top.
         return coordinate_halves(coordinate, orbital, orbital, 0.5 * np.repeat(bend, norbs, axis=2))
 
-    def _within_reach(self, model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the pairs of a site and a point that it reaches."""
-        positions = model.positions
+    def _within_reach(self, model: Model) -> _Reached:
+        """Return the pairs of a site, or an image of it, and a point that it reaches."""
         points = np.asarray(self.points)
         n_points, dim = points.shape
-        if positions.shape[1] != dim:
+        if model.dim != dim:
             raise ValueError(
                 f"points has shape {points.shape}, but the sites' positions have "
-                f"{positions.shape[1]} components."
+                f"{model.dim} components."
             )
         self._check_width(model.spacing)
-        reached = cKDTree(positions).query_ball_point(points, REACH * self.width)
+        reach = REACH * self.width
+        which, places = images_in_box(
+            model.positions,
+            periods_of(model, period_vectors(self.periods)),
+            points.min(axis=0) - reach,
+            points.max(axis=0) + reach,
+        )
+        if not len(places):
+            reached = [np.empty(0, np.int64)] * n_points
+        else:
+            reached = list(cKDTree(places).query_ball_point(points, reach))
         count = np.array([len(sites) for sites in reached])
         if not count.all():
             warn(
                 f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
-                f"within reach ({REACH * self.width:.4g}): their results are zero."
+                f"within reach ({reach:.4g}): their results are zero."
             )
-        site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
-        return site, np.repeat(np.arange(n_points), count)
+        image = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
+        point = np.repeat(np.arange(n_points), count)
+        return _Reached(which[image], point, places[image] - points[point])
 
     def _check_width(self, spacing: float) -> None:
         if self.width < spacing * (1 - 1e-9):
@@ -127,23 +151,18 @@ class Probe(Specification):
                 "lattice."
             )
 
-    def _gaussians(
-        self, positions: NDArray[np.float64], site: NDArray[np.int64], point: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return r - R (n, dim) and V_R(r) (n,) of each pair of a site and a point."""
-        offset = positions[site] - np.asarray(self.points)[point]
-        peak = self.strength / (2 * np.pi * self.width**2) ** (positions.shape[1] / 2)
-        return offset, peak * np.exp(-(offset**2).sum(axis=1) / (2 * self.width**2))
+    def _gaussians(self, reached: _Reached) -> NDArray[np.float64]:
+        """Return V_R(r) of each pair."""
+        peak = self.strength / (2 * np.pi * self.width**2) ** (reached.offset.shape[1] / 2)
+        return np.asarray(peak * np.exp(-(reached.offset**2).sum(axis=1) / (2 * self.width**2)))
 
-    def _entries(self, model: Model, site: NDArray[np.int64], point: NDArray[np.int64]) -> Entries:
+    def _entries(self, model: Model, reached: _Reached) -> Entries:
         """Return dV/dR on the orbitals of each pair of a site and a point."""
         dim = model.dim
-        offset, gaussian = self._gaussians(model.positions, site, point)
-        slope = gaussian[:, None] * offset / self.width**2
-        offsets = model.offsets
-        norbs = np.diff(offsets)[site]
-        orbital = ranges(offsets[site], norbs)
-        coordinate = dim * np.repeat(point, norbs)[:, None] + np.arange(dim)
+        slope = self._gaussians(reached)[:, None] * reached.offset / self.width**2
+        norbs = np.diff(model.offsets)[reached.site]
+        orbital = ranges(model.offsets[reached.site], norbs)
+        coordinate = dim * np.repeat(reached.point, norbs)[:, None] + np.arange(dim)
         return Entries(
             coordinate.ravel(),
             np.repeat(orbital, dim),

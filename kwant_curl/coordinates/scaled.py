@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 
 def scaled_bonds(moving: MovingSites, scaling: Scaling) -> Derivatives:
     """Return dH_ij/dr_i = H_ij (d ln t/dd) (r_i - r_j)/d for every bond of a moving site i."""
-    syst, bonds = moving.model.syst, bond_rows(moving.model, moving.sites)
+    syst, bonds = moving.model.syst, bond_rows(moving.model, moving.sites, moving.periods)
     distance = bond_lengths(syst, bonds)
     slope = log_derivatives(syst, bonds.here, bonds.there, distance, scaling) / distance
     return Derivatives(

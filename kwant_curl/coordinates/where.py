@@ -12,9 +12,11 @@ from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.stack import places
+from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model
 from kwant_curl.model.orbitals import interface_sites
+from kwant_curl.model.periods import bond_shifts, periods_of
 
 __all__ = ["MovingSites", "Where", "moving_sites", "sites_in"]
 
@@ -24,10 +26,14 @@ Where = Sequence[Site | int] | NDArray[np.int64] | Callable[[Site], bool] | None
 
 @dataclass(frozen=True, eq=False)
 class MovingSites:
-    """Some sites of a system that move: each has dim coordinates, in the order of `sites`."""
+    """Some sites of a system that move: each has dim coordinates, in the order of `sites`.
+
+    periods: of a system that closes on itself, (n, dim), or None.
+    """
 
     model: Model
     sites: NDArray[np.int64]
+    periods: NDArray[np.float64] | None = None
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
@@ -41,14 +47,22 @@ class MovingSites:
 
     @cached_property
     def scale(self) -> float:
-        """Mean length of the bonds of the first site that moves and has any, or 1."""
+        """Length of the shortest bond of the first site that moves and has any, or the spacing."""
         positions = self.model.positions
         for site in self.sites:
             others = list(self.model.syst.graph.out_neighbors(site))
             lengths = np.linalg.norm(positions[others] - positions[site], axis=1)
             if lengths.any():
-                return float(lengths.mean())
-        return 1.0
+                return float(lengths[lengths > 0].min())
+        return self.model.spacing
+
+    def images(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what to add to the second site of each pair (n, 2) for the image of its bond."""
+        # What has no bonds that can be told is refused there.
+        bond_rows(self.model, self.sites, self.periods)
+        known = periods_of(self.model, self.periods)
+        shifts = bond_shifts(self.model, pairs[:, 0], pairs[:, 1], known)
+        return np.zeros((len(pairs), self.dim)) if shifts is None else shifts
 
     def coordinates(self, sites: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the coordinates (dim, n) of these sites, -1 for sites that don't move."""

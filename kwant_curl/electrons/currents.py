@@ -12,6 +12,7 @@ from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.model.arguments import arguments
 from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.model import Model
+from kwant_curl.model.periods import check_own_images
 from kwant_curl.support.checks import positive_array, real_number
 
 __all__ = [
@@ -92,7 +93,9 @@ def site_momenta(model: Model, momentum: Momentum) -> FloatArray:
     return array.astype(float)
 
 
-def site_currents(model: Model, weights: FloatArray, where: IntArray) -> OperatorStack:
+def site_currents(
+    model: Model, weights: FloatArray, where: IntArray, periods: FloatArray | None
+) -> OperatorStack:
     """Return the operators weight_i (1/2) sum_j (r_j - r_i) I_{i->j}, site by site, x, y(, z).
 
     Parameters
@@ -103,6 +106,8 @@ def site_currents(model: Model, weights: FloatArray, where: IntArray) -> Operato
         p(r_i) over the volume of each site.
     where : array of int
         The sites to take, in this order.
+    periods : array (n, dim) or None
+        As in `bond_rows`.
 
     Notes
     -----
@@ -110,7 +115,8 @@ def site_currents(model: Model, weights: FloatArray, where: IntArray) -> Operato
     conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
     coupling) in it.
     """
-    bonds = bond_rows(model, where)
+    check_own_images(model)
+    bonds = bond_rows(model, where, periods)
     return OperatorStack(
         hubs=bonds.hubs,
         start=bonds.start,

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.stack import ranges, real_if_real
+from kwant_curl.model.long_bonds import check_long_bonds
 from kwant_curl.model.model import Model
+from kwant_curl.model.periods import bond_shifts, periods_of
 
 __all__ = ["BondRows", "bond_rows"]
 
@@ -34,8 +36,12 @@ class BondRows(NamedTuple):
     n_orbitals: int
 
 
-def bond_rows(model: Model, sites: IntArray) -> BondRows:
-    """Return the rows of these sites, in their order."""
+def bond_rows(model: Model, sites: IntArray, periods: FloatArray | None) -> BondRows:
+    """Return the rows of these sites, in their order.
+
+    periods: (n, dim), bonds go to nearest images; None: those that `kwant.wraparound` left, if any.
+    Without periods, a bond that seems to close the system on itself is an error.
+    """
     rows, offsets = model.rows(sites), model.offsets
     norbs = np.diff(offsets)
     site_of = np.repeat(np.arange(len(norbs)), norbs)
@@ -44,15 +50,23 @@ def bond_rows(model: Model, sites: IntArray) -> BondRows:
     bond = here != there
     before = np.concatenate([[0], np.cumsum(bond)])
     here, there = here[bond], there[bond]
+    value = real_if_real(rows.data[bond])
     by_direction = np.ascontiguousarray(model.positions.T)
+    vector = np.stack([x[there] - x[here] for x in by_direction])
+    known = periods_of(model, periods)
+    shifts = bond_shifts(model, here, there, known)
+    if known is None:
+        check_long_bonds(model, here, there, vector, np.abs(value) ** 2)
+    if shifts is not None:
+        vector += shifts.T
     return BondRows(
         hubs=ranges(offsets[sites], norbs[sites]),
         start=np.concatenate([[0], np.cumsum(norbs[sites])]),
         indptr=before[rows.indptr],
         cols=rows.indices[bond].astype(np.int64),
-        value=real_if_real(rows.data[bond]),
+        value=value,
         here=here,
         there=there,
-        vector=np.stack([x[there] - x[here] for x in by_direction]),
+        vector=vector,
         n_orbitals=int(offsets[-1]),
     )

@@ -58,7 +58,7 @@ def plot_curl_map(
         label_axes(ax, "xyz", names.length)
     else:
         if syst is not None and result.sites is not None and len(sites) <= LARGE:
-            draw_bonds(ax, syst, sites)
+            draw_bonds(ax, syst, sites, result.periods)
         _draw_curl_2d(ax, sites, result, label, names.length)
         if vectors is not None:
             draw_arrows(ax, result.positions, vectors, nearest_distance(sites))

@@ -11,6 +11,7 @@ from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from kwant_curl.algebra.images import nearest_images
 from kwant_curl.model.checks import check_finite_system
 from kwant_curl.model.geometry import site_positions
 
@@ -52,15 +53,31 @@ def sites_behind(syst: FiniteSystem | None, positions: FloatArray) -> FloatArray
     return site_positions(syst)
 
 
-def draw_bonds(ax: Any, syst: FiniteSystem, sites: FloatArray) -> None:
-    """Draw a line for each hopping of the system, in 2D or 3D."""
+def draw_bonds(
+    ax: Any, syst: FiniteSystem, sites: FloatArray, periods: FloatArray | None = None
+) -> None:
+    """Draw a line for each hopping of the system, in 2D or 3D.
+
+    A bond to an image is drawn half way, from either end.
+    """
     ends = np.array([(i, j) for i, j in syst.graph if i < j]).reshape(-1, 2)
+    lines = sites[ends]
+    if periods is not None and len(periods) and len(ends):
+        vectors = lines[:, 1] - lines[:, 0]
+        shifts = nearest_images(vectors, periods)[0]
+        wrapped = np.abs(shifts).max(axis=1) > 0
+        half = 0.5 * (vectors + shifts)[wrapped]
+        stubs = [
+            np.stack([end, end + sign * half], axis=1)
+            for end, sign in zip(lines[wrapped].swapaxes(0, 1), (1, -1), strict=True)
+        ]
+        lines = np.concatenate([lines[~wrapped], *stubs])
     options: dict[str, Any] = {"colors": "0.8", "linewidths": 0.5, "zorder": 0}
     if sites.shape[1] == 3:
-        ax.add_collection3d(Line3DCollection(list(sites[ends]), **options))
+        ax.add_collection3d(Line3DCollection(list(lines), **options))
         return
-    options["rasterized"] = len(ends) > LARGE
-    ax.add_collection(LineCollection(list(sites[ends]), **options))
+    options["rasterized"] = len(lines) > LARGE
+    ax.add_collection(LineCollection(list(lines), **options))
 
 
 def discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> EllipseCollection:

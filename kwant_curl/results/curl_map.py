@@ -47,6 +47,8 @@ class CurlMap(Response):
     friction : array of float, shape (n, dim, dim)
         Equilibrium electronic friction eta_ij, positive semidefinite: a force
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
+    periods : array of float, shape (n, dim), or None
+        Those of a system that closes on itself, if they are known.
     temperature, linear, error, partial, units
         See `Response`.
     """
@@ -58,6 +60,7 @@ class CurlMap(Response):
         "lead_force": ("lead", "centre", "direction"),
         "lead_curl": ("lead", "centre", "axis"),
         "friction": ("centre", "direction", "direction_of_motion"),
+        "periods": ("period", "direction"),
     }
     DERIVED = {  # noqa: RUF012
         "force": ("centre", "direction"),
@@ -69,6 +72,7 @@ class CurlMap(Response):
     lead_force: FloatArray
     lead_curl: FloatArray
     friction: FloatArray
+    periods: FloatArray | None = None
 
     def __repr__(self) -> str:
         """Say how large it is, and where the curl is largest."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.images import images_in_box
 from kwant_curl.algebra.smoothing import smoothed_curl, smoothed_vectors
 from kwant_curl.results.base import Response
 from kwant_curl.results.grid_field import GridField
@@ -57,6 +58,8 @@ class FlowMap(Response):
         shift, which it is then.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
+    periods : array of float, shape (n, dim), or None
+        Those of a system that closes on itself, if they are known.
     temperature, linear, error, partial, units
         See `Response`.
     """
@@ -71,6 +74,7 @@ class FlowMap(Response):
         "lead_correction": ("lead", "site", "direction"),
         "lead_density": ("lead", "site"),
         "momentum": ("site",),
+        "periods": ("period", "direction"),
     }
     DERIVED = {  # noqa: RUF012
         "local_dos": ("site",),
@@ -87,6 +91,7 @@ class FlowMap(Response):
     lead_correction: FloatArray
     lead_density: FloatArray
     momentum: FloatArray | None
+    periods: FloatArray | None = None
 
     def __repr__(self) -> str:
         """Say how large it is."""
@@ -161,7 +166,8 @@ class FlowMap(Response):
         Returns
         -------
         GridField
-            The grid covers the sites and six widths around them.
+            The grid covers the sites and six widths around them; of a system with periods,
+            images of the sites too where they are near.
 
         Raises
         ------
@@ -186,11 +192,13 @@ class FlowMap(Response):
         margin = MARGIN * sigma
         low, high = self.positions.min(axis=0) - margin, self.positions.max(axis=0) + margin
         axes = tuple(np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
-        weighted = self.cell_volumes[:, None] * field
+        reach = margin + 2 * sigma  # where a Gaussian has ended
+        which, places = images_in_box(self.positions, self.periods, low - reach, high + reach)
+        weighted = (self.cell_volumes[:, None] * field)[which]
         return GridField(
             axes=axes,
-            vectors=smoothed_vectors(self.positions, weighted, axes, sigma),
-            curl=smoothed_curl(self.positions, weighted, axes, sigma),
+            vectors=smoothed_vectors(places, weighted, axes, sigma),
+            curl=smoothed_curl(places, weighted, axes, sigma),
             width=sigma,
         )
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.second_differences import kinked_slope
 from kwant_curl.algebra.stack import SecondDerivatives
+from kwant_curl.coordinates.displaced import displaced
 from kwant_curl.coordinates.elements import Element, hoppings
 from kwant_curl.coordinates.gradients import Gradient, OwnGradient, block_norbs, onsite_pairs
-from kwant_curl.coordinates.moved import MovedSite
 from kwant_curl.coordinates.second.halves import block_halves, ends_of, of_difference
 from kwant_curl.coordinates.where import MovingSites
 
@@ -112,13 +112,21 @@ class _Slopes:
     def _own(self) -> OwnGradient:
         return OwnGradient(self.gradient, self.moving)
 
+    @cached_property
+    def _images(self) -> FloatArray:
+        return self.moving.images(self.pairs)
+
     def _values(self, shift: FloatArray, ends: tuple[int, ...]) -> ComplexArray:
         """Return the gradients (dim, n) with these ends shifted."""
         found = [np.empty((self.moving.dim, 0), complex)]
-        for pair, shape in zip(self.pairs, self._norbs, strict=True):
-            sites = [self.moving.model.syst.sites[k] for k in pair]
+        for pair, image, shape in zip(self.pairs, self._images, self._norbs, strict=True):
+            shifts = [np.zeros_like(image), image]
             for end in ends:
-                sites[end] = MovedSite(sites[end], shift)
+                shifts[end] = shifts[end] + shift
+            sites = [
+                displaced(self.moving.model.syst.sites[k], by)
+                for k, by in zip(pair, shifts, strict=True)
+            ]
             found.append(self._own(sites[0], sites[1], shape).reshape(self.moving.dim, -1))
         return np.concatenate(found, axis=1)
 

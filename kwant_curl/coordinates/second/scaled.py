@@ -26,7 +26,7 @@ def second_of_scaled_bonds(moving: MovingSites, scaling: Scaling) -> SecondDeriv
     d^2t/dv_a dv_b = t'' v_a v_b/d^2 + t' (delta_ab - v_a v_b/d^2)/d, and with L = d ln t/dd
     t' = L t, t'' = (L^2 + dL/dd) t.
     """
-    syst, bonds = moving.model.syst, bond_rows(moving.model, moving.sites)
+    syst, bonds = moving.model.syst, bond_rows(moving.model, moving.sites, moving.periods)
     distance = bond_lengths(syst, bonds)
     index, dim = moving.index, moving.dim
     # A bond of two sites that move is in the rows of both, and counts once.

@@ -6,12 +6,14 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.images import period_vectors
 from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.coordinates.where import Where, sites_in
 from kwant_curl.electrons.currents import Momentum, cell_volumes, site_currents, site_momenta
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, as_model
+from kwant_curl.model.periods import periods_of
 from kwant_curl.support.frozen import read_only
 
 __all__ = ["MomentumCurrent"]
@@ -37,6 +39,10 @@ class MomentumCurrent(StackedOperator):
     cell_volume : float or array (n_sites,), optional
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
         the lattice, divided among the sites of its unit cell.
+    periods : array of float, shape (n, dim), optional
+        Vectors of the periods of a system that closes on itself: bonds go to nearest images.
+        None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
+        look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
 
     Raises
     ------
@@ -63,6 +69,7 @@ class MomentumCurrent(StackedOperator):
         momentum: Momentum = 1.0,
         where: Where = None,
         cell_volume: ArrayLike | None = None,
+        periods: ArrayLike | None = None,
     ) -> None:
         super().__init__(syst)
         model = as_model(syst)
@@ -72,12 +79,13 @@ class MomentumCurrent(StackedOperator):
         self.momentum = read_only(momentum) if is_array else momentum
         self.where = sites_in(model.syst, where)
         self.cell_volumes = read_only(cell_volumes(model.syst, cell_volume))
+        self.periods = periods_of(model, period_vectors(periods))
         if not callable(momentum):
             site_momenta(model, momentum)  # says at once what is wrong with it
 
     def _evaluate(self, model: Model) -> OperatorStack:
         weights = site_momenta(model, self.momentum) / self.cell_volumes
-        return site_currents(model, weights, self.where)
+        return site_currents(model, weights, self.where, self.periods)
 
     def _shaped(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
         shape = values.shape

@@ -1,0 +1,171 @@
+"""Bonds that look as if they closed the system on itself, of which nobody said so."""
+
+from typing import NamedTuple
+
+import numpy as np
+from kwant.lattice import Monatomic
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from kwant_curl.model.model import Model
+
+__all__ = ["check_long_bonds"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+LONG = 1.9
+"""How many times as long as another one of its kind a bond must be to be suspected."""
+
+STRONG = 0.5
+"""A suspect is at least so strong, relative to that other one: hoppings that reach far are not."""
+
+FEW = 0.25
+"""Where sites are on no lattice: suspects are at most so many, relative to the other bonds."""
+
+
+class _Bonds(NamedTuple):
+    """Bonds of one kind: between the same two families, seen from the first of them.
+
+    here, there: (n,) sites; vector: (n, dim); length, strength: (n,) that of the vector, the norm
+    of the hopping.
+    """
+
+    here: IntArray
+    there: IntArray
+    vector: FloatArray
+    length: FloatArray
+    strength: FloatArray
+
+    def at(self, some: NDArray[np.bool_] | IntArray) -> "_Bonds":
+        """Return some of them."""
+        here, there, vector, length, strength = self
+        return _Bonds(here[some], there[some], vector[some], length[some], strength[some])
+
+
+def check_long_bonds(
+    model: Model, here: IntArray, there: IntArray, vector: FloatArray, weight: FloatArray
+) -> None:
+    """Raise if a bond seems to close the system on itself.
+
+    A bond is suspected if it is much longer than another one between the same two families and
+    about as strong, and if the difference of the two is a period: no two sites of the system are
+    apart by it.  Where the families are no lattices, it is suspected if few are as long.
+
+    Parameters
+    ----------
+    model : Model
+    here, there : arrays of int (n,)
+        The sites of each matrix element, which are different ones.
+    vector : array (dim, n)
+        From the one to the other.
+    weight : array (n,)
+        The element's modulus squared.
+    """
+    length = np.sqrt((vector**2).sum(axis=0))
+    apart = length > 0
+    if not apart.any() or length.max() < LONG * length[apart].min():
+        return
+    for family, bonds in _by_kind(model, here, there, vector, weight):
+        if bonds.length.max() < LONG * bonds.length.min():
+            continue
+        is_lattice = all(isinstance(model.syst.sites[s].family, Monatomic) for s in family)
+        found = _closing_on_lattice(model, bonds) if is_lattice else _closing_elsewhere(bonds)
+        if found is not None:
+            raise ValueError(_message(model, *found))
+
+
+def _by_kind(
+    model: Model, here: IntArray, there: IntArray, vector: FloatArray, weight: FloatArray
+) -> list[tuple[tuple[int, int], _Bonds]]:
+    """Return for each pair of families one site of each, and the bonds between them, once each."""
+    n_sites = len(model.positions)
+    # Each bond from the site of smaller index: sites come sorted by family.
+    first, second = np.minimum(here, there), np.maximum(here, there)
+    code, start, which = np.unique(first * n_sites + second, return_index=True, return_inverse=True)
+    strength = np.sqrt(np.bincount(which, weight) / np.bincount(which))
+    sign = np.where(here[start] < there[start], 1.0, -1.0)
+    vectors = (sign * vector[:, start]).T
+    length = np.linalg.norm(vectors, axis=1)
+    bonds = _Bonds(*np.divmod(code, n_sites), vectors, length, strength).at(length > 0)
+    begin = np.array([start for start, _, _ in model.syst.site_ranges])
+    family = [np.searchsorted(begin, ends, side="right") for ends in (bonds.here, bonds.there)]
+    kind = family[0] * len(begin) + family[1]
+    by_kind = [bonds.at(np.flatnonzero(kind == k)) for k in np.unique(kind)]
+    return [((int(some.here[0]), int(some.there[0])), some) for some in by_kind]
+
+
+def _closing_on_lattice(model: Model, bonds: _Bonds) -> tuple[int, int, FloatArray, float] | None:
+    """Return the sites, the period, and how long others are, of a bond that closes a lattice."""
+    same_family = bonds.here[0] == bonds.there[0] or (
+        model.syst.sites[bonds.here[0]].family == model.syst.sites[bonds.there[0]].family
+    )
+    unit = bonds.length.min()
+    _, start = np.unique(np.round(bonds.vector / unit, 6), axis=0, return_index=True)
+    distinct = bonds.at(start)
+    family = _Family(model, int(bonds.here[0]))
+    for long in np.flatnonzero(distinct.length >= LONG * unit):
+        usual = (LONG * distinct.length <= distinct.length[long]) & (
+            STRONG * distinct.strength <= distinct.strength[long]
+        )
+        vectors = distinct.vector[usual]
+        if same_family:
+            vectors = np.concatenate([vectors, -vectors])
+        for vector in vectors:
+            period = distinct.vector[long] - vector
+            if not family.has_pair_apart_by(period):
+                length = float(np.linalg.norm(vector))
+                return int(distinct.here[long]), int(distinct.there[long]), period, length
+    return None
+
+
+class _Family:
+    """The places of all sites of a family."""
+
+    def __init__(self, model: Model, site: int) -> None:
+        begin = np.array([start for start, _, _ in model.syst.site_ranges])
+        family = int(np.searchsorted(begin, site, side="right"))
+        self._places = model.positions[begin[family - 1] : begin[family]]
+        self._tree = cKDTree(self._places)
+
+    def has_pair_apart_by(self, vector: FloatArray) -> bool:
+        """Return whether two sites are apart by the vector: a few are asked first."""
+        reach = 1e-3 * float(np.linalg.norm(vector))
+        few = slice(None, None, max(1, len(self._places) // 100))
+        return any(
+            np.isfinite(
+                self._tree.query(self._places[some] + vector, distance_upper_bound=reach)[0]
+            ).any()
+            for some in (few, slice(None))
+        )
+
+
+def _closing_elsewhere(bonds: _Bonds) -> tuple[int, int, None, float] | None:
+    """Return the sites, and how long others are, of a bond far longer than most."""
+    order = np.argsort(bonds.length)
+    length, strength = bonds.length[order], bonds.strength[order]
+    gaps = np.flatnonzero(length[1:] >= LONG * length[:-1])
+    for gap in gaps:
+        n_short = gap + 1
+        if len(length) - n_short <= FEW * n_short:
+            usual = float(np.median(strength[:n_short]))
+            strong = order[n_short:][strength[n_short:] >= STRONG * usual]
+            if len(strong):
+                site, other = bonds.here[strong[0]], bonds.there[strong[0]]
+                return int(site), int(other), None, float(length[gap])
+    return None
+
+
+def _message(model: Model, here: int, there: int, period: FloatArray | None, usual: float) -> str:
+    sites, positions = model.syst.sites, model.positions
+    length = float(np.linalg.norm(positions[there] - positions[here]))
+    cure = "periods=[...], the vectors of its periods"
+    if period is not None:
+        forwards = period * np.sign(period[np.flatnonzero(period)[-1]])
+        cure = f"periods=[({', '.join(f'{x:.9g}' for x in forwards + 0.0)})]"
+    return (
+        f"The bond of {sites[here]} and {sites[there]} is {length:.4g} long, and others of the "
+        f"same two families, which are not much stronger, are {usual:.4g} and less. Most likely "
+        f"it closes the system on itself, and its true direction is another one: pass {cure}. If "
+        "it is that long, pass periods=[], and bonds are taken as they are."
+    )
