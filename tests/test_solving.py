@@ -217,7 +217,11 @@ def test_reuse_over_very_different_parameters():
     for strength, hopping in ((0.1, 1.0), (30.0, 0.05), (0.0, 5.0), (1.0, 1.0)):
         params = {"strength": strength, "hopping": hopping}
         kept = kc.force_response(syst, coordinates, ENERGY, params=params, solver=solver)
-        assert_same(kept, kc.force_response(syst, coordinates, ENERGY, params=params))
+        fresh = kc.force_response(syst, coordinates, ENERGY, params=params)
+        for field in FIELDS:  # behind the strongest barrier the curl is rounding, and zero
+            one, other = getattr(kept, field), getattr(fresh, field)
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-9 * np.abs(other).max())
+        assert fresh.friction.max() > 0
 
 
 @pytest.mark.skipif(not has_mumps(), reason="no MUMPS")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.matrix_elements import chunks
+from kwant_curl.algebra.rounding import curls_of_traces
 
 __all__ = [
     "add_local_densities",
@@ -63,7 +64,7 @@ def block_responses(
     """
     n_leads, (n, dim, size) = len(densities), forces.shape[:3]
     force = np.zeros((n_leads, n, dim))
-    curl = np.zeros((n_leads, n, dim, dim))
+    traces = np.zeros((n_leads, n, dim, dim), complex)
     friction = np.zeros((n, dim, dim))
     for some in chunks(n, (n_leads + 2) * dim * size**2):
         total = _products(forces[some], densities[:, some].sum(axis=0))
@@ -71,9 +72,9 @@ def block_responses(
             part = _products(forces[some], density)
             force[lead, some] = np.einsum("ndss->nd", part).real
             trace = np.einsum("nirs,njsr->nij", total, part)
-            curl[lead, some] = 4 * np.pi * trace.imag
+            traces[lead, some] = trace
             friction[some] += np.pi * trace.real
-    return force, curl, friction
+    return force, curls_of_traces(traces), friction
 
 
 def block_responses_by_modes(
@@ -99,8 +100,9 @@ def block_responses_by_modes(
     leads = [slice(end - count, end) for end, count in zip(ends, n_modes, strict=True)]
     force = np.array([diagonal[:, :, lead].sum(axis=2) for lead in leads])
     flat = [elements[:, :, lead].reshape(*forces.shape[:2], -1) for lead in leads]
-    grams = np.array([part @ part.conj().swapaxes(1, 2) for part in flat])
-    return force, grams.imag / np.pi, grams.real.sum(axis=0) / (4 * np.pi)
+    grams: ComplexArray = np.array([part @ part.conj().swapaxes(1, 2) for part in flat])
+    friction = grams.real.sum(axis=0) / (4 * np.pi)
+    return force, curls_of_traces(grams / (4 * np.pi**2)), friction
 
 
 def _products(forces: ComplexArray, density: ComplexArray) -> ComplexArray:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
+from kwant_curl.algebra.rounding import antisymmetric_part
 from kwant_curl.algebra.stack import Factors
 
 __all__ = ["LeadResponses", "lead_responses"]
@@ -66,7 +67,7 @@ def lead_responses(
             if pairs is not None:
                 pairs[a, b] = pairs[b, a] = gram.real / (2 * np.pi)
             if a != b:
-                antisymmetric = (gram.imag - gram.imag.T) / (2 * np.pi)
+                antisymmetric = antisymmetric_part(gram) / np.pi
                 curl[a] += antisymmetric
                 curl[b] -= antisymmetric
     return LeadResponses(force, curl, friction, pairs)

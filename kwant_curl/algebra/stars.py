@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra import compiled
 from kwant_curl.algebra.matrix_elements import chunks
+from kwant_curl.algebra.rounding import curls_of_traces
 from kwant_curl.algebra.stack import OperatorStack
 
 __all__ = ["StarDensities", "star_densities", "star_responses"]
@@ -109,7 +110,7 @@ def star_responses(densities: ComplexArray, dim: int) -> tuple[FloatArray, Float
     shape = (n, 1 + dim, size // (1 + dim), 1 + dim, size // (1 + dim))
     total = densities.sum(axis=0).reshape(shape)
     force = np.zeros((n_leads, n, dim))
-    curl = np.zeros((n_leads, n, dim, dim))
+    traces = np.zeros((n_leads, n, dim, dim), complex)
     friction = np.zeros((n, dim, dim))
     for lead, density in enumerate(densities):
         part = density.reshape(shape)
@@ -119,6 +120,6 @@ def star_responses(densities: ComplexArray, dim: int) -> tuple[FloatArray, Float
         trace += np.einsum("niajb,nba->nij", total[:, 1:, :, 1:], part[:, 0, :, 0])
         trace += np.einsum("nab,njbia->nij", total[:, 0, :, 0], part[:, 1:, :, 1:])
         trace += np.einsum("najb,nbia->nij", total[:, 0, :, 1:], part[:, 0, :, 1:])
-        curl[lead] = 4 * np.pi * trace.imag
+        traces[lead] = trace
         friction += np.pi * trace.real
-    return force, curl, friction
+    return force, curls_of_traces(traces), friction

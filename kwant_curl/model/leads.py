@@ -28,6 +28,33 @@ class Cells(InfiniteSystem):
         self._cell = np.asarray(lead.cell_hamiltonian(params=params), dtype=complex)
         self._hopping = np.asarray(lead.inter_cell_hopping(params=params), dtype=complex)
         self._symmetry = lead.discrete_symmetry((), params=params)
+        self._unit = _power_of_four(float(np.abs(self._hopping).max(initial=0.0)))
+
+    def modes(self, energy: float = 0, args: Any = (), *, params: Any = None) -> Modes:
+        """Return the modes as Kwant finds them with hoppings of the order of one.
+
+        Kwant takes velocities below 1e-10 for those of modes that stand still, in any unit.
+        """
+        unit = self._unit
+        propagating, stabilised = InfiniteSystem.modes(self._in_unit(), energy / unit)
+        propagating = copy(propagating)
+        propagating.wave_functions = propagating.wave_functions / np.sqrt(unit)
+        propagating.velocities = propagating.velocities * unit
+        root = stabilised.sqrt_hop * np.sqrt(unit)
+        return propagating, StabilizedModes(
+            stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes, root
+        )
+
+    def selfenergy(self, energy: float = 0, args: Any = (), *, params: Any = None) -> ComplexArray:
+        """Return the retarded self-energy, found likewise."""
+        sigma = InfiniteSystem.selfenergy(self._in_unit(), energy / self._unit)
+        return np.asarray(self._unit * sigma, dtype=complex)
+
+    def _in_unit(self) -> "Cells":
+        """Return the same lead, of energies in a unit that is of the order of its hoppings."""
+        scaled = copy(self)
+        scaled._cell, scaled._hopping = self._cell / self._unit, self._hopping / self._unit
+        return scaled
 
     def hamiltonian(self, i: int, j: int, *args: Any, params: Any = None) -> Any:
         """Sites are not known any more; only what is made of whole cells is asked for."""
@@ -61,6 +88,11 @@ class Cells(InfiniteSystem):
         one = [declared.time_reversal, declared.particle_hole, declared.chiral]
         projectors = declared.projectors
         return [*one, *(projectors if projectors is not None else ())]
+
+
+def _power_of_four(size: float) -> float:
+    """Return the nearest power of four: it and its root multiply without rounding."""
+    return float(4.0 ** np.round(np.log2(size) / 2)) if size else 1.0
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -80,10 +80,13 @@ class CurlMap(Response):
         top = int(np.linalg.norm(strength, axis=1).argmax())
         place = ", ".join(f"{x:.4g}" for x in self.positions[top])
         names = unit_names(self.units)
+        found = (
+            f"curl of up to {np.linalg.norm(strength[top]):.4g}"
+            f"{spaced(names.curl)} at ({place}){spaced(names.length)}"
+        )
         return (
             f"<CurlMap of {len(self.positions)} centres in {self.positions.shape[1]}D, "
-            f"{self._operation}: curl of up to {np.linalg.norm(strength[top]):.4g}"
-            f"{spaced(names.curl)} at ({place}){spaced(names.length)}>"
+            f"{self._operation}: {found if strength.any() else 'no curl beyond rounding'}>"
         )
 
     @property

@@ -1,0 +1,186 @@
+"""Every routine in other units of energy and length: the numbers scale, and nothing is absolute."""
+
+import kwant
+import numpy as np
+import pytest
+
+import kwant_curl as kc
+
+SCALES = [(1e-22, 1.0), (1e-6, 1e3), (1e6, 1.0), (1.0, 1e-10), (1.0, 1e10), (1.6e-19, 5e-10)]
+ENERGY, BIAS, KT = 0.4, 0.3, 0.02
+
+
+class Unit:
+    """A device, its modes and its parameters in units of energy e and length a."""
+
+    def __init__(self, e, a):
+        self.e, self.a = e, a
+        self.lat = kwant.lattice.square(a, norbs=1)
+        rng = np.random.default_rng(4)
+        disorder = rng.uniform(-0.5, 0.5, (5, 3))
+        syst = kwant.Builder()
+        for x, y in np.ndindex(5, 3):
+            syst[self.lat(x, y)] = self.value(disorder[x, y])
+        syst[self.lat.neighbors()] = lambda one, other: (
+            -e / (sum((p - q) ** 2 for p, q in zip(one.pos, other.pos, strict=True)) / a**2)
+        )
+        lead = kwant.Builder(kwant.TranslationalSymmetry((-a, 0)))
+        lead[(self.lat(0, y) for y in range(3))] = 0
+        lead[self.lat.neighbors()] = -e
+        syst.attach_lead(lead)
+        syst.attach_lead(lead.reversed())
+        self.syst = syst.finalized()
+        self.where = [self.lat(1, 1), self.lat(3, 0), self.lat(2, 2)]
+        self.law = kc.Displacements(self.where, scaling=kc.PowerLaw(2))
+        self.params = {"gate": 0.0, "depth": 0.3 * e}
+        self.energy, self.bias, self.kt = ENERGY * e, BIAS * e, KT * e
+        self.frequency, self.mass = 0.05 * e, 40.0 / (e * a**2)
+        base = rng.normal(size=(6, 6))
+        constants = (base @ base.T + 6 * np.eye(6)) * e / a**2
+        positions = np.array([site.pos for site in self.where])
+        masses = np.full(3, 2e4) / (e * a**2)
+        self.modes = kc.VibrationalModes.from_force_constants(
+            constants, masses, positions=positions
+        )
+
+    def value(self, disorder):
+        """Return an onsite function with a gate and a well, whose width is a parameter-free a."""
+        e, a = self.e, self.a
+
+        def onsite(site, gate, depth):
+            x, y = site.pos[0] / a, site.pos[1] / a
+            well = np.exp(-((x - 2.2) ** 2) - (y - 0.7) ** 2)
+            return e * disorder + gate * np.sin(x + y) + depth * well
+
+        return onsite
+
+
+def maps(unit):
+    """Return curl maps: laws, value functions and a probe."""
+    parts = {}
+    for name, moving in (
+        ("law", unit.law),
+        ("functions", kc.Displacements(unit.where)),
+        ("probe", kc.Probe([(1.3 * unit.a, 0.8 * unit.a)], width=1.1 * unit.a,
+                           strength=unit.e * unit.a**2)),
+    ):  # fmt: skip
+        result = kc.curl_map(unit.syst, moving, unit.energy, params=unit.params, bias=unit.bias)
+        parts[f"{name} force"] = result.force / (unit.e / unit.a)
+        parts[f"{name} curl"] = result.curl / (unit.e / unit.a**2)
+        parts[f"{name} friction"] = result.friction * unit.a**2
+        rates = result.pumping_rates(unit.frequency, unit.mass)
+        parts[f"{name} driving"] = rates.driving / unit.e
+        parts[f"{name} threshold"] = rates.threshold
+    return parts
+
+
+def integrals(unit):
+    """Return maps at a temperature, of a window, and of both."""
+    parts = {}
+    for temperature, linear in ((unit.kt, True), (0.0, False), (unit.kt, False)):
+        result = kc.curl_map(
+            unit.syst, unit.law, unit.energy, params=unit.params, bias=unit.bias,
+            temperature=temperature, linear=linear, rtol=1e-5,
+        )  # fmt: skip
+        parts[f"{linear} {temperature > 0}"] = result.curl / (unit.e / unit.a**2)
+    return parts
+
+
+def responses(unit):
+    """Return all tensors, of displacements and of parameters."""
+    result = kc.force_response(
+        unit.syst, unit.law, unit.energy, params=unit.params, bias=unit.bias,
+        jacobian=True, velocity=True, noise=True,
+    )  # fmt: skip
+    parts = {
+        "curl": result.curl / (unit.e / unit.a**2),
+        "jacobian": result.jacobian / (unit.e / unit.a**2),
+        "velocity": result.velocity * unit.a**2,
+        "noise": result.noise / (unit.e / unit.a**2),
+    }
+    gates = kc.force_response(
+        unit.syst, kc.Parameters(["gate", "depth"]), unit.energy, params=unit.params,
+        bias=unit.bias, jacobian=True,
+    )  # fmt: skip
+    parts["gates curl"] = gates.curl * unit.e
+    parts["gates friction"] = gates.friction * unit.e**2
+    return parts
+
+
+def flows(unit):
+    """Return the flow, on sites and on a grid."""
+    result = kc.flow_map(unit.syst, unit.energy, params=unit.params, bias=unit.bias)
+    grid = result.interpolate()
+    p = kc.MomentumCurrent(unit.syst)(kwant.wave_function(
+        unit.syst, unit.energy, params=unit.params)(0), params=unit.params)  # fmt: skip
+    return {
+        "dos": result.local_dos * unit.e * unit.a**2,
+        "current": result.current * unit.a / unit.e,
+        "capacity": result.momentum_current * unit.a**3,
+        "curl": grid.curl * unit.a**4,
+        "spacing": np.array(result.spacing / unit.a),
+        "operator": p * unit.a,
+    }
+
+
+def densities(unit):
+    """Return the nonequilibrium density and forces in it."""
+    parts = {}
+    for temperature in (0.0, unit.kt):
+        rho = kc.NonequilibriumDensity(
+            unit.syst, unit.energy, params=unit.params, bias=unit.bias, temperature=temperature
+        )
+        force = kc.Force(unit.syst, unit.law)
+        parts[f"density {temperature > 0}"] = rho.density()
+        parts[f"force {temperature > 0}"] = (
+            rho.expectation(force.bind(params=unit.params)) / unit.e * unit.a
+        )
+    return parts
+
+
+def phonons(unit):
+    """Return the golden rule's rates."""
+    pairs = np.eye(6)[:2][None]
+    parts = {}
+    for temperature in (0.0, unit.kt):
+        rates = kc.phonon_rates(
+            unit.syst, unit.law, pairs, unit.energy, frequency=unit.frequency, mass=unit.mass,
+            bias=unit.bias, temperature=temperature, params=unit.params, rtol=1e-5,
+        )  # fmt: skip
+        parts[f"emission {temperature > 0}"] = rates.emission / unit.e
+        parts[f"absorption {temperature > 0}"] = rates.absorption / unit.e
+    return parts
+
+
+def vibrations(unit):
+    """Return frequencies, pairs, the critical bias and a trajectory."""
+    response = kc.force_response(
+        unit.syst, unit.law, unit.energy, params=unit.params, bias=unit.bias,
+        jacobian=True, noise=True, temperature=unit.kt, rtol=1e-5,
+    )  # fmt: skip
+    pairs = kc.pumped_pairs(response, unit.modes)
+    stable = kc.stability(response, unit.modes, [0.0, unit.bias])
+    critical = kc.critical_bias(response, unit.modes, 50 * unit.bias, steps=16)
+    path = kc.langevin(
+        response, unit.modes, 40 / unit.modes.frequencies[0], n_trajectories=2, seed=1, every=20
+    )
+    return {
+        "frequencies": unit.modes.frequencies / unit.e,
+        "growth": pairs.growth / unit.e,
+        "stability": stable.frequencies / unit.e,
+        "critical": np.array(critical / unit.e),
+        "path": path.coordinates * np.sqrt(unit.e),
+    }
+
+
+@pytest.mark.parametrize("of_routine", [maps, integrals, responses, flows, densities, phonons,
+                                        vibrations])  # fmt: skip
+@pytest.mark.parametrize("scale", SCALES, ids=str)
+def test_numbers_scale(of_routine, scale):
+    """The same numbers in units of energy and length, to a millionth of each array's largest."""
+    expected, found = of_routine(Unit(1.0, 1.0)), of_routine(Unit(*scale))
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        size = np.abs(value)[np.isfinite(value)].max()
+        assert size > 0, name
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-6 * size, err_msg=name)
