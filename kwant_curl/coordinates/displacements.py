@@ -10,8 +10,10 @@ from kwant.builder import SiteFamily
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.carried import OwnPotential, VectorPotential
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import Scaling, ScalingLaw
+from kwant_curl.coordinates.magnetic import field_strengths, warn_of_other_phases
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
 from kwant_curl.coordinates.second.gradients import (
@@ -50,6 +52,12 @@ class Displacements(Specification):
         onsite block of `site` as `other` moves, an array (dim, norb, norb), or (dim,) for one
         orbital.  Called for every neighbour of what moves, and for itself.  Goes with `scaling`
         or `hopping_gradient`.  Second derivatives call it with either of the two displaced.
+    vector_potential : callable, optional
+        ``vector_potential(site, **params)`` returns A at ``site.pos``, an array (dim,), in the
+        gauge of the value functions: their hopping H_ab, from site b to site a, holds the Peierls
+        phase exp(+i int_b^a A dl) along the straight line, so A is qA/hbar of electrons of charge
+        q, an inverse length.  For value functions that take their phases at ``site.pos``: see
+        the notes.
 
     Notes
     -----
@@ -64,6 +72,15 @@ class Displacements(Specification):
     they are those of a sum over pairs of a site and another one: the onsite term of a site has
     no mixed derivatives with respect to two different neighbours, which such a function does
     not show.
+
+    Where phases follow the sites, dH/dQ alone is not the same in every gauge, and neither is what
+    needs it at more than one energy: the velocity tensor, and rates at finite frequencies.
+    With `vector_potential`, an orbital that moves takes its phase along (London), dH/dr_a has
+    i [H, A(r_a) n_a] with it, and the velocity tensor the force n_a v x B on the electrons that
+    the atom carries along; force, curl, friction, Jacobian and noise are the same with it and
+    without.  Without it, phases that follow bring a warning.  Laws in `scaling`, and
+    phases that value functions know by the site (`kwant.physics.magnetic_gauge`), keep the phases:
+    nothing depends on the gauge, but the field's force on moving bonds and atoms is left out.
 
     Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
     or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
@@ -80,6 +97,7 @@ class Displacements(Specification):
     scaling: Scaling | None = None
     hopping_gradient: Gradient | None = None
     onsite_gradient: Gradient | None = None
+    vector_potential: VectorPotential | None = None
 
     def __post_init__(self) -> None:
         if self.where is not None and not callable(self.where):
@@ -96,7 +114,7 @@ class Displacements(Specification):
         if isinstance(self.where, SiteFamily):
             raise TypeError("where is a site family; expected lambda site: site.family == family.")
         _check_scaling(self.scaling)
-        for name in ("hopping_gradient", "onsite_gradient"):
+        for name in ("hopping_gradient", "onsite_gradient", "vector_potential"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is {function!r}; expected a function.")
@@ -107,6 +125,13 @@ class Displacements(Specification):
             raise ValueError(
                 "onsite_gradient is given alone; give scaling or hopping_gradient with it, which "
                 "say how the hoppings follow."
+            )
+        if self.vector_potential is not None and follows:
+            name = "hopping_gradient" if self.scaling is None else "scaling"
+            raise ValueError(
+                f"vector_potential is given with {name}, which keeps the phases of the hoppings, "
+                "so that no gauge counts. Leave it out; or leave the hoppings to value functions "
+                "that take the phases at site.pos."
             )
 
     def first_derivatives(self, model: Model) -> Derivatives:
@@ -120,6 +145,26 @@ class Displacements(Specification):
                 dim=moving.dim,
             )  # fmt: skip
         return replace(stack, positions=model.positions[moving.sites], sites=moving.sites)
+
+    def cure_of_phases(self) -> str | None:
+        """Say what to do where hoppings change their phase; None if `vector_potential` says it."""
+        if self.scaling is not None or self.vector_potential is not None:
+            return None
+        if self.hopping_gradient is not None:
+            return (
+                "leave the change of the phase out of hopping_gradient, as scaling does; or leave "
+                "the hoppings to value functions that see site.pos, and give vector_potential."
+            )
+        return (
+            "give Displacements(..., vector_potential=function), a function that returns zeros if "
+            "the phase is of another kind."
+        )
+
+    def field_strengths(self, model: Model) -> SecondDerivatives | None:
+        """Return d_I N_J - d_J N_I, N_J = A_J n of the site that moves with J."""
+        if self.vector_potential is None:
+            return None
+        return field_strengths(self._moving(model), OwnPotential(self.vector_potential, model))
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
@@ -135,7 +180,11 @@ class Displacements(Specification):
         return hoppings.joined(second_of_onsite_gradient(moving, self.onsite_gradient))
 
     def _moving(self, model: Model) -> MovingSites:
-        return MovingSites(model, moving_sites(model.syst, self.where))
+        sites = moving_sites(model.syst, self.where)
+        if self.vector_potential is None:
+            return MovingSites(model, sites)
+        potential = OwnPotential(self.vector_potential, model)
+        return MovingSites(model, sites, potential([model.syst.sites[site] for site in sites]))
 
     def _halves(self, moving: MovingSites) -> Entries:
         if self.scaling is not None:
@@ -143,10 +192,17 @@ class Displacements(Specification):
         elif self.hopping_gradient is not None:
             hoppings = hopping_gradients(moving, self.hopping_gradient)
         else:
-            return moved_sites_derivatives(moving)
+            return self._moved(moving)
         if self.onsite_gradient is None:
             return hoppings
         return hoppings.joined(onsite_gradients(moving, self.onsite_gradient))
+
+    def _moved(self, moving: MovingSites) -> Entries:
+        halves = moved_sites_derivatives(moving)
+        if self.vector_potential is not None:
+            potential = OwnPotential(self.vector_potential, moving.model)
+            warn_of_other_phases(moving, potential, halves)
+        return halves
 
 
 def _check_scaling(scaling: Any) -> None:

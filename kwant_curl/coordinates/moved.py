@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.stack import Entries
+from kwant_curl.coordinates.carried import carried_phases, check_constant_hoppings
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
 from kwant_curl.coordinates.where import MovingSites
@@ -44,6 +45,7 @@ def moved_sites_derivatives(moving: MovingSites) -> Entries:
     all_bonds = hoppings(syst, moving.index >= 0)
     bonds = [e for e in all_bonds if e.names is not None]
     constant = [e for e in all_bonds if e.names is None]
+    check_constant_hoppings(moving, constant)
     ends = [
         _one_end_moved(moving, elements, end)
         for elements, end in ((on_sites, 0), (bonds, 0), (bonds, 1))
@@ -76,7 +78,8 @@ def _one_end_moved(moving: MovingSites, elements: Sequence[Element], end: int) -
     for direction in np.eye(moving.dim):
 
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
-            return moved_values(model, moved, {end: x * direction})
+            shifts = {end: x * direction}
+            return moved_values(model, moved, shifts) * carried_phases(moving, moved, shifts)
 
         derivative, converged = differentiate(values, 0.0, (moving.scale,))
         if not converged.all():

@@ -24,10 +24,14 @@ Where = Sequence[Site | int] | NDArray[np.int64] | Callable[[Site], bool] | None
 
 @dataclass(frozen=True, eq=False)
 class MovingSites:
-    """Some sites of a system that move: each has dim coordinates, in the order of `sites`."""
+    """Some sites of a system that move: each has dim coordinates, in the order of `sites`.
+
+    potential: the vector potential at these sites, (n_sites, dim), if phases follow it.
+    """
 
     model: Model
     sites: NDArray[np.int64]
+    potential: NDArray[np.float64] | None = None
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
