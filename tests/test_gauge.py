@@ -198,12 +198,11 @@ def test_the_fermi_sea_is_the_same_in_every_gauge():
 
 
 @pytest.mark.filterwarnings(SEA)
-@pytest.mark.parametrize("options", [{"temperature": 0.05}, {"linear": False}])
-def test_at_a_temperature_and_in_a_window(options):
+def test_a_window_is_the_same_in_every_gauge():
     results = []
     for gauge in (landau(0.5), landau(0.5, 100)):
         syst, coordinates = triangle(gauge)
-        options = {"velocity": True, "rtol": 0.3, **options}
+        options = {"velocity": True, "linear": False, "rtol": 0.3}
         results.append(kc.force_response(syst, coordinates, 0.2, bias=0.7, **options))
     for name in ("force", "curl", "velocity", "friction"):
         close(getattr(results[1], name), getattr(results[0], name))
@@ -472,9 +471,9 @@ def test_what_a_vector_potential_does_not_go_with():
 
     with pytest.raises(TypeError, match="vector_potential is 3; expected a function"):
         kc.Displacements(vector_potential=3)
-    with pytest.raises(ValueError, match="with scaling, which keeps the phases"):
+    with pytest.raises(ValueError, match="with scaling the phases stay as they are"):
         kc.Displacements(scaling=kc.PowerLaw(2), vector_potential=potential)
-    with pytest.raises(ValueError, match="with hopping_gradient, which keeps"):
+    with pytest.raises(ValueError, match="with hopping_gradient the phases stay"):
         kc.Displacements(hopping_gradient=lambda a, b: [0, 0], vector_potential=potential)
     model, syst = system(landau(0.1))
     coordinates = kc.Displacements(atoms_of(syst)[:1], vector_potential=potential)

@@ -57,7 +57,8 @@ class Displacements(Specification):
         gauge of the value functions: their hopping H_ab, from site b to site a, holds the Peierls
         phase exp(+i int_b^a A dl) along the straight line, so A is qA/hbar of electrons of charge
         q, an inverse length.  For value functions that take their phases at ``site.pos``: see
-        the notes.
+        the notes.  It is called with sites displaced, and along bonds: if the phases that it
+        makes are not those of the value functions, a warning says so.
 
     Notes
     -----
@@ -129,9 +130,9 @@ class Displacements(Specification):
         if self.vector_potential is not None and follows:
             name = "hopping_gradient" if self.scaling is None else "scaling"
             raise ValueError(
-                f"vector_potential is given with {name}, which keeps the phases of the hoppings, "
-                "so that no gauge counts. Leave it out; or leave the hoppings to value functions "
-                "that take the phases at site.pos."
+                f"vector_potential is given with {name}. It is for value functions that take the "
+                f"phases at site.pos; with {name} the phases stay as they are, and no gauge "
+                "counts. Give one of the two."
             )
 
     def first_derivatives(self, model: Model) -> Derivatives:
