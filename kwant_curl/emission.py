@@ -7,7 +7,7 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
-from kwant_curl.coordinates import Coordinates, forces_of
+from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
 from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
@@ -91,7 +91,8 @@ def phonon_rates(
     Warns
     -----
     RuntimeWarning
-        If the integral does not reach `rtol`; if at some energies no lead has an open mode.
+        If the integral does not reach `rtol`; if at some energies no lead has an open mode; if
+        hoppings change their phase with the coordinates and no `vector_potential` is given.
 
     Notes
     -----
@@ -104,6 +105,7 @@ def phonon_rates(
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     numerics = Numerics(rtol, route, max_memory, None, executor, progress)
     forces = forces_of(coordinates, model)
+    warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
     pairs = mode_pairs(modes, len(forces))
     quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
     mass = positive_array("mass", mass, len(pairs))

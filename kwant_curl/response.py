@@ -7,7 +7,13 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
-from kwant_curl.coordinates import Coordinates, forces_of, second_derivatives_of
+from kwant_curl.coordinates import (
+    Coordinates,
+    field_strengths_of,
+    forces_of,
+    second_derivatives_of,
+    warn_of_gauge,
+)
 from kwant_curl.electrons.averages import Average, averaged, occupied
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
@@ -80,7 +86,8 @@ def force_response(
     fermi_sea : bool, default False
         With `velocity`: also the Lorentz-like force of equilibrium, which is there in a magnetic
         field: an integral over all energies of the leads' bands below the Fermi level.  States
-        that are bound in the device are not in it.
+        that are bound in the device are not in it.  With a `vector_potential`, the force
+        n_a v x B on the electrons that atoms carry along is (that on the atoms' cores is not).
     noise : bool, default False
         Also the noise of the force.
     <rtol>
@@ -110,7 +117,8 @@ def force_response(
         If no lead has an open mode at this energy, so that all results are zero, or at some
         energies of the window; if a mode stands still, at a band edge; if the integral does not
         reach `rtol`; if time-reversal symmetry is broken and the velocity tensor is asked for
-        without `fermi_sea`.
+        without `fermi_sea`; if hoppings change their phase with the coordinates, so that the
+        velocity tensor depends on the gauge, and no `vector_potential` is given.
 
     Notes
     -----
@@ -125,7 +133,11 @@ def force_response(
     forces = forces_of(coordinates, model)
     second = second_derivatives_of(coordinates, model) if jacobian else None
     numerics = Numerics(rtol, route, max_memory, solver, executor, progress)
-    operators = Operators.of(forces, second)
+    fields = None
+    if velocity:
+        warn_of_gauge(coordinates, model, forces, "the velocity tensor")
+        fields = field_strengths_of(coordinates, model)
+    operators = Operators.of(forces, second, fields)
     kernel = CoupledKernel(model.scattering, numerics.of_one_energy, operators, velocity, noise)
     average = averaged(kernel, point, numerics)
     lorentz, sea_error = None, 0.0

@@ -12,7 +12,7 @@ from scipy import sparse
 from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stack import Factors, SecondDerivatives, row_sums
 
-__all__ = ["jacobians", "trace_size", "velocity_tensors"]
+__all__ = ["carried_tensors", "jacobians", "trace_size", "velocity_tensors"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -61,6 +61,16 @@ def velocity_tensors(
     return np.array([-2 * _traces(factors, slope, psi).imag for psi in states])
 
 
+def carried_tensors(
+    fields: SecondDerivatives, states: Sequence[ComplexArray], n_c: int
+) -> FloatArray:
+    """Return -Tr[(d_I N_J - d_J N_I) D_alpha] by lead, (n_leads, n_c, n_c), for that tensor.
+
+    The Lorentz force on electrons that the atoms carry along.  fields: these operators.
+    """
+    return np.array([-_second_traces(fields, psi, n_c) for psi in states])
+
+
 def trace_size(factors: Factors, matrix: ComplexArray, states: Sequence[ComplexArray]) -> float:
     """Return a bound of 2 |Tr[F_I matrix F_J D_alpha]| that no cancellation makes small.
 
@@ -93,7 +103,7 @@ def _traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> Com
 
 
 def _second_traces(second: SecondDerivatives, states: ComplexArray, n_c: int) -> FloatArray:
-    """Return Tr[H_IJ D], (n_c, n_c)."""
+    """Return Tr[H_IJ D], (n_c, n_c), of these or other operators by pairs of coordinates."""
     n = states.shape[1]
     pairs, which = np.unique(second.row * n + second.col, return_inverse=True)
     row, col = np.divmod(pairs, n)

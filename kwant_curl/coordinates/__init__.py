@@ -7,10 +7,12 @@ from kwant_curl.coordinates.base import (
     Coordinates,
     Specification,
     check_coordinates,
+    field_strengths_of,
     forces_of,
     second_derivatives_of,
 )
 from kwant_curl.coordinates.displacements import Displacements
+from kwant_curl.coordinates.gauge import warn_of_gauge
 from kwant_curl.coordinates.laws import Exponential, PowerLaw, ScalingLaw
 from kwant_curl.coordinates.matrices import Matrices
 from kwant_curl.coordinates.parameters import Parameters
@@ -27,6 +29,8 @@ __all__ = [
     "ScalingLaw",
     "Specification",
     "check_coordinates",
+    "field_strengths_of",
     "forces_of",
     "second_derivatives_of",
+    "warn_of_gauge",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "Coordinates",
     "Specification",
     "check_coordinates",
+    "field_strengths_of",
     "forces_of",
     "second_derivatives_of",
 ]
@@ -39,6 +40,14 @@ class Specification(ABC):
     @abstractmethod
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
+
+    def cure_of_phases(self) -> str | None:
+        """Say what to do where hoppings change their phase; None if that is no question."""
+        return None
+
+    def field_strengths(self, model: Model) -> SecondDerivatives | None:
+        """Return d_I N_J - d_J N_I where the electrons obey H(Q) - sum_J N_J dQ_J/dt, or None."""
+        return None
 
     def hamiltonian_derivatives(
         self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
@@ -75,6 +84,11 @@ def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
     if _is_ours(coordinates, "hamiltonian_derivatives"):
         return -coordinates.first_derivatives(model)
     return -coordinates.hamiltonian_derivatives(model.syst, params=model.params)
+
+
+def field_strengths_of(coordinates: Any, model: Model) -> SecondDerivatives | None:
+    """Return the operators of the Lorentz force on the electrons that are carried along."""
+    return coordinates.field_strengths(model) if isinstance(coordinates, Specification) else None
 
 
 def second_derivatives_of(coordinates: Any, model: Model) -> SecondDerivatives:

@@ -12,8 +12,10 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.images import period_vectors
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.carried import OwnPotential, VectorPotential
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import Scaling, ScalingLaw
+from kwant_curl.coordinates.magnetic import field_strengths, warn_of_other_phases
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
 from kwant_curl.coordinates.second.gradients import (
@@ -57,6 +59,13 @@ class Displacements(Specification):
         image.  The gradients are then called with `site2`, or `other`, at the nearest image.
         None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
         look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
+    vector_potential : callable, optional
+        ``vector_potential(site, **params)`` returns A at ``site.pos``, an array (dim,), in the
+        gauge of the value functions: their hopping H_ab, from site b to site a, holds the Peierls
+        phase exp(+i int_b^a A dl) along the straight line, so A is qA/hbar of electrons of charge
+        q, an inverse length.  For value functions that take their phases at ``site.pos``: see
+        the notes.  It is called with sites displaced, and along bonds: if the phases that it
+        makes are not those of the value functions, a warning says so.
 
     Notes
     -----
@@ -71,6 +80,15 @@ class Displacements(Specification):
     they are those of a sum over pairs of a site and another one: the onsite term of a site has
     no mixed derivatives with respect to two different neighbours, which such a function does
     not show.
+
+    Where phases follow the sites, dH/dQ alone is not the same in every gauge, and neither is what
+    needs it at more than one energy: the velocity tensor, and rates at finite frequencies.
+    With `vector_potential`, an orbital that moves takes its phase along (London), dH/dr_a has
+    i [H, A(r_a) n_a] with it, and the velocity tensor the force n_a v x B on the electrons that
+    the atom carries along; force, curl, friction, Jacobian and noise are the same with it and
+    without.  Without it, phases that follow bring a warning.  Laws in `scaling`, and
+    phases that value functions know by the site (`kwant.physics.magnetic_gauge`), keep the phases:
+    nothing depends on the gauge, but the field's force on moving bonds and atoms is left out.
 
     Coordinates are ordered site by site, x, y(, z) within a site; sites in the order of `where`,
     or by index where it is None or a function.  The force operator is F_I = -dH/dQ_I.
@@ -91,6 +109,7 @@ class Displacements(Specification):
     hopping_gradient: Gradient | None = None
     onsite_gradient: Gradient | None = None
     periods: ArrayLike | None = None
+    vector_potential: VectorPotential | None = None
 
     def __post_init__(self) -> None:
         if self.where is not None and not callable(self.where):
@@ -110,7 +129,7 @@ class Displacements(Specification):
         vectors = period_vectors(self.periods)
         if vectors is not None:
             object.__setattr__(self, "periods", tuple(map(tuple, vectors.tolist())))
-        for name in ("hopping_gradient", "onsite_gradient"):
+        for name in ("hopping_gradient", "onsite_gradient", "vector_potential"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is {function!r}; expected a function.")
@@ -121,6 +140,13 @@ class Displacements(Specification):
             raise ValueError(
                 "onsite_gradient is given alone; give scaling or hopping_gradient with it, which "
                 "say how the hoppings follow."
+            )
+        if self.vector_potential is not None and follows:
+            name = "hopping_gradient" if self.scaling is None else "scaling"
+            raise ValueError(
+                f"vector_potential is given with {name}. It is for value functions that take the "
+                f"phases at site.pos; with {name} the phases stay as they are, and no gauge "
+                "counts. Give one of the two."
             )
 
     def first_derivatives(self, model: Model) -> Derivatives:
@@ -134,6 +160,26 @@ class Displacements(Specification):
                 dim=moving.dim,
             )  # fmt: skip
         return replace(stack, positions=model.positions[moving.sites], sites=moving.sites)
+
+    def cure_of_phases(self) -> str | None:
+        """Say what to do where hoppings change their phase; None if `vector_potential` says it."""
+        if self.scaling is not None or self.vector_potential is not None:
+            return None
+        if self.hopping_gradient is not None:
+            return (
+                "leave the change of the phase out of hopping_gradient, as scaling does; or leave "
+                "the hoppings to value functions that see site.pos, and give vector_potential."
+            )
+        return (
+            "give Displacements(..., vector_potential=function), a function that returns zeros if "
+            "the phase is of another kind."
+        )
+
+    def field_strengths(self, model: Model) -> SecondDerivatives | None:
+        """Return d_I N_J - d_J N_I, N_J = A_J n of the site that moves with J."""
+        if self.vector_potential is None:
+            return None
+        return field_strengths(self._moving(model), OwnPotential(self.vector_potential, model))
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
@@ -150,7 +196,11 @@ class Displacements(Specification):
 
     def _moving(self, model: Model) -> MovingSites:
         sites = moving_sites(model.syst, self.where)
-        return MovingSites(model, sites, period_vectors(self.periods))
+        periods, potential = period_vectors(self.periods), None
+        if self.vector_potential is not None:
+            own = OwnPotential(self.vector_potential, model)
+            potential = own([model.syst.sites[site] for site in sites])
+        return MovingSites(model, sites, periods, potential)
 
     def _halves(self, moving: MovingSites) -> Entries:
         if self.scaling is not None:
@@ -158,10 +208,17 @@ class Displacements(Specification):
         elif self.hopping_gradient is not None:
             hoppings = hopping_gradients(moving, self.hopping_gradient)
         else:
-            return moved_sites_derivatives(moving)
+            return self._moved(moving)
         if self.onsite_gradient is None:
             return hoppings
         return hoppings.joined(onsite_gradients(moving, self.onsite_gradient))
+
+    def _moved(self, moving: MovingSites) -> Entries:
+        halves = moved_sites_derivatives(moving)
+        if self.vector_potential is not None:
+            potential = OwnPotential(self.vector_potential, moving.model)
+            warn_of_other_phases(moving, potential, halves)
+        return halves
 
 
 def _check_scaling(scaling: Any) -> None:

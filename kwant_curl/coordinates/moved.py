@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.stack import Entries
+from kwant_curl.coordinates.carried import carried_phases, check_constant_hoppings
 from kwant_curl.coordinates.elements import Element, called, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
 from kwant_curl.coordinates.seen import check_that_displacements_are_seen
@@ -25,6 +26,7 @@ def moved_sites_derivatives(moving: MovingSites) -> Entries:
     on_sites = [e for e in onsites(syst, moving.sites) if e.names is not None]
     bonds = hoppings(syst, moving.index >= 0)
     functions = [e for e in bonds if e.names is not None]
+    check_constant_hoppings(moving, [e for e in bonds if e.names is None])
     check_that_displacements_are_seen(moving, on_sites, bonds)
     ends = [
         _one_end_moved(moving, elements, end)
@@ -43,7 +45,8 @@ def _one_end_moved(moving: MovingSites, elements: Sequence[Element], end: int) -
     for direction in np.eye(moving.dim):
 
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
-            return moved_values(model, moved, {end: x * direction})
+            shifts = {end: x * direction}
+            return moved_values(model, moved, shifts) * carried_phases(moving, moved, shifts)
 
         derivative, converged = differentiate(values, 0.0, (moving.scale,))
         if not converged.all():

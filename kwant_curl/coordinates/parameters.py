@@ -46,6 +46,11 @@ class Parameters(Specification):
     with it, and the formulas are for leads that stay as they are.  Give the lead's parameter
     another name, ``lead.substituted(name='name_lead')``.
 
+    If atoms move with a parameter, and Peierls phases with them, the velocity tensor and rates at
+    finite frequencies are the same in every gauge for dH/dQ + i (H N - N H), N diagonal with
+    A(r_a) dr_a/dQ at the orbitals of each atom a; see `Displacements`.  Give that in
+    `derivatives`; force, curl and friction are the same with it and without.
+
     Second derivatives are always numerical, from the value functions, to a relative error below
     1e-8 where they are smooth.
     """
@@ -83,6 +88,16 @@ class Parameters(Specification):
             coordinates = np.array([[self.names.index(name)] * len(elements) for name in names])
             result = result.joined(block_halves(model, elements, coordinates, bends))
         return result
+
+    def cure_of_phases(self) -> str | None:
+        """Say what to do where hoppings change their phase; None if all derivatives are given."""
+        if set(self.names) <= set(self.derivatives or ()):
+            return None
+        return (
+            "give derivatives={name: dH/dQ + i (H N - N H)}, N the diagonal matrix that holds "
+            "A dr/dQ at the orbitals of each site that moves (zeros, so dH/dQ itself, if the phase "
+            "is of another kind)."
+        )
 
     def _check(self, model: Model) -> None:
         for name in self.names:

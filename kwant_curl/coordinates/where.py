@@ -29,11 +29,13 @@ class MovingSites:
     """Some sites of a system that move: each has dim coordinates, in the order of `sites`.
 
     periods: of a system that closes on itself, (n, dim), or None.
+    potential: the vector potential at these sites, (n_sites, dim), if phases follow it.
     """
 
     model: Model
     sites: NDArray[np.int64]
     periods: NDArray[np.float64] | None = None
+    potential: NDArray[np.float64] | None = None
 
     @cached_property
     def index(self) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.second_differences import hessian
 from kwant_curl.algebra.stack import SecondDerivatives
+from kwant_curl.coordinates.carried import carried_phases
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
 from kwant_curl.coordinates.moved import moved_values
 from kwant_curl.coordinates.second.halves import block_halves, ends_of
@@ -48,7 +49,7 @@ def _moved_bends(
 
     def values(x: FloatArray) -> ComplexArray:
         shifts = dict(zip(ends, x.reshape(-1, dim), strict=True))
-        return moved_values(model, elements, shifts)
+        return moved_values(model, elements, shifts) * carried_phases(moving, elements, shifts)
 
     n_variables = len(ends) * dim
     bends, converged = hessian(values, np.zeros(n_variables), [(moving.scale,)] * n_variables)

@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.coupled import lead_responses
 from kwant_curl.algebra.derivatives import Derivatives
-from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
+from kwant_curl.algebra.propagation import (
+    carried_tensors,
+    jacobians,
+    trace_size,
+    velocity_tensors,
+)
 from kwant_curl.algebra.stack import Factors, SecondDerivatives
 from kwant_curl.electrons.averages import Shares, response_sizes
 from kwant_curl.electrons.numerics import Numerics
@@ -23,20 +28,33 @@ ComplexArray = NDArray[np.complex128]
 
 @dataclass(frozen=True, eq=False)
 class Operators:
-    """Force operators, and second derivatives if the Jacobian is wanted, on some orbitals."""
+    """Force operators, and what else the tensors that are wanted need, on some orbitals.
+
+    second: second derivatives, for the Jacobian; fields: d_I N_J - d_J N_I of orbitals that are
+    carried along in a magnetic field, for the velocity tensor.
+    """
 
     factors: Factors
     second: SecondDerivatives | None
+    fields: SecondDerivatives | None
     orbitals: NDArray[np.int64]
 
     @classmethod
-    def of(cls, forces: Derivatives, second: SecondDerivatives | None) -> Self:
-        """Put both on all the orbitals that either touches."""
-        orbitals = forces.orbitals
-        if second is not None:
-            orbitals = np.unique(np.concatenate([orbitals, second.row, second.col]))
-            second = second.on_orbitals(orbitals, forces.n_orbitals)
-        return cls(forces.on_orbitals(orbitals).factors(), second, orbitals)
+    def of(
+        cls,
+        forces: Derivatives,
+        second: SecondDerivatives | None,
+        fields: SecondDerivatives | None = None,
+    ) -> Self:
+        """Put all on the orbitals that any of them touches."""
+        orbitals, n = forces.orbitals, forces.n_orbitals
+        for some in (second, fields):
+            if some is not None:
+                orbitals = np.unique(np.concatenate([orbitals, some.row, some.col]))
+        second, fields = (
+            None if some is None else some.on_orbitals(orbitals, n) for some in (second, fields)
+        )
+        return cls(forces.on_orbitals(orbitals).factors(), second, fields, orbitals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +84,7 @@ class CoupledKernel:
         else:
             propagators = shell.propagators(slopes=self.velocity)
             states = shell.split(propagators.states)
-            extra, sizes = _propagated(factors, second, propagators, states)
+            extra, sizes = _propagated(self.operators, propagators, states)
         answer = lead_responses(factors, states, noise=self.noise)
         n_modes = sum(shell.n_modes)
         force, curl, friction = response_sizes(answer.friction, n_modes)
@@ -92,12 +110,10 @@ class CoupledKernel:
 
 
 def _propagated(
-    factors: Factors,
-    second: SecondDerivatives | None,
-    propagators: Propagators,
-    states: list[ComplexArray],
+    operators: Operators, propagators: Propagators, states: list[ComplexArray]
 ) -> tuple[list[FloatArray], list[float]]:
     """Return Jacobian and velocity tensor by lead, those that are asked for, and their sizes."""
+    factors, second, fields = operators.factors, operators.second, operators.fields
     parts, sizes = [], []
     if second is not None:
         parts.append(jacobians(factors, second, propagators.greens, states))
@@ -105,4 +121,8 @@ def _propagated(
     if propagators.slope is not None:
         parts.append(velocity_tensors(factors, propagators.slope, states))
         sizes.append(trace_size(factors, propagators.slope, states))
+        if fields is not None:
+            carried = carried_tensors(fields, states, len(factors.start) - 1)
+            parts[-1] = parts[-1] + carried
+            sizes[-1] = max(sizes[-1], float(np.abs(carried).max(initial=0.0)))
     return parts, sizes
