@@ -14,6 +14,7 @@ from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import warn_of_integral
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
@@ -36,6 +37,7 @@ def force_response(
     energy: float,
     *,
     bias: float | Mapping[int, float] = 1.0,
+    charge: Charge = None,
     degeneracy: float = 1,
     temperature: float = 0.0,
     linear: bool = True,
@@ -67,6 +69,7 @@ def force_response(
         What moves, and how the Hamiltonian follows.
     <energy>
     <bias>
+    <charge>
     <degeneracy>
     <temperature>
     <linear>
@@ -119,7 +122,7 @@ def force_response(
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
     check_units(units)
-    model = scattering_model(syst, params)
+    model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
     forces = forces_of(coordinates, model)
@@ -144,6 +147,7 @@ def force_response(
         lead_velocity=by_lead.get("velocity"),
         equilibrium_lorentz=None if lorentz is None else g * lorentz,
         pair_noise=g * average.by_pair[0] if noise else None,
+        crossed_noise=g * average.crossed[0] if average.crossed else None,
         positions=forces.positions,
         sites=forces.sites,
         error=max(average.error, sea_error),

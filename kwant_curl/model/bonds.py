@@ -34,10 +34,16 @@ class BondRows(NamedTuple):
     n_orbitals: int
 
 
-def bond_rows(model: Model, sites: IntArray) -> BondRows:
-    """Return the rows of these sites, in their order."""
+def bond_rows(model: Model, sites: IntArray, *, charged: bool = False) -> BondRows:
+    """Return the rows of these sites, in their order.
+
+    charged: those of (Q H + H Q)/2 instead, Q the charge of the orbitals.
+    """
     rows, offsets = model.rows(sites), model.offsets
     norbs = np.diff(offsets)
+    if charged:
+        here = ranges(offsets[sites], norbs[sites])
+        rows = 0.5 * (model.charges[here][:, here] @ rows + rows @ model.charges)
     site_of = np.repeat(np.arange(len(norbs)), norbs)
     here = np.repeat(np.repeat(sites, norbs[sites]), np.diff(rows.indptr))
     there = site_of[rows.indices]

@@ -47,7 +47,7 @@ class CurlMap(Response):
     friction : array of float, shape (n, dim, dim)
         Equilibrium electronic friction eta_ij, positive semidefinite: a force
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, pinned
         See `Response`.
     """
 
@@ -55,6 +55,7 @@ class CurlMap(Response):
         "positions": ("centre", "direction"),
         "sites": ("centre",),
         "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_force": ("lead", "centre", "direction"),
         "lead_curl": ("lead", "centre", "axis"),
         "friction": ("centre", "direction", "direction_of_motion"),

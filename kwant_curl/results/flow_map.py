@@ -57,7 +57,7 @@ class FlowMap(Response):
         shift, which it is then.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, pinned
         See `Response`.
     """
 
@@ -65,6 +65,7 @@ class FlowMap(Response):
         "positions": ("site", "direction"),
         "cell_volumes": ("site",),
         "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_dos": ("lead", "site"),
         "lead_current": ("lead", "site", "direction"),
         "lead_capacity": ("lead", "site", "direction"),
