@@ -19,8 +19,8 @@ from kwant_curl.electrons.kernels.flow import FlowKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
-from kwant_curl.model.checks import check_sites
 from kwant_curl.model.charges import Charge
+from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap

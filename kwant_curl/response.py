@@ -179,8 +179,11 @@ def _equilibrium_lorentz(
     The occupied states have one only without time-reversal symmetry: it then changes with the
     Fermi level too, as `average` shows.
     """
-    slope, size = average.total[1:]
-    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size.max():
+    slope, size = average.total[1], float(average.total[2][0])
+    if kernel.problem.doubled:
+        # Electrons and holes cancel where energies are measured from, and nowhere else.
+        slope, size = kernel.lorentz(kernel.nearby(point.energy))
+    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
         return np.zeros_like(slope), 0.0
     if not fermi_sea:
         warn(

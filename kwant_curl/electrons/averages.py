@@ -41,11 +41,12 @@ Quality = tuple[float, bool]
 class Shares:
     """What an energy shell gives.
 
-    by_lead: arrays (n_sources, ...) that are weighted with f_alpha - f, or -df/dE; by_pair: arrays
-    (n_sources, n_sources, ...) that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays
-    that are weighted with -df/dE always; sizes: for each of them, those by lead first, then those
-    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads;
-    slow_lead: that of an `EnergyShell`.  The sources are the leads; see `Sources` for others.
+    by_lead: arrays (n_sources, ...) that are weighted with f_alpha - f, or -df/dE, the sources
+    being the leads unless `Sources` says otherwise; by_pair: arrays (n_sources, n_sources, ...)
+    that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays that are weighted with
+    -df/dE always; sizes: for each of them, those by lead first, then those by pair, of the terms
+    that their elements are sums of; n_modes: the open modes of all leads; slow_lead: that of an
+    `EnergyShell`.
     """
 
     by_lead: Parts
@@ -69,8 +70,8 @@ def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, fl
 class Average:
     """Shares that are integrated over energy, and how well: see `Response`.
 
-    By lead, and by pair of leads; crossed: what is by pair in a Nambu model in linear response, from
-    electrons of the first lead to holes of the second, else empty.
+    By lead, and by pair of leads; crossed: in a Nambu model in linear response, what is by pair
+    between electrons of the first lead and holes of the second, else empty.
     """
 
     by_lead: Parts

@@ -59,11 +59,11 @@ def charge_operator(charge: Any, syst: Any, n_sites: int) -> Any:
     row, col, value = [], [], []
     for (family, count), some in members.items():
         block = _on_a_site(charge, family, count)
-        i, j = np.nonzero(block)
+        there, here = np.nonzero(block)
         first = offsets[some][:, None]
-        row.append((first + i).ravel())
-        col.append((first + j).ravel())
-        value.append(np.tile(block[i, j], len(some)))
+        row.append((first + there).ravel())
+        col.append((first + here).ravel())
+        value.append(np.tile(block[there, here], len(some)))
     elements = np.concatenate(value), (np.concatenate(row), np.concatenate(col))
     return sparse.csr_array(elements, shape=(offsets[-1], offsets[-1]))
 
@@ -78,9 +78,10 @@ def _on_a_site(charge: Any, family: Any, norbs: int) -> ComplexArray:
                 "electrons and -1 for holes."
             )
         charge = charge[family]
-    array = np.asarray(charge, dtype=complex)
-    matrix = array * np.eye(norbs) if array.ndim == 0 else array
-    matrix = np.diag(matrix) if array.ndim == 1 else matrix
+    array: ComplexArray = np.asarray(charge, dtype=complex)
+    matrix: ComplexArray = array * np.eye(norbs) if array.ndim == 0 else array
+    if array.ndim == 1:
+        matrix = np.diag(array)
     if matrix.shape != (norbs, norbs):
         raise ValueError(
             f"charge{where} has shape {array.shape}; expected {(norbs, norbs)}, the {norbs} "

@@ -15,8 +15,8 @@ from kwant_curl.model.charges import Charge, charge_operator, check_charge, with
 from kwant_curl.model.checks import check_finite_system, check_leads
 from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import evaluated_lead
-from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.nambu import check_declared, check_lead
+from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
 

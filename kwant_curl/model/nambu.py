@@ -110,10 +110,8 @@ def _are_partners(electrons: _Block, holes: _Block) -> bool:
     for unit in _onsite_units(electrons.norbs):
         parts = [other @ unit + unit @ one.conj() for one, other in pairs]
         residuals.append(np.concatenate([part.ravel() for part in parts]))
-    system = np.array(residuals).T
-    gram = system.conj().T @ system
-    values, vectors = np.linalg.eigh(gram)
-    solutions = vectors[:, values < (PARTNERS * size) ** 2 * len(system)]
+    _, values, vectors = np.linalg.svd(np.array(residuals).T, full_matrices=False)
+    solutions = vectors[values <= PARTNERS * size * np.sqrt(len(electrons.cell))].conj().T
     if not solutions.shape[1]:
         return False
     # Some mixture of the solutions is invertible if any is: a random one, then.

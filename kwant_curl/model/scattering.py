@@ -18,8 +18,8 @@ from kwant_curl.model.linear import (
     with_modes,
     with_self_energy,
 )
-from kwant_curl.model.sources import Sources
 from kwant_curl.model.solvers import DirectSolver, direct_solver, solver_for_one_call
+from kwant_curl.model.sources import Sources
 
 __all__ = ["ScatteringProblem", "Solved"]
 
@@ -186,9 +186,7 @@ def _columns_by_charge(
             f"to {mixing:.3g}, although it doesn't at energy 0, where a superconductor does. "
             "Expected a normal lead, or one that mixes them at energy 0."
         )
-    return [
-        p @ _incoming_columns(p.conj().T @ sigma @ p, number, energy) for p in lead.projectors
-    ]
+    return [p @ _incoming_columns(p.conj().T @ sigma @ p, number, energy) for p in lead.projectors]
 
 
 def _incoming_columns(sigma: ComplexArray, lead: int, energy: float) -> ComplexArray:

@@ -1,6 +1,6 @@
 """What comes in through each lead: electrons, and in a Nambu model holes by themselves."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,10 @@ class Sources(NamedTuple):
         """
         if self.are_leads:
             return part
-        weights = self.charge if per_shift else np.ones(len(self.charge))
-        return self.share * self.summed(part, weights, axis)
+        return self.share * self.summed(part, self.charge if per_shift else 1.0, axis)
 
     def summed(
-        self, part: FloatArray, weights: FloatArray | float = 1.0, axis: int = 0
+        self, part: FloatArray, weights: NDArray[Any] | float = 1.0, axis: int = 0
     ) -> FloatArray:
         """Return the sums over the sources of each lead along an axis."""
         if self.are_leads:
@@ -56,9 +55,20 @@ class Sources(NamedTuple):
         return np.moveaxis(np.tensordot(to_leads, part, axes=(1, axis)), 0, axis)
 
     def of_pairs(self, part: FloatArray, *, axes: tuple[int, int] = (0, 1)) -> FloatArray:
-        """Return what is given by pairs of sources along two axes by pairs of leads."""
-        first, second = axes
-        return self.share * self.summed(self.summed(part, axis=first), axis=second)
+        """Return what goes from one source to another, along two axes, by pairs of leads.
+
+        A hole that goes from one lead to another is an electron that goes the other way.
+        """
+        if self.are_leads:
+            return part
+        pairs = np.moveaxis(part, axes, (0, 1))
+        backwards = self._between_holes
+        shape = (*backwards.shape, *[1] * (pairs.ndim - 2))
+        there, back = (
+            self.summed(self.summed(np.where(some.reshape(shape), pairs, 0.0)), axis=1)
+            for some in (~backwards, backwards)
+        )
+        return np.moveaxis(self.share * (there + back.swapaxes(0, 1)), (0, 1), axes)
 
     def exchanged(self, pairs: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return what pairs of sources (n_sources, n_sources, ...) exchange, by pairs of leads.
@@ -70,16 +80,14 @@ class Sources(NamedTuple):
         """
         if self.are_leads:
             return pairs, None
-        n = int(self.lead[-1]) + 1
-        alike, crossed = (np.zeros((n, n, *pairs.shape[2:])) for _ in range(2))
-        for a, (lead_a, charge_a) in enumerate(zip(self.lead, self.charge, strict=True)):
-            for b, (lead_b, charge_b) in enumerate(zip(self.lead, self.charge, strict=True)):
-                part = self.share * pairs[a, b]
-                if charge_a * charge_b < 0:
-                    if charge_a > 0:
-                        crossed[lead_a, lead_b] += part
-                elif min(charge_a, charge_b) < 0:
-                    alike[lead_b, lead_a] += part
-                else:
-                    alike[lead_a, lead_b] += part
-        return alike, crossed
+        product = np.multiply.outer(self.charge, self.charge)
+        to_holes = (product < 0) & (self.charge[:, None] > 0)
+        shape = (*product.shape, *[1] * (pairs.ndim - 2))
+        alike = self.of_pairs(np.where((product >= 0).reshape(shape), pairs, 0.0))
+        return alike, self.of_pairs(np.where(to_holes.reshape(shape), pairs, 0.0))
+
+    @property
+    def _between_holes(self) -> NDArray[np.bool_]:
+        """Of which pairs the order is that of holes, (n_sources, n_sources)."""
+        least = np.minimum.outer(self.charge, self.charge)
+        return (least < 0) & (np.multiply.outer(self.charge, self.charge) >= 0)

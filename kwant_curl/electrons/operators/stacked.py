@@ -163,9 +163,7 @@ class StackedOperator(ABC):
         values = weighted_trace(self._operators(params), stack, numbers.astype(float))
         return self._shaped(values, 0)
 
-    def _operators(
-        self, params: Mapping[str, Any] | None, charge: Charge = None
-    ) -> OperatorStack:
+    def _operators(self, params: Mapping[str, Any] | None, charge: Charge = None) -> OperatorStack:
         if self._bound is None:
             return self._evaluate(as_model(self.syst, params, charge=charge))
         if params is not None or charge is not None:
