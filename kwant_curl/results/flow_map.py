@@ -130,7 +130,8 @@ class FlowMap(Response):
 
         j_D is the current of the whole density of states, all leads filled alike, which vanishes
         with time-reversal symmetry; n is the nonequilibrium density.  In a magnetic field the
-        curl of the force on a test particle is that of D j - n j_D, not of D j alone.
+        curl of the force on a test particle is that of D j - n j_D, not of D j alone.  So it is,
+        in a Nambu model, where a superconductor mixes electrons and holes, in any case.
         """
         return self.superposed(self.degeneracy * self.lead_correction)
 

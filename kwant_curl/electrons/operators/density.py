@@ -54,11 +54,13 @@ class NonequilibriumDensity:
     Attributes
     ----------
     states : array of complex, shape (n_states, n_orbitals)
-        Scattering states, lead by lead.
+        Scattering states, lead by lead; in a Nambu model electrons first, then holes.
     weights : array of float, shape (n_states,)
         Delta rho = sum_n weights[n] |states[n]><states[n]|.
     error : float
         Estimated error of the density in an orbital, relative to the largest.
+    charge : number, array, mapping or None
+        Electrons and holes of a Nambu model, as given.
     partial : bool
         Whether the window holds energies at which no lead has an open mode.
 
