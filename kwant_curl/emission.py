@@ -12,6 +12,7 @@ from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
 from kwant_curl.results.mode_pairs import mode_pairs
@@ -33,6 +34,7 @@ def phonon_rates(
     mass: ArrayLike = 1.0,
     hbar: float = 1.0,
     bias: float | Mapping[int, float] = 1.0,
+    charge: Charge = None,
     degeneracy: float = 1,
     temperature: float = 0.0,
     rtol: float = RTOL,
@@ -67,6 +69,7 @@ def phonon_rates(
     hbar : float, default 1.0
         In units of energy times time.
     <bias>
+    <charge>
     <degeneracy>
     <temperature>
     <rtol>
@@ -101,7 +104,7 @@ def phonon_rates(
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
     check_units(units)
-    model = scattering_model(syst, params)
+    model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     numerics = Numerics(rtol, route, max_memory, None, executor, progress)
     forces = forces_of(coordinates, model)

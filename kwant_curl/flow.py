@@ -9,11 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.images import period_vectors
 from kwant_curl.electrons.averages import averaged
-from kwant_curl.electrons.currents import Momentum, cell_volumes, site_currents, site_momenta
+from kwant_curl.electrons.currents import (
+    Momentum,
+    cell_volumes,
+    site_charges,
+    site_currents,
+    site_momenta,
+)
 from kwant_curl.electrons.kernels.flow import FlowKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.periods import periods_of
@@ -33,6 +40,7 @@ def flow_map(
     *,
     momentum: Momentum | None = None,
     bias: float | Mapping[int, float] = 1.0,
+    charge: Charge = None,
     degeneracy: float = 1,
     cell_volume: ArrayLike | None = None,
     periods: ArrayLike | None = None,
@@ -61,6 +69,7 @@ def flow_map(
         Local Fermi momentum p(r), a number, one per site, or ``momentum(site, **params)``: the
         momentum current is then p(r) j(r), the semiclassical form, instead of D(r) j(r).
     <bias>
+    <charge>
     <degeneracy>
     cell_volume : float or array (n_sites,), optional
         Volume (area in 2D) that belongs to each site.  Default: from the primitive vectors of
@@ -103,7 +112,7 @@ def flow_map(
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
     check_units(units)
-    model = scattering_model(syst, params)
+    model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
@@ -113,16 +122,18 @@ def flow_map(
     numerics = Numerics(
         rtol, max_memory=max_memory, solver=solver, executor=executor, progress=progress
     )
-    kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents)
+    charges = site_charges(model) if model.has_holes else None
+    kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents, charges)
     average = averaged(kernel, point, numerics)
     density, current, capacity, correction = average.by_lead
+    dos = model.scattering.sources.summed(average.total[0])
     return FlowMap(
         positions=model.positions,
         cell_volumes=volumes,
         spacing=model.spacing,
         **point._asdict(),
         units=units,
-        lead_dos=average.total[0] / volumes,
+        lead_dos=dos / volumes,
         lead_current=current,
         lead_capacity=capacity / volumes[:, None],
         lead_correction=correction / volumes[:, None],

@@ -15,6 +15,7 @@ from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
@@ -32,6 +33,7 @@ def curl_map(
     energy: float,
     *,
     bias: float | Mapping[int, float] = 1.0,
+    charge: Charge = None,
     degeneracy: float = 1,
     temperature: float = 0.0,
     linear: bool = True,
@@ -59,6 +61,7 @@ def curl_map(
         Which atoms move, and how the Hamiltonian follows; or a test particle at many points.
     <energy>
     <bias>
+    <charge>
     <degeneracy>
     <temperature>
     <linear>
@@ -96,7 +99,7 @@ def curl_map(
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
     check_units(units)
-    model = scattering_model(syst, params)
+    model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     forces = forces_of(coordinates, model)
     centres = _centres(forces, coordinates)

@@ -20,6 +20,7 @@ from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import warn_of_integral
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
@@ -42,6 +43,7 @@ def force_response(
     energy: float,
     *,
     bias: float | Mapping[int, float] = 1.0,
+    charge: Charge = None,
     degeneracy: float = 1,
     temperature: float = 0.0,
     linear: bool = True,
@@ -73,6 +75,7 @@ def force_response(
         What moves, and how the Hamiltonian follows.
     <energy>
     <bias>
+    <charge>
     <degeneracy>
     <temperature>
     <linear>
@@ -127,7 +130,7 @@ def force_response(
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
     check_units(units)
-    model = scattering_model(syst, params)
+    model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
     forces = forces_of(coordinates, model)
@@ -156,6 +159,7 @@ def force_response(
         lead_velocity=by_lead.get("velocity"),
         equilibrium_lorentz=None if lorentz is None else g * lorentz,
         pair_noise=g * average.by_pair[0] if noise else None,
+        crossed_noise=g * average.crossed[0] if average.crossed else None,
         positions=forces.positions,
         sites=forces.sites,
         error=max(average.error, sea_error),
@@ -187,8 +191,11 @@ def _equilibrium_lorentz(
     The occupied states have one only without time-reversal symmetry: it then changes with the
     Fermi level too, as `average` shows.
     """
-    slope, size = average.total[1:]
-    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size.max():
+    slope, size = average.total[1], float(average.total[2][0])
+    if kernel.problem.doubled:
+        # Electrons and holes cancel where energies are measured from, and nowhere else.
+        slope, size = kernel.lorentz(kernel.nearby(point.energy))
+    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
         return np.zeros_like(slope), 0.0
     if not fermi_sea:
         warn(

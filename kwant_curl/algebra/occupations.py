@@ -12,6 +12,7 @@ from kwant_curl.support.checks import real_number
 
 __all__ = [
     "COLD",
+    "check_pinned",
     "chemical_potential_shifts",
     "exchange_window",
     "fermi",
@@ -63,6 +64,21 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
     return shifts
 
 
+def check_pinned(shifts: NDArray[np.float64], pinned: NDArray[np.bool_] | None) -> None:
+    """Raise if a lead is shifted that has no chemical potential of its own.
+
+    pinned: which leads are superconducting, (n_leads,), or None.
+    """
+    if pinned is None or not np.any(shifts[pinned]):
+        return
+    lead = int(np.flatnonzero(pinned & (shifts != 0))[0])
+    raise ValueError(
+        f"bias shifts lead {lead} by {shifts[lead]:.6g}, but it mixes electrons and holes: it is a "
+        "superconductor, and its condensate is where all energies are measured from. Leave it at "
+        "0 and shift the normal leads, bias={lead: shift}."
+    )
+
+
 COLD = 1e-8
 """kT below this part of the chemical potentials is zero: energies can't resolve it."""
 
@@ -87,12 +103,15 @@ def thermal_weight(energy: float, mu: float, temperature: float) -> float:
     return float(expit(x) * expit(-x) / temperature)
 
 
-def exchange_window(shifts: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def exchange_window(
+    shifts: NDArray[np.float64], temperature: float, others: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return the integrals of f_alpha (1 - f_beta) over energy, (n_leads, n_leads).
 
-    x/(1 - exp(-x/kT)) with x = dmu_alpha - dmu_beta; kT where x vanishes.
+    x/(1 - exp(-x/kT)) with x = dmu_alpha - dmu_beta; kT where x vanishes.  others: the dmu_beta,
+    if these are not the same.
     """
-    apart = np.subtract.outer(shifts, shifts)
+    apart = np.subtract.outer(shifts, shifts if others is None else others)
     if temperature == 0:
         return np.maximum(apart, 0.0)
     # x/(1 - exp(-x)) = x/2 + |x|/2 + |x|/(exp(|x|) - 1), and y/(exp(y) - 1) = 1/exprel(y)

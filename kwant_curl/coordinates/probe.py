@@ -1,7 +1,7 @@
 """A test particle in the flow: a small potential at any point."""
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.images import images_in_box, period_vectors
-from kwant_curl.algebra.stack import Entries, SecondDerivatives, ranges
+from kwant_curl.algebra.stack import Entries, SecondDerivatives, ranges, real_if_real
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.second.halves import coordinate_halves
 from kwant_curl.model.model import Model
@@ -40,7 +40,8 @@ class Probe(Specification):
     """A test particle at each of many points, one at a time: a normalised Gaussian potential.
 
     V_R(r) = strength w(r - R), w(r) = exp(-r^2 / (2 width^2)) / (2 pi width^2)^(dim/2), added to
-    the onsite energies of the sites within reach, all orbitals of a site alike.  The coordinates
+    the onsite energies of the sites within reach, all orbitals of a site alike (in a Nambu model,
+    whose `charge` is given, with the opposite sign to those of holes).  The coordinates
     are its position R: each point by itself, none is there for the others.  The particle is not
     there for the electrons either: the flow is the unperturbed one, so forces are first order
     in the strength, curls and frictions second order.
@@ -105,11 +106,10 @@ class Probe(Specification):
         dim = model.dim
         x = reached.offset.T / self.width**2
         bend = self._gaussians(reached) * (x[:, None] * x - np.eye(dim)[:, :, None] / self.width**2)
-        norbs = np.diff(model.offsets)[reached.site]
-        orbital = ranges(model.offsets[reached.site], norbs)
-        coordinate = dim * np.repeat(reached.point, norbs) + np.arange(dim)[:, None]
-        # Half of a diagonal element, since its conjugate comes on top.
-        return coordinate_halves(coordinate, orbital, orbital, 0.5 * np.repeat(bend, norbs, axis=2))
+        row, col, charge, pair = _charges(model, reached.site)
+        coordinate = dim * reached.point[pair] + np.arange(dim)[:, None]
+        # Half of an element, since that of the conjugate comes on top.
+        return coordinate_halves(coordinate, row, col, 0.5 * charge * bend[:, :, pair])
 
     def _within_reach(self, model: Model) -> _Reached:
         """Return the pairs of a site, or an image of it, and a point that it reaches."""
@@ -160,12 +160,27 @@ class Probe(Specification):
         """Return dV/dR on the orbitals of each pair of a site and a point."""
         dim = model.dim
         slope = self._gaussians(reached)[:, None] * reached.offset / self.width**2
-        norbs = np.diff(model.offsets)[reached.site]
-        orbital = ranges(model.offsets[reached.site], norbs)
-        coordinate = dim * np.repeat(reached.point, norbs)[:, None] + np.arange(dim)
+        row, col, charge, pair = _charges(model, reached.site)
+        coordinate = dim * reached.point[pair][:, None] + np.arange(dim)
         return Entries(
             coordinate.ravel(),
-            np.repeat(orbital, dim),
-            np.repeat(orbital, dim),
-            np.repeat(slope, norbs, axis=0).ravel(),
+            np.repeat(row, dim),
+            np.repeat(col, dim),
+            (charge[:, None] * slope[pair]).ravel(),
         )
+
+
+def _charges(
+    model: Model, site: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+    """Return row, column and value of the charges on these sites, and of which of them each is.
+
+    Of ordinary electrons they are one on the diagonal.
+    """
+    offsets = model.offsets
+    norbs = np.diff(offsets)[site]
+    orbital = ranges(offsets[site], norbs)
+    rows = model.charges[orbital]
+    count = np.diff(rows.indptr)
+    pair = np.repeat(np.repeat(np.arange(len(site)), norbs), count)
+    return np.repeat(orbital, count), rows.indices.astype(np.int64), real_if_real(rows.data), pair

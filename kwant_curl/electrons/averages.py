@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.model.bands import band_edges, bottom
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
+from kwant_curl.model.sources import Sources
 from kwant_curl.support.parallel import mapped
 
 __all__ = [
@@ -32,17 +33,20 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 Parts = tuple[FloatArray, ...]
+Quality = tuple[float, bool]
+"""The error of an integral, and whether it is partial."""
 
 
 @dataclass(frozen=True)
 class Shares:
     """What an energy shell gives.
 
-    by_lead: arrays (n_leads, ...) that are weighted with f_alpha - f, or -df/dE; by_pair: arrays
-    (n_leads, n_leads, ...) that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays
-    that are weighted with -df/dE always; sizes: for each of them, those by lead first, then those
-    by pair, of the terms that their elements are sums of; n_modes: the open modes of all leads;
-    slow_lead: that of an `EnergyShell`.
+    by_lead: arrays (n_sources, ...) that are weighted with f_alpha - f, or -df/dE, the sources
+    being the leads unless `Sources` says otherwise; by_pair: arrays (n_sources, n_sources, ...)
+    that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays that are weighted with
+    -df/dE always; sizes: for each of them, those by lead first, then those by pair, of the terms
+    that their elements are sums of; n_modes: the open modes of all leads; slow_lead: that of an
+    `EnergyShell`.
     """
 
     by_lead: Parts
@@ -64,13 +68,33 @@ def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, fl
 
 @dataclass(frozen=True)
 class Average:
-    """Shares that are integrated over energy, and how well: see `Response`."""
+    """Shares that are integrated over energy, and how well: see `Response`.
+
+    By lead, and by pair of leads; crossed: in a Nambu model in linear response, what is by pair
+    between electrons of the first lead and holes of the second, else empty.
+    """
 
     by_lead: Parts
     by_pair: Parts
     total: Parts
     error: float
     partial: bool
+    crossed: Parts = ()
+
+    @classmethod
+    def of(
+        cls, parts: tuple[Parts, Parts, Parts], sources: Sources, linear: bool, quality: Quality
+    ) -> Self:
+        """Put together what is by source, by pair of sources, and neither."""
+        by_source, by_pair, total = parts
+        by_lead = tuple(sources.of_leads(part, per_shift=linear) for part in by_source)
+        total = tuple(part if sources.are_leads else sources.share * part for part in total)
+        if not linear:
+            pairs = tuple(sources.of_pairs(part) for part in by_pair)
+            return cls(by_lead, pairs, total, *quality)
+        exchanged = [sources.exchanged(part) for part in by_pair]
+        crossed = tuple(part for _, part in exchanged if part is not None)
+        return cls(by_lead, tuple(part for part, _ in exchanged), total, *quality, crossed)
 
 
 class Kernel(Protocol):
@@ -88,7 +112,8 @@ class Kernel(Protocol):
 
 def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Average:
     """Weight the shares of energy shells with the occupations of the leads."""
-    mu, temperature = point.energy, point.temperature
+    mu, temperature, sources = point.energy, point.temperature, kernel.problem.sources
+    filled = point.of_sources(sources)
     if not point.is_one_energy:
         check_energy_dependence(kernel.problem, "an integral over energies")
     equilibrium: Parts = ()
@@ -102,13 +127,14 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
         by_lead, by_pair = (
             tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
         )
-        return Average(by_lead, by_pair, equilibrium, 0.0, False)
+        return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, (0.0, False))
     with energy_bar(numerics) as bar:
-        summed = _WeightedShares(kernel, point, numerics, bar)
-        integral = integrate(summed, break_points(kernel.problem, point), numerics.rtol)
+        summed = _WeightedShares(kernel, filled, numerics, bar)
+        integral = integrate(summed, break_points(kernel.problem, filled), numerics.rtol)
     warn_of_integral(integral.error, numerics.rtol, summed.closed)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
-    return Average(by_lead, by_pair, equilibrium or total, integral.error, summed.closed)
+    parts = by_lead, by_pair, equilibrium or total
+    return Average.of(parts, sources, point.linear, (integral.error, summed.closed))
 
 
 def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
@@ -159,7 +185,8 @@ def occupied(
 ) -> Integral:
     """Integrate one array times the Fermi function at mu over all energies of the leads' bands.
 
-    at_energy: returns the array, and the size of the terms that its elements are sums of.
+    at_energy: returns the array, of all sources, and the size of the terms that its elements are
+    sums of.
     """
     low = bottom(problem)
     mu, temperature = point.energy, point.temperature
@@ -171,7 +198,7 @@ def occupied(
         def weighted(energies: Sequence[float]) -> Iterator[Sample]:
             parts = mapped(at_energy, energies, numerics.executor, bar)
             for energy, (part, size) in zip(energies, parts, strict=True):
-                filled = float(fermi(energy, mu, temperature))
+                filled = problem.sources.share * float(fermi(energy, mu, temperature))
                 yield (filled * part,), (filled * size,)
 
         return integrate(weighted, points, numerics.rtol)
@@ -189,7 +216,7 @@ def _divided(parts: Parts, n_first: int, n_second: int) -> tuple[Parts, Parts, P
 
 
 class LeadWeights(NamedTuple):
-    """Weights of `Shares` at an energy: (n_leads,), (n_leads, n_leads), and a number."""
+    """Weights of `Shares` at an energy: (n_sources,), (n_sources, n_sources), and a number."""
 
     by_lead: NDArray[np.float64]
     by_pair: NDArray[np.float64]
@@ -203,7 +230,7 @@ class LeadWeights(NamedTuple):
 
 
 def lead_weights(energy: float, point: OperatingPoint) -> LeadWeights:
-    """Return the weights of what an energy shell gives."""
+    """Return the weights of what an energy shell gives.  point: with the shifts of the sources."""
     mu, temperature, n_leads = point.energy, point.temperature, len(point.bias)
     thermal = np.array(thermal_weight(energy, mu, temperature) if temperature > 0 else 0.0)
     if point.linear:

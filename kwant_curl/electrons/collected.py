@@ -52,19 +52,20 @@ def collected_states(
     The states at Gauss and Legendre's 16 points of intervals in the variable of `integrate`, which
     are halved until that no longer changes the density in each orbital.
     """
+    point, share = point.of_sources(problem.sources), problem.sources.share
     check_energy_dependence(problem, "an integral over energies")
     points = break_points(problem, point)
 
     def sample(low: float, high: float) -> _Sample:
         states, weights, partial = [], [], False
-        for energy, share in gauss_points(points, low, high, 16):
+        for energy, width in gauss_points(points, low, high, 16):
             all_weights = lead_weights(energy, point)
             by_lead = all_weights.by_lead * (point.bias if point.linear else 1.0)
             shell = EnergyShell(problem, energy, numerics)
             counts = all_weights.size(point) > numerics.rtol
             partial = partial or (counts and not sum(shell.n_modes))
             states.append(shell.states())
-            weights.append(share * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))
+            weights.append(width * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))
         psi, weight = np.concatenate(states), np.concatenate(weights)
         # Of both signs of the bias alike, or they could cancel and hide what is rough.
         return _Sample(low, high, psi, weight, np.abs(weight) @ np.abs(psi) ** 2, partial)
@@ -77,14 +78,14 @@ def collected_states(
         middle = 0.5 * (part.low + part.high)
         halves = [sample(part.low, middle), sample(middle, part.high)]
         change = np.abs(halves[0].density + halves[1].density - part.density).max() / size
-        share = (part.high - part.low) / (len(points) - 1)
-        if change <= numerics.rtol * share or part.high - part.low < NARROWEST:
+        part_of_all = (part.high - part.low) / (len(points) - 1)
+        if change <= numerics.rtol * part_of_all or part.high - part.low < NARROWEST:
             done += halves
             error += float(change)
         else:
             waiting += halves
     states = np.concatenate([part.states for part in done])
-    weights = point.degeneracy * np.concatenate([part.weights for part in done])
+    weights = share * point.degeneracy * np.concatenate([part.weights for part in done])
     warn_if_closed(len(states), point.energy)
     partial = bool(len(states)) and any(part.partial for part in done)
     warn_of_integral(error, numerics.rtol, partial)

@@ -18,6 +18,7 @@ from kwant_curl.support.checks import positive_array, real_number
 __all__ = [
     "Momentum",
     "cell_volumes",
+    "site_charges",
     "site_currents",
     "site_momenta",
 ]
@@ -93,6 +94,16 @@ def site_momenta(model: Model, momentum: Momentum) -> FloatArray:
     return array.astype(float)
 
 
+def site_charges(model: Model) -> NDArray[np.complex128]:
+    """Return the charge on each site, (n_sites, size, size), zero beyond a site's orbitals."""
+    offsets, charges = model.offsets, model.charges.tocoo()
+    norbs = np.diff(offsets)
+    site = np.repeat(np.arange(len(norbs)), norbs)[charges.row]
+    result = np.zeros((len(norbs), norbs.max(), norbs.max()), complex)
+    result[site, charges.row - offsets[site], charges.col - offsets[site]] = charges.data
+    return result
+
+
 def site_currents(
     model: Model, weights: FloatArray, where: IntArray, periods: FloatArray | None
 ) -> OperatorStack:
@@ -113,10 +124,12 @@ def site_currents(
     -----
     I_{i->j} = -2 Im psi_i^+ H_ij psi_j = i (psi_i^+ H_ij psi_j - psi_j^+ H_ji psi_i) is the
     conserved current of all orbitals, with the hoppings of the system (Peierls phases, spin-orbit
-    coupling) in it.
+    coupling) in it.  In a Nambu model it is the current of electrons, of which holes carry the
+    opposite: H_ij stands for (Q_i H_ij + H_ij Q_j)/2, Q the charge.
     """
+    model.check_charge()
     check_own_images(model)
-    bonds = bond_rows(model, where, periods)
+    bonds = bond_rows(model, where, periods, charged=model.has_holes)
     return OperatorStack(
         hubs=bonds.hubs,
         start=bonds.start,

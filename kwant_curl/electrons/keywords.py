@@ -19,6 +19,16 @@ bias : float or mapping, default 1.0
     V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``; leads that are not in it
     stay at mu.
 """,
+    "charge": """
+charge : number, array or mapping, optional
+    For a Nambu (Bogoliubov-de Gennes) model, which holds electrons and holes: +1 for electrons
+    and -1 for holes, a matrix (norbs, norbs), its diagonal, or a number, for all site families or
+    ``{family: one of these}``, as Kwant's `conservation_law`.  A lead then shifts its electrons by
+    +dmu and its holes by -dmu, and every level counts half, since each electron is there twice.
+    Energies are measured from the condensate: the Hamiltonian holds -mu, and `energy` is 0; at
+    others the result is the mean of those of electrons at +energy and -energy.  A lead that mixes
+    electrons and holes, a superconductor, can't be shifted.  1: all are electrons.
+""",
     "degeneracy": """
 degeneracy : float, default 1
     Degeneracy g of every level: 2 if a spinless Hamiltonian stands for both spins.

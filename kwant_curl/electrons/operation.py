@@ -1,13 +1,14 @@
 """Where a device is operated."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.occupations import COLD, chemical_potential_shifts
+from kwant_curl.algebra.occupations import COLD, check_pinned, chemical_potential_shifts
 from kwant_curl.model.model import Model
+from kwant_curl.model.sources import Sources
 from kwant_curl.support.checks import (
     nonnegative_number,
     positive_number,
@@ -21,7 +22,8 @@ __all__ = ["OperatingPoint", "operating_point"]
 class OperatingPoint(NamedTuple):
     """Where a device is operated: Fermi level, shifts of the leads (n_leads,), degeneracy, kT.
 
-    linear: whether the response is linear in the shifts, or that of the whole bias window.
+    linear: whether the response is linear in the shifts, or that of the whole bias window; pinned:
+    in a Nambu model, which leads are superconducting (n_leads,), else None.
     """
 
     energy: float
@@ -29,11 +31,16 @@ class OperatingPoint(NamedTuple):
     degeneracy: float
     temperature: float = 0.0
     linear: bool = True
+    pinned: NDArray[np.bool_] | None = None
 
     @property
     def is_one_energy(self) -> bool:
         """Whether the Fermi level alone counts, and nothing is integrated."""
         return self.temperature == 0 and (self.linear or not self.bias.any())
+
+    def of_sources(self, sources: Sources) -> Self:
+        """Return the same with the shifts of what comes in: holes against their lead."""
+        return self if sources.are_leads else self._replace(bias=sources.shifts(self.bias))
 
 
 def operating_point(
@@ -48,10 +55,13 @@ def operating_point(
     mu = real_number("energy", energy)
     shifts = chemical_potential_shifts(bias, len(model.syst.leads))
     kt = nonnegative_number("temperature", temperature)
+    pinned = model.scattering.sources.pinned if model.has_holes else None
+    check_pinned(shifts, pinned)
     return OperatingPoint(
         mu,
         shifts,
         positive_number("degeneracy", degeneracy),
         0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt,
         true_or_false("linear", linear),
+        pinned,
     )

@@ -46,7 +46,7 @@ class EnergyShell:
     Attributes
     ----------
     n_modes : tuple of int
-        The open modes, so the states, of each lead.
+        The open modes, so the states, of each source: lead by lead, see `Sources`.
     slow_lead : int or None
         A lead with a mode that stands still: the energy is at the edge of one of its bands.
     orbitals : array of int or None
@@ -90,15 +90,15 @@ class EnergyShell:
         return self._problem.n_orbitals if self.orbitals is None else len(self.orbitals)
 
     def blocks(self) -> Iterator[tuple[int, ComplexArray]]:
-        """Yield (lead, some of its states (n_states, n_orbitals)), lead by lead."""
+        """Yield (source, some of its states (n_states, n_orbitals)), lead by lead."""
         if self.adjoint:
             yield from enumerate(self.states_by_lead())
             return
-        for lead, rhs in enumerate(self._rhs):
+        for source, rhs in enumerate(self._rhs):
             for some in self._slices(rhs.shape[1]):
                 psi = self._solver.solve_block(self._factorised, rhs[:, some]).T
                 whole = self.orbitals is None
-                yield lead, psi[:, : self._problem.n_orbitals] if whole else psi[:, self.orbitals]
+                yield source, psi[:, : self._problem.n_orbitals] if whole else psi[:, self.orbitals]
 
     def states(self) -> ComplexArray:
         """Return all states, lead by lead, (n_states, n_orbitals)."""
@@ -114,11 +114,11 @@ class EnergyShell:
         return result
 
     def states_by_lead(self) -> list[ComplexArray]:
-        """Return all states of each lead, (n_modes, n_orbitals)."""
+        """Return all states of each source, (n_modes, n_orbitals)."""
         return self.split(self.states())
 
     def split(self, states: ComplexArray) -> list[ComplexArray]:
-        """Return what `states` gives lead by lead."""
+        """Return what `states` gives source by source."""
         return np.split(states, np.cumsum(self.n_modes)[:-1])
 
     def propagators(self, *, slopes: bool = False) -> Propagators:
@@ -175,11 +175,12 @@ def _slow_lead(problem: ScatteringProblem, equations: Equations) -> int | None:
     Modes are normalised to unit current, so what comes in goes as the hopping over the root of
     the velocity.
     """
-    for number, (lead, incoming) in enumerate(zip(problem.leads, equations.incoming, strict=True)):
+    for number, incoming in zip(problem.sources.lead, equations.incoming, strict=True):
+        lead = problem.leads[number]
         if lead.hopping_size is None or not incoming.shape[1]:
             continue
         # The rows of the system: those of the lead's own waves are in another unit.
         into_system = abs(incoming[: equations.n_orbitals])
         if float(into_system.power(2).sum(axis=0).max()) * SLOW > lead.hopping_size:
-            return number
+            return int(number)
     return None

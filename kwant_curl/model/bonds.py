@@ -36,14 +36,20 @@ class BondRows(NamedTuple):
     n_orbitals: int
 
 
-def bond_rows(model: Model, sites: IntArray, periods: FloatArray | None) -> BondRows:
+def bond_rows(
+    model: Model, sites: IntArray, periods: FloatArray | None, *, charged: bool = False
+) -> BondRows:
     """Return the rows of these sites, in their order.
 
     periods: (n, dim), bonds go to nearest images; None: those that `kwant.wraparound` left, if any.
     Without periods, a bond that seems to close the system on itself is an error.
+    charged: those of (Q H + H Q)/2 instead, Q the charge of the orbitals.
     """
     rows, offsets = model.rows(sites), model.offsets
     norbs = np.diff(offsets)
+    if charged:
+        here = ranges(offsets[sites], norbs[sites])
+        rows = 0.5 * (model.charges[here][:, here] @ rows + rows @ model.charges)
     site_of = np.repeat(np.arange(len(norbs)), norbs)
     here = np.repeat(np.repeat(sites, norbs[sites]), np.diff(rows.indptr))
     there = site_of[rows.indices]

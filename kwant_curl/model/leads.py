@@ -74,6 +74,12 @@ class Cells(InfiniteSystem):
         """Return the symmetries that the lead declares."""
         return copy(self._symmetry)
 
+    def with_symmetry(self, symmetry: Any) -> "Cells":
+        """Return the same cells with other symmetries than the lead declares."""
+        other = copy(self)
+        other._symmetry = symmetry
+        return other
+
     def is_like(self, other: "Cells") -> bool:
         """Return whether both have the same matrices, so the same modes."""
         return (
@@ -117,6 +123,11 @@ class Lead:
         Whether it offers modes, not its self-energy alone.
     cells : Cells or None
         The lead as equal cells, if it is made of these.
+    charges : tuple of int
+        What comes in: electrons (1), in a Nambu model holes by themselves too (-1), or, in a
+        superconductor, what is neither (0).
+    projectors : tuple of arrays (n_interface, n)
+        Of a lead that is taken by its self-energy and has several charges, the orbitals of each.
     """
 
     source: Any
@@ -124,6 +135,8 @@ class Lead:
     orbitals: IntArray
     has_modes: bool
     cells: Cells | None = None
+    charges: tuple[int, ...] = (1,)
+    projectors: tuple[ComplexArray, ...] = ()
 
     @property
     def is_precalculated(self) -> bool:
@@ -152,6 +165,10 @@ class Lead:
     def selfenergy(self, energy: float) -> ComplexArray:
         """Return its retarded self-energy, (n_interface, n_interface)."""
         return np.asarray(self.source.selfenergy(energy, params=self.params), dtype=complex)
+
+    def any_selfenergy(self, energy: float) -> ComplexArray:
+        """Return the same, also of a lead that offers modes alone."""
+        return self.modes(energy)[1].selfenergy() if self.has_modes else self.selfenergy(energy)
 
 
 def evaluated_lead(lead: Any, params: Mapping[str, Any] | None, orbitals: IntArray) -> Lead:

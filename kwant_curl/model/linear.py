@@ -29,21 +29,21 @@ class Triplets(NamedTuple):
 class LeadEquations(NamedTuple):
     """What a lead adds to the linear system, of which it is told the size before it.
 
-    elements: of A; incoming: of the right-hand sides, one column per state; n_states; n_added: the
-    rows and columns that are new.
+    elements: of A; incoming: of the right-hand sides, one column per state; counts: how many states
+    come in from each source; n_added: the rows and columns that are new.
     """
 
     elements: Triplets
     incoming: Triplets
-    n_states: int
+    counts: tuple[int, ...]
     n_added: int
 
 
 class Equations(NamedTuple):
     """A psi = rhs.
 
-    matrix: A, a sparse COO matrix; incoming: for each lead a sparse CSC matrix (n, n_states); the
-    first `n_orbitals` unknowns are the wave function in the system.
+    matrix: A, a sparse COO matrix; incoming: for each source, lead by lead, a sparse CSC matrix
+    (n, n_states); the first `n_orbitals` unknowns are the wave function in the system.
     """
 
     matrix: Any
@@ -78,25 +78,32 @@ def equations(shifted: Triplets, size: int, leads: Sequence[LeadEquations]) -> E
     parts = [shifted, *(lead.elements for lead in leads)]
     n = size + sum(lead.n_added for lead in leads)
     row, col, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    incoming = tuple(
-        sparse.csc_matrix(
-            (lead.incoming.value, (lead.incoming.row, lead.incoming.col)), shape=(n, lead.n_states)
-        )
-        for lead in leads
-    )
+    incoming = tuple(source for lead in leads for source in _by_source(lead, n))
     return Equations(sparse.coo_matrix((value, (row, col)), shape=(n, n)), incoming, size)
 
 
-def with_modes(stabilised: Any, orbitals: IntArray, size: int) -> LeadEquations:
+def _by_source(lead: LeadEquations, n: int) -> list[Any]:
+    """Return the right-hand sides of each source of a lead, of n unknowns."""
+    elements = lead.incoming.value, (lead.incoming.row, lead.incoming.col)
+    whole = sparse.csc_matrix(elements, shape=(n, sum(lead.counts)))
+    if len(lead.counts) == 1:
+        return [whole]
+    ends = np.cumsum(lead.counts)
+    return [whole[:, end - count : end] for end, count in zip(ends, lead.counts, strict=True)]
+
+
+def with_modes(
+    stabilised: Any, orbitals: IntArray, size: int, counts: Sequence[int]
+) -> LeadEquations:
     """Return what a lead adds that is known by its modes.
 
     stabilised: `kwant.physics.StabilizedModes`; orbitals: where it is attached; size: that of the
-    system so far.
+    system so far; counts: how many come in from each source.
     """
     u, ulinv, n_in = stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes
     if not len(u):
         nothing = _elements(np.empty((0, 0)), orbitals[:0], orbitals[:0])
-        return LeadEquations(nothing, nothing, 0, 0)
+        return LeadEquations(nothing, nothing, tuple(counts), 0)
     root = stabilised.sqrt_hop
     new = size + np.arange(root.shape[1])
     outgoing = size + np.arange(u.shape[1] - n_in)
@@ -110,21 +117,21 @@ def with_modes(stabilised: Any, orbitals: IntArray, size: int) -> LeadEquations:
         _elements(-root @ u[:, :n_in], orbitals, states),
         _elements(ulinv[:, :n_in], new, states),
     )
-    return LeadEquations(elements, incoming, n_in, len(new))
+    return LeadEquations(elements, incoming, tuple(counts), len(new))
 
 
 def with_self_energy(
-    sigma: ComplexArray, columns: ComplexArray, orbitals: IntArray
+    sigma: ComplexArray, columns: Sequence[ComplexArray], orbitals: IntArray
 ) -> LeadEquations:
     """Return what a lead adds that is known by its self-energy.
 
-    columns: (n_interface, n_states), what comes in.
+    columns: (n_interface, n_states), what comes in from each source.
     """
-    states = np.arange(columns.shape[1])
+    counts = tuple(part.shape[1] for part in columns)
     return LeadEquations(
         _elements(sigma, orbitals, orbitals),
-        _elements(columns, orbitals, states),
-        len(states),
+        _elements(np.concatenate(columns, axis=1), orbitals, np.arange(sum(counts))),
+        counts,
         0,
     )
 

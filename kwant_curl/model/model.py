@@ -1,7 +1,7 @@
 """A Kwant system at its params: what everything below the routines asks."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kwant_curl.algebra.stack import ranges
+from kwant_curl.model.charges import Charge, charge_operator, check_charge, with_charges
 from kwant_curl.model.checks import check_finite_system, check_leads
 from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import evaluated_lead
+from kwant_curl.model.nambu import check_declared, check_lead
 from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
@@ -44,6 +46,8 @@ class Model:
     purpose : {"many calls", "one call", "operators"}, default "many calls"
         What it is made for.  For one call no thorough symbolic analysis pays; for operators
         the whole Hamiltonian isn't evaluated if a few rows are asked for.
+    charge : number, array or mapping, optional
+        Electrons and holes of a Nambu model, as the routines take it, which then go without.
 
     Notes
     -----
@@ -61,6 +65,7 @@ class Model:
     params: Mapping[str, Any] | None = None
     _: KW_ONLY
     purpose: Purpose = "many calls"
+    charge: Charge = None
 
     def __post_init__(self) -> None:
         check_finite_system(self.syst)
@@ -74,6 +79,14 @@ class Model:
                     f"params is {self.params!r}; expected a mapping of names to values, or None."
                 )
             object.__setattr__(self, "params", dict(self.params))
+        if self.charge is not None:
+            check_charge(self.charge)
+
+    def with_charge(self, charge: Charge) -> "Model":
+        """Return a model that knows electrons from holes, and has the same Hamiltonian."""
+        model = replace(self, charge=charge)
+        vars(model)["hamiltonian"] = self.hamiltonian
+        return model
 
     @cached_property
     def hamiltonian(self) -> Any:
@@ -88,12 +101,41 @@ class Model:
     def scattering(self) -> ScatteringProblem:
         """The Hamiltonian and the leads, for any energy."""
         check_leads(self.syst)
+        self.check_charge()
         _check_hermitian(self.hamiltonian)
-        leads = tuple(
-            evaluated_lead(lead, self.params, interface_orbitals(self.syst, number))
-            for number, lead in enumerate(self.syst.leads)
-        )
-        return ScatteringProblem(self.hamiltonian, leads, self.purpose == "one call")
+        leads = []
+        for number, builder in enumerate(self.syst.leads):
+            orbitals = interface_orbitals(self.syst, number)
+            lead = evaluated_lead(builder, self.params, orbitals)
+            if self.charge is None:
+                check_lead(lead, number, builder)
+            elif self.has_holes:
+                here = self.charges[orbitals][:, orbitals].toarray()
+                lead = with_charges(lead, builder, self.charge, here)
+            leads.append(lead)
+        one_call = self.purpose == "one call"
+        return ScatteringProblem(self.hamiltonian, tuple(leads), one_call, self.has_holes)
+
+    @cached_property
+    def charges(self) -> Any:
+        """The charge of the orbitals, +1 for electrons and -1 for holes: sparse CSR, Hermitian.
+
+        What the user said, or one; an error where a Nambu model says nothing.
+        """
+        self.check_charge()
+        if self.charge is None:
+            return sparse.eye_array(self.n_orbitals, format="csr")
+        return charge_operator(self.charge, self.syst, len(self.offsets) - 1)
+
+    def check_charge(self) -> None:
+        """Raise if a Nambu model doesn't say which orbitals are electrons and which are holes."""
+        if self.charge is None:
+            check_declared(self.syst)
+
+    @cached_property
+    def has_holes(self) -> bool:
+        """Whether some orbitals are those of holes, so that each electron is there twice."""
+        return self.charge is not None and bool(self.charges.trace() < self.n_orbitals - 0.5)
 
     @cached_property
     def offsets(self) -> IntArray:
@@ -141,21 +183,31 @@ def as_model(
     syst: FiniteSystem | Model,
     params: Mapping[str, Any] | None = None,
     purpose: Purpose = "operators",
+    charge: Charge = None,
 ) -> Model:
     """Return the model of what a user passes: the user's own, or one for this purpose."""
     if not isinstance(syst, Model):
-        return Model(syst, params, purpose=purpose)
+        return Model(syst, params, purpose=purpose, charge=charge)
     if params is not None:
         raise ValueError(
             "params are given, but the model holds its own; make another one: "
             "Model(model.syst, params)."
         )
-    return syst
+    if charge is None:
+        return syst
+    if syst.charge is not None:
+        raise ValueError(
+            "charge is given, but the model holds one; leave it out, or make another model: "
+            "Model(model.syst, params, charge=charge)."
+        )
+    return syst.with_charge(charge)
 
 
-def scattering_model(syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None) -> Model:
+def scattering_model(
+    syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None, charge: Charge = None
+) -> Model:
     """Return the model of a system that is to be solved; raise unless it has leads."""
-    model = as_model(syst, params, "one call")
+    model = as_model(syst, params, "one call", charge)
     check_leads(model.syst)
     return model
 

@@ -19,6 +19,7 @@ from kwant_curl.model.linear import (
     with_self_energy,
 )
 from kwant_curl.model.solvers import DirectSolver, direct_solver, solver_for_one_call
+from kwant_curl.model.sources import Sources
 
 __all__ = ["ScatteringProblem", "Solved"]
 
@@ -27,6 +28,9 @@ Found = TypeVar("Found")
 
 GAIN = 1e-8
 """How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
+
+MIXED = 1e-8
+"""Below this part of a self-energy, what mixes electrons and holes is an error of its modes."""
 
 ROUNDING = 1e-13
 """Below this part of Sigma, i(Sigma - Sigma^+) is rounding: nothing comes in there."""
@@ -49,11 +53,14 @@ class ScatteringProblem:
     leads : tuple of Lead
     for_one_call : bool
         Whether it is asked at one energy, most likely, so that no thorough analysis pays.
+    doubled : bool
+        Whether each electron is there twice, as an electron and as a hole: a Nambu model.
     """
 
     hamiltonian: Any
     leads: tuple[Lead, ...]
     for_one_call: bool = False
+    doubled: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_kept", threading.local())
@@ -90,6 +97,13 @@ class ScatteringProblem:
         """For each lead the number of the first one that has the same modes."""
         return same_cells(self.leads)
 
+    @cached_property
+    def sources(self) -> Sources:
+        """What comes in through each lead."""
+        lead = np.repeat(np.arange(len(self.leads)), [len(lead.charges) for lead in self.leads])
+        charge = np.array([charge for lead in self.leads for charge in lead.charges])
+        return Sources(lead, charge, 0.5 if self.doubled else 1.0)
+
     def distinct_cells(self) -> list[Cells]:
         """Return the leads that are made of equal cells, equal ones once."""
         distinct = (self.leads[number].cells for number in sorted(set(self.first_alike)))
@@ -115,16 +129,17 @@ class ScatteringProblem:
         """Return the linear system at the energy at which the leads are solved."""
         size, parts = self.n_orbitals, list[LeadEquations]()
         for number, (lead, modes) in enumerate(zip(self.leads, solved.modes, strict=True)):
-            if modes is None:
-                sigma = lead.selfenergy(solved.energy)
+            if modes is None or lead.projectors:
+                sigma = lead.selfenergy(solved.energy) if modes is None else modes[1].selfenergy()
                 _check_size(number, len(sigma), len(lead.orbitals), "A self-energy")
-                columns = _incoming_columns(sigma, number, solved.energy)
+                columns = _columns_by_charge(sigma, lead, number, solved.energy)
                 parts.append(with_self_energy(sigma, columns, lead.orbitals))
             else:
                 if len(modes[1].vecs):
                     n_hopping = modes[1].sqrt_hop.shape[0]
                     _check_size(number, n_hopping, len(lead.orbitals), "A hopping")
-                parts.append(with_modes(modes[1], lead.orbitals, size))
+                counts = modes[0].block_nmodes if len(lead.charges) > 1 else (modes[1].nmodes,)
+                parts.append(with_modes(modes[1], lead.orbitals, size, counts))
             size += parts[-1].n_added
         return equations(self._shifted.at(solved.energy), self.n_orbitals, parts)
 
@@ -150,6 +165,28 @@ def _check_size(lead: int, n_given: int, n_interface: int, what: str) -> None:
             f"{what} of {n_given} orbitals belongs to lead {lead}, which is attached to "
             f"{n_interface} orbitals; expected as many."
         )
+
+
+def _columns_by_charge(
+    sigma: ComplexArray, lead: Lead, number: int, energy: float
+) -> list[ComplexArray]:
+    """Return what comes in through a lead known by its self-energy, charge by charge."""
+    if not lead.projectors:
+        return [_incoming_columns(sigma, number, energy)]
+    electrons_to_holes = [
+        one.conj().T @ sigma @ other
+        for one in lead.projectors
+        for other in lead.projectors
+        if one is not other
+    ]
+    mixing = max((np.abs(part).max() for part in electrons_to_holes), default=0.0)
+    if mixing > MIXED * np.abs(sigma).max():
+        raise ValueError(
+            f"The self-energy of lead {number} mixes electrons and holes at energy {energy} by up "
+            f"to {mixing:.3g}, although it doesn't at energy 0, where a superconductor does. "
+            "Expected a normal lead, or one that mixes them at energy 0."
+        )
+    return [p @ _incoming_columns(p.conj().T @ sigma @ p, number, energy) for p in lead.projectors]
 
 
 def _incoming_columns(sigma: ComplexArray, lead: int, energy: float) -> ComplexArray:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.occupations import chemical_potential_shifts
+from kwant_curl.algebra.occupations import check_pinned, chemical_potential_shifts
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units, spaced, unit_names
@@ -35,6 +35,8 @@ class Response(Storable, saved=False):
         Whether the window holds energies at which no lead has an open mode.
     units : Units or None
         The units, for labels, if they were given.
+    pinned : array of bool, shape (n_leads,), or None
+        In a Nambu model, which leads are superconducting, so that they can't be shifted.
     """
 
     energy: float
@@ -46,6 +48,7 @@ class Response(Storable, saved=False):
     error: float = 0.0
     partial: bool = False
     units: Units | None = None
+    pinned: NDArray[np.bool_] | None = None
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.
@@ -53,14 +56,17 @@ class Response(Storable, saved=False):
         Raises
         ------
         ValueError
-            For the result of a whole bias window (``linear=False``), which can't be scaled.
+            For the result of a whole bias window (``linear=False``), which can't be scaled, and for
+            a bias that shifts a superconducting lead.
         """
         if not self.linear:
             raise ValueError(
                 "This result is that of a whole bias window (linear=False), which another bias "
                 "changes; call the routine again with the other bias."
             )
-        return replace(self, bias=chemical_potential_shifts(bias, len(self.bias)))
+        shifts = chemical_potential_shifts(bias, len(self.bias))
+        check_pinned(shifts, self.pinned)
+        return replace(self, bias=shifts)
 
     @property
     def _operation(self) -> str:

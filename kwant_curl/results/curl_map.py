@@ -49,7 +49,7 @@ class CurlMap(Response):
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, pinned
         See `Response`.
     """
 
@@ -57,6 +57,7 @@ class CurlMap(Response):
         "positions": ("centre", "direction"),
         "sites": ("centre",),
         "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_force": ("lead", "centre", "direction"),
         "lead_curl": ("lead", "centre", "axis"),
         "friction": ("centre", "direction", "direction_of_motion"),

@@ -60,7 +60,7 @@ class FlowMap(Response):
         p(r), if it was given.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, pinned
         See `Response`.
     """
 
@@ -68,6 +68,7 @@ class FlowMap(Response):
         "positions": ("site", "direction"),
         "cell_volumes": ("site",),
         "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_dos": ("lead", "site"),
         "lead_current": ("lead", "site", "direction"),
         "lead_capacity": ("lead", "site", "direction"),
@@ -134,7 +135,8 @@ class FlowMap(Response):
 
         j_D is the current of the whole density of states, all leads filled alike, which vanishes
         with time-reversal symmetry; n is the nonequilibrium density.  In a magnetic field the
-        curl of the force on a test particle is that of D j - n j_D, not of D j alone.
+        curl of the force on a test particle is that of D j - n j_D, not of D j alone.  So it is,
+        in a Nambu model, where a superconductor mixes electrons and holes, in any case.
         """
         return self.superposed(self.degeneracy * self.lead_correction)
 

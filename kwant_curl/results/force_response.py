@@ -51,16 +51,20 @@ class ForceResponse(Response):
     pair_noise : array of float, shape (n_leads, n_leads, n_c, n_c), or None
         2 pi Re Tr[F_I D_beta F_J D_alpha] of each pair of leads, if it was asked for;
         integrated with f_alpha (1 - f_beta) where the response is not linear.
+    crossed_noise : array of float, shape (n_leads, n_leads, n_c, n_c), or None
+        In a Nambu model in linear response, the same between electrons of the first lead and holes
+        of the second, which shift apart by the sum of the leads' shifts.
     positions : array of float, shape (n_atoms, dim), or None
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, pinned
         See `Response`.
     """
 
     DIMENSIONS = {  # noqa: RUF012
         "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_force": ("lead", "coordinate"),
         "lead_curl": ("lead", "coordinate_of_motion", "coordinate"),
         "friction": ("coordinate", "coordinate_of_motion"),
@@ -68,6 +72,7 @@ class ForceResponse(Response):
         "lead_velocity": ("lead", "coordinate", "coordinate_of_motion"),
         "equilibrium_lorentz": ("coordinate", "coordinate_of_motion"),
         "pair_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
+        "crossed_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
         "positions": ("atom", "direction"),
         "sites": ("atom",),
     }
@@ -84,6 +89,7 @@ class ForceResponse(Response):
     lead_velocity: FloatArray | None = None
     equilibrium_lorentz: FloatArray | None = None
     pair_noise: FloatArray | None = None
+    crossed_noise: FloatArray | None = None
     positions: FloatArray | None = None
     sites: NDArray[np.int64] | None = None
 
@@ -154,7 +160,12 @@ class ForceResponse(Response):
         pairs = self._asked("pair_noise", "noise")
         if not self.linear:
             return read_only(pairs.sum(axis=(0, 1)))
-        return read_only(np.tensordot(exchange_window(self.bias, self.temperature), pairs, axes=2))
+        shifts, kt = self.bias, self.temperature
+        result = np.tensordot(exchange_window(shifts, kt), pairs, axes=2)
+        if self.crossed_noise is not None:
+            both_ways = (exchange_window(x, kt, -x) for x in (shifts, -shifts))
+            result = result + np.tensordot(sum(both_ways), self.crossed_noise, axes=2)
+        return read_only(result)
 
     def _asked(self, field: str, keyword: str) -> FloatArray:
         """Return a field that is there only if the routine was asked for it."""
@@ -196,6 +207,7 @@ class ForceResponse(Response):
             lead_velocity=projected(self.lead_velocity),
             equilibrium_lorentz=projected(self.equilibrium_lorentz),
             pair_noise=projected(self.pair_noise),
+            crossed_noise=projected(self.crossed_noise),
             positions=None,
             sites=None,
         )

@@ -22,6 +22,9 @@ from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["CoupledKernel", "Operators"]
 
+NEARBY = 1e-3
+"""The distance of energies nearby, in units of the largest element of the Hamiltonian."""
+
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
@@ -107,6 +110,10 @@ class CoupledKernel:
         """Return the Lorentz-like part of all leads' velocity tensors, and its size."""
         _, slope, size = self(energy).total
         return slope, float(size[0])
+
+    def nearby(self, energy: float) -> float:
+        """Return another energy, at which what cancels at this one by symmetry doesn't."""
+        return energy + NEARBY * float(abs(self.problem.hamiltonian).max())
 
 
 def _propagated(

@@ -41,7 +41,7 @@ class EmissionKernel:
     quantum: float
 
     def __call__(self, energy: float) -> tuple[FloatArray, bool]:
-        """Return Tr[F_pm D_beta(E) F_pm^+ D_alpha(E + quantum)], (n_pairs, 2, n_leads, n_leads).
+        """Return Tr[F_pm D_beta(E) F_pm^+ D_alpha(E + quantum)], (n_pairs, 2, n, n) by source.
 
         The last two axes are alpha, from where an electron comes when it emits, and beta.  And
         whether modes are open at both energies.
@@ -76,12 +76,14 @@ class Exchanged:
 
 def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Exchanged:
     """Integrate the traces, with the leads' occupations, over the lower energy E."""
+    sources = kernel.problem.sources
+    point = point.of_sources(sources)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     with energy_bar(numerics) as bar:
         summed = _WeightedTraces(kernel, point, numerics, bar)
         integral = integrate(summed, _break_points(kernel, point), numerics.rtol)
     warn_of_integral(integral.error, numerics.rtol, summed.closed)
-    emitted, absorbed = integral.parts
+    emitted, absorbed = (sources.of_pairs(part, axes=(2, 3)) for part in integral.parts)
     return Exchanged(emitted, absorbed, integral.error, summed.closed)
 
 

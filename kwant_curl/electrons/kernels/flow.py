@@ -19,29 +19,40 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FlowKernel:
-    """Densities of states and currents of each site at any energy; currents: of all sites."""
+    """Densities of states and currents of each site at any energy.
+
+    currents: of all sites; charges: in a Nambu model, the charge on each site
+    (n_sites, size, size), size the orbitals of the largest one.
+    """
 
     problem: ScatteringProblem
     numerics: Numerics
     currents: OperatorStack
+    charges: NDArray[np.complex128] | None = None
 
     def __call__(self, energy: float) -> Shares:
-        """Return the traces on the sites by lead, and the density of states."""
+        """Return the traces on the sites by source, and the density of states."""
         shell = EnergyShell(self.problem, energy, self.numerics)
-        traces = _onsite_traces(self.currents, shell)
-        dos, current, capacity, _ = (float(np.abs(trace).max(initial=0.0)) for trace in traces)
-        sizes = (dos, current, capacity, capacity, dos)
-        return Shares(traces, traces[:1], sizes, sum(shell.n_modes), shell.slow_lead)
+        dos, *traces = _onsite_traces(self.currents, self.charges, shell)
+        size, current, capacity = (
+            float(np.abs(trace).max(initial=0.0)) for trace in (dos, traces[1], traces[2])
+        )
+        sizes = (size, current, capacity, capacity, size)
+        return Shares(tuple(traces), (dos,), sizes, sum(shell.n_modes), shell.slow_lead)
 
 
-def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[FloatArray, ...]:
-    """Return Tr D_alpha, Tr J_alpha, Tr[D J_alpha] and -Tr[D_alpha J] on each site.
+def _onsite_traces(
+    currents: OperatorStack, charges: NDArray[np.complex128] | None, shell: EnergyShell
+) -> tuple[FloatArray, ...]:
+    """Return Tr D_alpha, again as electrons, Tr J_alpha, Tr[D J_alpha] and -Tr[D_alpha J] by site.
 
-    (n_leads, n_sites) and three times (n_leads, n_sites, dim).  On a site, with orbitals a, J_k is
-    the Hermitian matrix 2 Re of <a| B_k D |b>, the rows B_k being half of the current operator.
+    Twice (n_leads, n_sites) and three times (n_leads, n_sites, dim).  On a site, with orbitals a,
+    J_k is the Hermitian matrix 2 Re of <a| B_k D |b>, the rows B_k being half of the current
+    operator.  With charges Q electrons are Tr[Q D_alpha], and the particle that feels the flow
+    couples to Q: Q D Q stands for the D that goes with a J.
     """
     n_leads, n_sites, dim = len(shell.n_modes), len(currents.start) - 1, currents.dim
-    dos = np.zeros((n_leads, n_sites))
+    dos, electrons = (np.zeros((n_leads, n_sites)) for _ in range(2))
     current, capacity, correction = (np.zeros((n_leads, n_sites, dim)) for _ in range(3))
     parts = currents.groups_by_rows()
     for sites, densities in star_densities(currents, parts, shell):
@@ -52,7 +63,12 @@ def _onsite_traces(currents: OperatorStack, shell: EnergyShell) -> tuple[FloatAr
         half = blocks[:, :, 1:, :, 0]  # <row a of B_k| D_alpha |b>
         total, total_half = density.sum(axis=0), half.sum(axis=0)
         dos[:, sites] = np.einsum("lnaa->ln", density).real
+        electrons[:, sites] = dos[:, sites]
+        if charges is not None:
+            q = charges[sites, :n_orbitals, :n_orbitals]
+            electrons[:, sites] = np.einsum("nab,lnba->ln", q, density).real
+            density, total = q @ density @ q, q @ total @ q
         current[:, sites] = 2 * np.einsum("lnkaa->lnk", half).real
         capacity[:, sites] = 2 * np.einsum("nba,lnkab->lnk", total, half).real
         correction[:, sites] = -2 * np.einsum("lnba,nkab->lnk", density, total_half).real
-    return dos, current, capacity, correction
+    return dos, electrons, current, capacity, correction

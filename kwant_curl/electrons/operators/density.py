@@ -17,6 +17,7 @@ from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.orbitals import orbital_offsets
 from kwant_curl.model.solvers import DirectSolver
@@ -39,6 +40,7 @@ class NonequilibriumDensity:
         Finalized system with leads, known by their modes or by their self-energy.
     <energy>
     <bias>
+    <charge>
     <degeneracy>
     <temperature>
     <linear>
@@ -52,11 +54,13 @@ class NonequilibriumDensity:
     Attributes
     ----------
     states : array of complex, shape (n_states, n_orbitals)
-        Scattering states, lead by lead.
+        Scattering states, lead by lead; in a Nambu model electrons first, then holes.
     weights : array of float, shape (n_states,)
         Delta rho = sum_n weights[n] |states[n]><states[n]|.
     error : float
         Estimated error of the density in an orbital, relative to the largest.
+    charge : number, array, mapping or None
+        Electrons and holes of a Nambu model, as given.
     partial : bool
         Whether the window holds energies at which no lead has an open mode.
 
@@ -84,6 +88,7 @@ class NonequilibriumDensity:
         energy: float,
         *,
         bias: float | Mapping[int, float] = 1.0,
+        charge: Charge = None,
         degeneracy: float = 1,
         temperature: float = 0.0,
         linear: bool = True,
@@ -92,7 +97,7 @@ class NonequilibriumDensity:
         max_memory: float = MAX_MEMORY,
         solver: DirectSolver | None = None,
     ) -> None:
-        model = scattering_model(syst, params)
+        model = scattering_model(syst, params, charge)
         point = operating_point(model, energy, bias, degeneracy, temperature, linear)
         numerics = Numerics(rtol=rtol, max_memory=max_memory, solver=solver)
         self.syst, self.params = model.syst, model.params
@@ -100,12 +105,16 @@ class NonequilibriumDensity:
         self.bias = read_only(point.bias)
         self.temperature, self.linear = point.temperature, point.linear
         self.error, self.partial = 0.0, False
+        self.charge, self._charges = model.charge, model.charges if model.has_holes else None
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
             warn_if_closed(sum(shell.n_modes), self.energy)
             warn_if_slow(shell.slow_lead, self.energy)
             self.states = shell.states()
-            weights = np.repeat(self.bias, shell.n_modes) * self.degeneracy / (2 * np.pi)
+            sources = model.scattering.sources
+            shifts = point.of_sources(sources).bias
+            weights = np.repeat(shifts, shell.n_modes) * self.degeneracy / (2 * np.pi)
+            weights = sources.share * weights
         else:
             collected = collected_states(model.scattering, point, numerics)
             self.states, weights = collected.states, collected.weights
@@ -138,8 +147,9 @@ class NonequilibriumDensity:
         Parameters
         ----------
         operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
-            An operator is bound, or takes the same `params` as Delta rho.  A matrix is sparse
-            or dense, (n_orbitals, n_orbitals).
+            An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
+            bound takes the same `charge` too.  A matrix is sparse or dense,
+            (n_orbitals, n_orbitals).
 
         Returns
         -------
@@ -150,7 +160,10 @@ class NonequilibriumDensity:
         """
         if isinstance(operator, StackedOperator):
             params = self.params if operator.takes_params else None
-            return operator.trace(self.states, self.weights, params=params)
+            if not operator.is_bound:
+                charge = self.charge if operator.takes_charge else None
+                operator = operator.bind(params=params, charge=charge)
+            return operator.trace(self.states, self.weights)
         if isinstance(
             operator, kwant.operator.Density | kwant.operator.Current | kwant.operator.Source
         ):
@@ -192,8 +205,15 @@ class NonequilibriumDensity:
             )
 
     def density(self) -> NDArray[np.float64]:
-        """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals."""
-        per_orbital = self.weights @ np.abs(self.states) ** 2
+        """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals.
+
+        Of electrons: in a Nambu model holes count negatively.
+        """
+        if self._charges is None:
+            per_orbital = self.weights @ np.abs(self.states) ** 2
+        else:
+            charged = (self._charges @ self.states.T).T
+            per_orbital = self.weights @ (self.states.conj() * charged).real
         return np.add.reduceat(per_orbital, orbital_offsets(self.syst)[:-1])
 
     def toarray(self) -> NDArray[np.complex128]:

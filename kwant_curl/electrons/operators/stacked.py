@@ -18,6 +18,7 @@ from kwant_curl.algebra.matrix_elements import (
 )
 from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
+from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, as_model
 
 __all__ = ["StackedOperator"]
@@ -92,10 +93,13 @@ class StackedOperator(ABC):
         result = act(self._operators(params), kets)
         return result[0] if single else result
 
-    def bind(self, *, params: Mapping[str, Any] | None = None) -> Self:
-        """Return a copy that is evaluated at `params` and takes no `params` any more."""
+    def bind(self, *, params: Mapping[str, Any] | None = None, charge: Charge = None) -> Self:
+        """Return a copy that is evaluated at `params` and takes no `params` any more.
+
+        charge: electrons and holes of a Nambu model, as the routines take it.
+        """
         bound = copy(self)
-        bound._bound = self._operators(params)
+        bound._bound = self._operators(params, charge)
         bound.syst = as_model(self.syst).syst  # a model's matrices are not needed any more
         return bound
 
@@ -108,6 +112,11 @@ class StackedOperator(ABC):
     def takes_params(self) -> bool:
         """Whether calls may be given `params`: it is not bound, and its system is no `Model`."""
         return not (self.is_bound or isinstance(self.syst, Model))
+
+    @property
+    def takes_charge(self) -> bool:
+        """Whether `bind` may be given `charge`: it is not bound, and no `Model` holds one."""
+        return not self.is_bound and getattr(self.syst, "charge", None) is None
 
     def matrices(self, *, params: Mapping[str, Any] | None = None) -> list[Any]:
         """Return the operators as sparse arrays (n_orbitals, n_orbitals), in their order."""
@@ -154,10 +163,10 @@ class StackedOperator(ABC):
         values = weighted_trace(self._operators(params), stack, numbers.astype(float))
         return self._shaped(values, 0)
 
-    def _operators(self, params: Mapping[str, Any] | None) -> OperatorStack:
+    def _operators(self, params: Mapping[str, Any] | None, charge: Charge = None) -> OperatorStack:
         if self._bound is None:
-            return self._evaluate(as_model(self.syst, params))
-        if params is not None:
+            return self._evaluate(as_model(self.syst, params, charge=charge))
+        if params is not None or charge is not None:
             raise ValueError(
                 "Parameters are already bound to this operator; call it without params, or bind "
                 "the original one again."
