@@ -18,8 +18,10 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.support.checks import positive_number
+from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.warning import issued
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -98,6 +100,7 @@ def flow_map(
     check_units(units)
     model = scattering_model(syst, params)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+    check_temperature(point.temperature, units)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
     p = None if momentum is None else site_momenta(model, momentum)
@@ -122,6 +125,7 @@ def flow_map(
         momentum=p,
         error=average.error,
         partial=average.partial,
+        warnings=issued(average.notices),
     )
 
 

@@ -79,7 +79,14 @@ class Probe(Specification):
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dV/dR of all points for this system; no value function is called."""
         n_points, dim = np.shape(self.points)
-        entries = self._entries(model, *self._within_reach(model))
+        site, point = self._within_reach(model)
+        n_far = n_points - len(np.unique(point))
+        if n_far:
+            warn(
+                f"{n_far} of the probe's {n_points} points have no site within reach "
+                f"({REACH * self.width:.4g}): their results are zero."
+            )
+        entries = self._entries(model, site, point)
         stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
         return replace(stack, positions=np.asarray(self.points))
 
@@ -110,11 +117,6 @@ class Probe(Specification):
         self._check_width(model.spacing)
         reached = cKDTree(positions).query_ball_point(points, REACH * self.width)
         count = np.array([len(sites) for sites in reached])
-        if not count.all():
-            warn(
-                f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
-                f"within reach ({REACH * self.width:.4g}): their results are zero."
-            )
         site = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
         return site, np.repeat(np.arange(n_points), count)
 

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import Integral, Sample, integrate
 from kwant_curl.algebra.occupations import fermi, thermal_weight, window
-from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow, warn_of_integral
+from kwant_curl.electrons.notices import closed_notices, integral_notices, slow_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.model.bands import band_edges, bottom
@@ -64,13 +64,17 @@ def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, fl
 
 @dataclass(frozen=True)
 class Average:
-    """Shares that are integrated over energy, and how well: see `Response`."""
+    """Shares that are integrated over energy, and how well: see `Response`.
+
+    notices: what is to be said of the energies and the integral.
+    """
 
     by_lead: Parts
     by_pair: Parts
     total: Parts
     error: float
     partial: bool
+    notices: tuple[str, ...] = ()
 
 
 class Kernel(Protocol):
@@ -92,23 +96,25 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
     if not point.is_one_energy:
         check_energy_dependence(kernel.problem, "an integral over energies")
     equilibrium: Parts = ()
+    notices: tuple[str, ...] = ()
     if temperature == 0:
         here = kernel(mu)
-        warn_if_slow(here.slow_lead, mu)
+        notices = slow_notices(here.slow_lead, mu)
         equilibrium = here.total
     if point.is_one_energy:
-        warn_if_closed(here.n_modes, mu)
+        notices += closed_notices(here.n_modes, mu)
         scale = 1.0 if point.linear else 0.0
         by_lead, by_pair = (
             tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
         )
-        return Average(by_lead, by_pair, equilibrium, 0.0, False)
+        return Average(by_lead, by_pair, equilibrium, 0.0, False, notices)
     with energy_bar(numerics) as bar:
         summed = _WeightedShares(kernel, point, numerics, bar)
         integral = integrate(summed, break_points(kernel.problem, point), numerics.rtol)
-    warn_of_integral(integral.error, numerics.rtol, summed.closed)
+    notices += integral_notices(integral.error, numerics.rtol, summed.closed)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
-    return Average(by_lead, by_pair, equilibrium or total, integral.error, summed.closed)
+    total = equilibrium or total
+    return Average(by_lead, by_pair, total, integral.error, summed.closed, notices)
 
 
 def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:

@@ -35,6 +35,11 @@ class Response(Storable, saved=False):
         Whether the window holds energies at which no lead has an open mode.
     units : Units or None
         The units, for labels, if they were given.
+    band_distance : float or None
+        How far the next band edge of the leads is from the Fermi level, roughly; None where that
+        is not known, or was not asked for.
+    warnings : tuple of str
+        What was warned of.
     """
 
     energy: float
@@ -46,6 +51,8 @@ class Response(Storable, saved=False):
     error: float = 0.0
     partial: bool = False
     units: Units | None = None
+    band_distance: float | None = None
+    warnings: tuple[str, ...] = ()
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.

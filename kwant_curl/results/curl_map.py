@@ -47,7 +47,7 @@ class CurlMap(Response):
     friction : array of float, shape (n, dim, dim)
         Equilibrium electronic friction eta_ij, positive semidefinite: a force
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, band_distance, warnings
         See `Response`.
     """
 
@@ -79,7 +79,7 @@ class CurlMap(Response):
         return (
             f"<CurlMap of {len(self.positions)} centres in {self.positions.shape[1]}D, "
             f"{self._operation}: curl of up to {np.linalg.norm(strength[top]):.4g}"
-            f"{spaced(names.curl)} at ({place}){spaced(names.length)}>"
+            f"{spaced(names.curl)} at ({place}){spaced(names.length)}>{self._noted}"
         )
 
     @property
@@ -116,10 +116,16 @@ class CurlMap(Response):
         Raises
         ------
         ValueError
-            For frequencies, masses or axes that are not positive or of the wrong shape.
+            For frequencies, masses or axes that are not positive or of the wrong shape; where the
+            units are known, for masses below that of hydrogen and frequencies above 1 eV.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
         kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
-        return pumping_rates(kappa, trace, frequency, mass, units=self.units)
+        return pumping_rates(self, kappa, trace, frequency, mass, np.ones(len(kappa)))
 
     def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
         if axis is None:

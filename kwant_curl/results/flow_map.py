@@ -57,7 +57,7 @@ class FlowMap(Response):
         shift, which it is then.
     momentum : array of float, shape (n_sites,), or None
         p(r), if it was given.
-    temperature, linear, error, partial, units
+    temperature, linear, error, partial, units, band_distance, warnings
         See `Response`.
     """
 
@@ -91,7 +91,7 @@ class FlowMap(Response):
     def __repr__(self) -> str:
         """Say how large it is."""
         n, dim = self.positions.shape
-        return f"<FlowMap of {n} sites in {dim}D, {self._operation}>"
+        return f"<FlowMap of {n} sites in {dim}D, {self._operation}>{self._noted}"
 
     @property
     def local_dos(self) -> FloatArray:

@@ -7,6 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.support.magnitudes import (
+    check_frequencies,
+    check_masses,
+    check_temperature,
+)
 from kwant_curl.support.warning import warn
 from kwant_curl.vibrations.modes import VibrationalModes
 
@@ -96,6 +101,7 @@ def _check_response(response: Any, modes: Any) -> None:
             "same ones: take the modes of what moves, e.g. from_force_constants of these "
             "coordinates or from_ase(..., syst, coordinates)."
         )
+    _check_units(response, modes)
     known = response.sites is not None and modes.sites is not None
     if known and not np.array_equal(np.asarray(response.sites), np.asarray(modes.sites)):
         raise ValueError(
@@ -115,3 +121,19 @@ def _check_response(response: Any, modes: Any) -> None:
             f"The atoms of the response and of the modes differ in their positions (by up to "
             f"{apart:.3g}); expected the same atoms in the same order."
         )
+
+
+def _check_units(response: ForceResponse, modes: VibrationalModes) -> None:
+    """Raise where response and modes are in different units, or in none that atoms have."""
+    one, other = response.units, modes.units
+    if one is not None and other is not None:
+        if not np.allclose([one.energy, one.length], [other.energy, other.length], rtol=1e-9, atol=0):
+            raise ValueError(
+                f"The response is in {one.energy_unit} and {one.length_unit}, the modes are in "
+                f"{other.energy_unit} and {other.length_unit}; expected the same units of both."
+            )
+        return
+    check_temperature(response.temperature, other)
+    if response.positions is not None:  # other coordinates have masses of another dimension
+        check_masses(modes.masses, one, name="masses")
+        check_frequencies(modes.frequencies, one, name="frequencies")
