@@ -191,5 +191,6 @@ def _notices_of_the_band(response: Response, omega: float, threshold: float) -> 
         yield (
             f"At the lowest threshold, {threshold:.3g} times the present bias, a lead is shifted "
             f"by {threshold * shift:.3g}, and the next band edge of the leads is {distance:.3g} "
-            "from the Fermi level: linear response does not reach as far. linear=False does."
+            "from the Fermi level: linear response does not reach as far, a calculation with the "
+            "whole bias window does (linear=False)."
         )
