@@ -1,6 +1,7 @@
 """The main job and the devices."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -14,6 +15,8 @@ from scipy import constants
 from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.devices.command import report
+from kwant_curl.devices.command.words import in_options
+from kwant_curl.electrons.notices import integral_notices
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -341,6 +344,58 @@ def test_options_that_make_no_sense(run, options, message):
     done = run(BUILDER, *options)
     assert done.status == 2
     assert message in done.err
+
+
+KEYWORD = re.compile(r"\\b[a-z_]+=[^>]|units\\.|`\\w+` is True")
+
+
+def test_messages_name_options_not_keywords(run, capsys, tmp_path):
+    """Of what the command has other words for, and no keyword of Python is left."""
+    follow = "Say how the hoppings follow, with --power-law or --exponential, or write value"
+    assert follow in run(BUILDER, "--energy", "2.5").err
+    kink = BUILDER.replace(
+        "wire()",
+        "wire(hopping=lambda a, b: -1 - abs(a.pos[1] - round(a.pos[1])))",
+    )
+    error = run(kink, "--energy", "2.5").err
+    assert "don't converge" in error
+    assert "with --power-law or --exponential, or return a Device" in error
+    out = ["--out", str(tmp_path / "f.png")]
+    refused = [error]
+    for options, words in (
+        (["--mass", "12"], "If 12 is in atomic mass units, give 2870.7"),
+        (["--frequency", "60"], "give one of 0.06, 0.2481, 0.007439."),
+        (["--temperature", "300"], "If 300 is in kelvin, give 0.025852."),
+    ):
+        assert main(["molecule", *options, *out]) == 2
+        refused.append(capsys.readouterr().err)
+        assert words in refused[-1]
+        assert refused[-1].count("\n") == 1
+    units = ["--energy-unit", "eV", "--length-unit", "angstrom", "--frequency", "0.01"]
+    own = run(BUILDER, "--energy", "2.5", "--power-law", "2", *units, "--mass", "12")
+    assert "device.py:make: mass is 12 hbar^2/(eV Å^2), which is 0.0502 atomic" in own.err
+    assert main(["gold-chain", *out]) == main(["point-contact", *out]) == 0
+    printed = capsys.readouterr().out
+    assert "warning: The driving is up to 3.46 times the frequency" in printed
+    assert "With 0.027 times the bias it is less" in printed
+    assert "the whole bias window does." in printed
+    for text in (printed, own.err, *refused):
+        assert not KEYWORD.search(text), text
+
+
+def test_warnings_of_integrals_in_the_words_of_the_command():
+    text = integral_notices(1e-3, 1e-6, True)
+    assert in_options(text[0]) == (
+        "The integral over energy did not converge to 1e-06: its estimated error is 0.001."
+    )
+    assert in_options(text[1]).endswith("the result is that of the others.")
+
+
+def test_a_units_name_that_has_two_spellings(run):
+    """Labels are those of the units."""
+    units = ["--energy-unit", "eV", "--length-unit", "angstrom"]
+    done = run(BUILDER, "--energy", "2.5", "--power-law", "2", "--bias", "0.1", *units)
+    assert done.status == 0
 
 
 def test_where_the_function_is_looked_for(capsys, tmp_path):

@@ -163,7 +163,8 @@ def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[s
             f"The driving is up to {driving[n]:.3g} times the frequency (entry {n}: "
             f"{rates.driving[n]:.3g} at {omega[n]:.3g}), but rates (Eq. 30) are for slow growth: "
             "at a tenth of the frequency the energy changes by a factor of 1.9 in a turn. With "
-            f"{FAST / driving[n]:.2g} times the bias, by at_bias, it is a tenth; `stability` "
+            # Less by what the rounding to two digits may add.
+            f"{0.95 * FAST / driving[n]:.2g} times the bias, by at_bias, it is less; `stability` "
             "solves the equation of motion itself. Thresholds don't depend on the bias."
         )
     n = int(damping.argmax())

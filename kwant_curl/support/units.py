@@ -10,6 +10,7 @@ from scipy import constants
 __all__ = [
     "ATOMIC_UNITS",
     "EV_ANGSTROM_AMU",
+    "LENGTHS",
     "MEV_NANOMETRE_AMU",
     "UnitNames",
     "Units",

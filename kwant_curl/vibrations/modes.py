@@ -253,9 +253,10 @@ class VibrationalModes(Storable):
 
         Notes
         -----
-        Sites are compared with ``phonon.primitive.positions``, in Å, as they are: images in other
-        cells don't count.  ``Phonopy(..., primitive_matrix="P")`` keeps the unit cell as it was
-        given.  Frequencies of Phonopy are taken as THz, its default.
+        Sites are compared with ``phonon.primitive.positions``, in Å or Bohr as its `calculator`
+        has it: images in other cells don't count.  Phonopy 4 reduces the unit cell by default;
+        ``Phonopy(..., primitive_matrix="P")`` keeps it as it was given.  Frequencies of Phonopy
+        are taken as THz, its default.
         """
         atoms = moving_atoms(crystal_of_phonopy, phonon, syst, coordinates, units, tolerance)
         return cls.from_force_constants(**atoms._asdict(), units=units)
