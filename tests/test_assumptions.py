@@ -328,3 +328,9 @@ def test_three_dimensions():
     )
     rates, found = caught(lambda: spatial.pumping_rates(0.05, 1.0))
     assert len(found) == len(rates.warnings) > 0
+
+
+def test_rates_beyond_all_numbers(local):
+    for omega, mass in ((1e-300, 1.0), (1e-200, 1e-200)):
+        with pytest.raises(ValueError, match=r"frequency 1e-.* give rates beyond all numbers"):
+            local.pumping_rates(omega, mass)

@@ -33,7 +33,7 @@ def all_results():
         "FlowMap": flow,
         "without momentum": kc.flow_map(syst, 1.7),
         "GridField": flow.interpolate(),
-        "PumpingRates": curls.pumping_rates(0.1),
+        "PumpingRates": curls.pumping_rates(0.03, 1e5),
         "with all tensors": response,
         "VibrationalModes": vibrations,
         "PumpedPairs": kc.pumped_pairs(response, vibrations),

@@ -144,7 +144,16 @@ def pumping_rates(
     if squares is not None and len(kappa):
         check_frequencies(omega, response.units)
         check_masses(masses, response.units, squares=squares)
-    rates = PumpingRates(kappa / (2 * masses * omega), friction_trace / (2 * masses))
+    with np.errstate(all="ignore"):
+        driving, damping = kappa / (2 * masses * omega), friction_trace / (2 * masses)
+        finite = np.isfinite([driving / omega, damping / omega]).all()
+    if not finite:
+        raise ValueError(
+            f"frequency {frequency!r} and mass {mass!r} give rates beyond all numbers; expected "
+            "hbar omega in the unit of energy of the Hamiltonian, masses in hbar^2 / (energy "
+            "length^2)."
+        )
+    rates = PumpingRates(driving, damping)
     if not len(kappa):
         return replace(rates, units=response.units)
     notices = [
