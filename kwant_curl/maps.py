@@ -116,7 +116,7 @@ def curl_map(
         friction=point.degeneracy * average.total[0],
         error=average.error,
         partial=average.partial,
-        band_distance=nearest_edge(model.scattering, point.energy) if linear else None,
+        band_distance=nearest_edge(model.scattering, point.energy),
         warnings=issued(average.notices),
     )
 

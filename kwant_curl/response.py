@@ -152,7 +152,7 @@ def force_response(
         sites=forces.sites,
         error=max(average.error, sea_error),
         partial=average.partial,
-        band_distance=nearest_edge(model.scattering, point.energy) if linear else None,
+        band_distance=nearest_edge(model.scattering, point.energy),
         warnings=issued(notices),
     )
 

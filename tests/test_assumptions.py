@@ -148,8 +148,11 @@ def test_phonons_and_thresholds_that_reach_a_band_edge(local):
     with pytest.warns(RuntimeWarning, match="At the lowest threshold, .* linear response does not"):
         close.pumping_rates(omega, 1e6)
     assert not local.pumping_rates(min(0.9 * beyond, 0.5 * distance), 1e6).warnings
-    window = dataclasses.replace(local, band_distance=None, linear=False)
-    assert not window.pumping_rates(omega, 1e6).warnings
+    # A whole window has no threshold, but its rates leave hbar omega out too.
+    window = dataclasses.replace(close, linear=False)
+    assert not window.pumping_rates(min(omega, 0.9 * window.band_distance), 1e8).warnings
+    with pytest.warns(RuntimeWarning, match="hbar omega is"):
+        window.pumping_rates(1.1 * window.band_distance, 1e8)
 
 
 def test_rates_of_nothing(local):

@@ -197,7 +197,7 @@ def _notices_of_the_band(response: Response, omega: float, threshold: float) -> 
             "from the Fermi level: rates (Eq. 30) take D as constant over hbar omega. "
             "`phonon_rates` does not."
         )
-    if np.isfinite(threshold) and threshold * shift >= distance:
+    if response.linear and np.isfinite(threshold) and threshold * shift >= distance:
         yield (
             f"At the lowest threshold, {threshold:.3g} times the present bias, a lead is shifted "
             f"by {threshold * shift:.3g}, and the next band edge of the leads is {distance:.3g} "
