@@ -1,6 +1,7 @@
 """The main job: nonconservative forces of a device, as a table and a figure."""
 
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from kwant_curl.devices.command.job import Job, job
 from kwant_curl.devices.command.options import CommandError, figure_file, parser, target
 from kwant_curl.devices.command.own import OwnFunction
 from kwant_curl.devices.command.report import report
+from kwant_curl.devices.command.words import in_options
 
 __all__ = ["main"]
 
@@ -40,7 +42,10 @@ def _run(options: Namespace) -> None:
     chosen = target(options)
     if chosen in DEVICES:
         output = figure_file(options.out or Path(f"kwant_curl_{chosen}.png"))
-        _draw(job(DEVICES[chosen](), options), output)
+        try:
+            _draw(job(DEVICES[chosen](), options), output)
+        except (TypeError, ValueError) as error:  # what the routines are documented to raise
+            raise CommandError(in_options(str(error))) from error
         return
     own = OwnFunction.named(chosen, DEVICES)
     output = figure_file(options.out or Path(f"kwant_curl_{own.path.stem}.png"))
@@ -51,7 +56,11 @@ def _run(options: Namespace) -> None:
 def _draw(work: Job, output: Path) -> None:
     """Print the report and write its figure."""
     matplotlib.use("Agg")
-    figure = report(work)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        figure = report(work)
+    for text in dict.fromkeys(in_options(str(warning.message)) for warning in caught):
+        print(f"warning: {text}")
     try:
         figure.savefig(output, dpi=200)
     except OSError as error:

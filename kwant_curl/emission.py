@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
 from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.charges import Charge
@@ -17,8 +18,10 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
 from kwant_curl.results.mode_pairs import mode_pairs
 from kwant_curl.support.checks import positive_array, positive_number
+from kwant_curl.support.magnitudes import check_frequencies, check_masses, check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
 
@@ -106,12 +109,17 @@ def phonon_rates(
     check_units(units)
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
+    check_temperature(point.temperature, units)
     numerics = Numerics(rtol, route, max_memory, None, executor, progress)
     forces = forces_of(coordinates, model)
     warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
     pairs = mode_pairs(modes, len(forces))
     quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
     mass = positive_array("mass", mass, len(pairs))
+    if forces.positions is not None:
+        squares = np.max(np.sum(pairs**2, axis=2), axis=1)
+        check_frequencies(quanta, units)
+        check_masses(mass / hbar**2, units, squares=squares)
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
     orbitals = forces.orbitals
     factors = forces.on_orbitals(orbitals).factors()
@@ -127,10 +135,13 @@ def phonon_rates(
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
         exchanges.append(exchange)
     rates = prefactor[:, None, None, None]
+    error = max(exchange.error for exchange in exchanges)
+    partial = any(exchange.partial for exchange in exchanges)
     return PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
-        error=max(exchange.error for exchange in exchanges),
-        partial=any(exchange.partial for exchange in exchanges),
+        error=error,
+        partial=partial,
         units=units,
+        warnings=issued(integral_notices(error, rtol, partial)),
     )

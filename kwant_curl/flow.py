@@ -27,8 +27,10 @@ from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.support.checks import positive_number
+from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.warning import issued
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -114,6 +116,7 @@ def flow_map(
     check_units(units)
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+    check_temperature(point.temperature, units)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
     p = None if momentum is None else site_momenta(model, momentum)
@@ -142,6 +145,7 @@ def flow_map(
         periods=closed,
         error=average.error,
         partial=average.partial,
+        warnings=issued(average.notices),
     )
 
 

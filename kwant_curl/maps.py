@@ -15,13 +15,16 @@ from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
+from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.warning import issued
 
 __all__ = ["curl_map"]
 
@@ -101,6 +104,7 @@ def curl_map(
     check_units(units)
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+    check_temperature(point.temperature, units)
     forces = forces_of(coordinates, model)
     centres = _centres(forces, coordinates)
     numerics = Numerics(rtol, route, max_memory, solver, executor, progress)
@@ -118,6 +122,8 @@ def curl_map(
         friction=point.degeneracy * average.total[0],
         error=average.error,
         partial=average.partial,
+        band_distance=nearest_edge(model.scattering, point.energy),
+        warnings=issued(average.notices),
     )
 
 

@@ -17,18 +17,20 @@ from kwant_curl.coordinates import (
 from kwant_curl.electrons.averages import Average, averaged, occupied
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.notices import warn_of_integral
+from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
 from kwant_curl.support.checks import true_or_false
+from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
-from kwant_curl.support.warning import warn
+from kwant_curl.support.warning import issued
 
 __all__ = ["force_response"]
 
@@ -132,6 +134,7 @@ def force_response(
     check_units(units)
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
+    check_temperature(point.temperature, units)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
     forces = forces_of(coordinates, model)
     second = second_derivatives_of(coordinates, model) if jacobian else None
@@ -143,9 +146,10 @@ def force_response(
     operators = Operators.of(forces, second, fields)
     kernel = CoupledKernel(model.scattering, numerics.of_one_energy, operators, velocity, noise)
     average = averaged(kernel, point, numerics)
-    lorentz, sea_error = None, 0.0
+    lorentz, sea_error, notices = None, 0.0, average.notices
     if velocity:
-        lorentz, sea_error = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
+        sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
+        lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]
     g = point.degeneracy
     shares = zip(kernel.by_lead, average.by_lead, strict=True)
     by_lead = {name: g * share for name, share in shares}
@@ -164,6 +168,8 @@ def force_response(
         sites=forces.sites,
         error=max(average.error, sea_error),
         partial=average.partial,
+        band_distance=nearest_edge(model.scattering, point.energy),
+        warnings=issued(notices),
     )
 
 
@@ -183,8 +189,8 @@ def _equilibrium_lorentz(
     point: OperatingPoint,
     numerics: Numerics,
     fermi_sea: bool,
-) -> tuple[NDArray[np.float64] | None, float]:
-    """Return the Lorentz-like force of equilibrium, (n_c, n_c), and the error of its integral.
+) -> tuple[NDArray[np.float64] | None, float, tuple[str, ...]]:
+    """Return the Lorentz-like force of equilibrium, (n_c, n_c), its integral's error, and notices.
 
     None where it is left out.
 
@@ -196,13 +202,14 @@ def _equilibrium_lorentz(
         # Electrons and holes cancel where energies are measured from, and nowhere else.
         slope, size = kernel.lorentz(kernel.nearby(point.energy))
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
-        return np.zeros_like(slope), 0.0
+        return np.zeros_like(slope), 0.0, ()
     if not fermi_sea:
-        warn(
+        notice = (
             "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
             "force, of all occupied states. It is left out; fermi_sea=True calculates it."
         )
-        return None, 0.0
+        return None, 0.0, (notice,)
     integral = occupied(kernel.lorentz, kernel.problem, point, numerics)
-    warn_of_integral(integral.error, numerics.rtol, False)
-    return integral.parts[0], integral.error
+    what = "The integral over the occupied states"
+    notices = integral_notices(integral.error, numerics.rtol, False, what)
+    return integral.parts[0], integral.error, notices

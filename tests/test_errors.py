@@ -15,6 +15,7 @@ from kwant_curl import (
     Parameters,
     PowerLaw,
     curl_map,
+    flow_map,
     force_response,
 )
 
@@ -73,6 +74,83 @@ def test_families_without_norbs(routine):
     builder[lattice(0, 0)] = 0
     with pytest.raises(ValueError, match=r"bare.* is not known; declare it with the `norbs`"):
         routine(builder.finalized(), SCALED, ENERGY)
+
+
+class LowLevel(kwant.system.FiniteSystem):
+    """A system without sites, as Kwant lets one write it."""
+
+    def __init__(self, syst, site_ranges=None):
+        self.graph, self.leads = syst.graph, syst.leads
+        self.lead_interfaces, self.lead_paddings = syst.lead_interfaces, syst.lead_paddings
+        self.parameters, self.site_ranges = frozenset(), site_ranges
+        self.hamiltonian = syst.hamiltonian
+
+    def hamiltonian(self, i, j, *args, params=None):
+        raise AssertionError
+
+
+@ROUTINES
+def test_low_level_systems_without_norbs(routine, syst):
+    """They have no site families to speak of."""
+    with pytest.raises(ValueError, match=r"this LowLevel are not known: its `site_ranges` is None"):
+        routine(LowLevel(syst), SCALED, ENERGY)
+    known = LowLevel(syst, [(0, 1, 0), (24, 0, 24)])
+    matrix = np.zeros((24, 24))
+    matrix[9, 10] = matrix[10, 9] = 1
+    expected = force_response(syst, Matrices([matrix]), ENERGY)
+    found = force_response(known, Matrices([matrix]), ENERGY)
+    np.testing.assert_allclose(found.friction, expected.friction)
+
+
+class Named(kwant.builder.SiteFamily):
+    """Sites with names, and positions nowhere."""
+
+    def __init__(self):
+        super().__init__("named", "named", 1)
+
+    def normalize_tag(self, tag):
+        return tag
+
+
+def test_a_family_without_positions():
+    """A chain of named sites between leads on a lattice."""
+    family, lattice = Named(), kwant.lattice.square(norbs=1)
+    builder = square_wire()
+    for x, name in ((2, "a"), (3, "b")):
+        builder[family(name)] = 4
+        builder[family(name), lattice(x, 1)] = -1
+    named = builder.finalized()
+    for call in (
+        lambda: curl_map(named, SCALED, ENERGY),
+        lambda: force_response(named, Displacements([9], scaling=PowerLaw(2)), ENERGY),
+        lambda: flow_map(named, ENERGY),
+        lambda: flow_map(named, ENERGY, cell_volume=1.0),
+        lambda: Force(named, SCALED).matrices(),
+    ):
+        with pytest.raises(TypeError, match=r"is a Named without a method pos, .* give it pos"):
+            call()
+    size = named.site_ranges[-1][2]
+    response = force_response(named, Matrices([np.eye(size)]), ENERGY)
+    assert response.friction.shape == (1, 1)
+
+
+def test_absorption_goes_into_a_lead_known_by_its_self_energy():
+    """What the message on a Hamiltonian that is not Hermitian says to do, can be done."""
+    builder = square_wire()
+    lattice = next(iter(builder.sites())).family
+    builder[lattice(2, 2)] = 4 - 0.1j
+    with pytest.raises(ValueError, match="absorption goes into a lead known by its self-energy"):
+        force_response(builder.finalized(), Matrices([np.eye(24)]), ENERGY)
+    builder[lattice(2, 2)] = 4
+    builder.leads.append(
+        kwant.builder.SelfEnergyLead(
+            lambda energy, args=(), params=None: np.array([[-0.1j]]), [lattice(2, 2)], []
+        )
+    )
+    response = force_response(
+        builder.finalized(), Displacements([9], scaling=PowerLaw(2)), ENERGY, bias={0: 0.1}
+    )
+    assert response.lead_force.shape == (3, 2)
 
 
 @ROUTINES

@@ -18,7 +18,8 @@ def all_results():
     flow = kc.flow_map(syst, 1.7, momentum=0.5)
     modes = np.eye(2, 32)
     some = kc.Displacements([8, 9], scaling=kc.PowerLaw(2))
-    response = kc.force_response(syst, some, 1.7, jacobian=True, velocity=True, noise=True)
+    tensors = {"jacobian": True, "velocity": True, "noise": True}
+    response = kc.force_response(syst, some, 1.7, bias=0.2, **tensors)
     vibrations = kc.VibrationalModes.from_force_constants(
         np.diag([1.0, 1.0, 2.0, 3.0]), 500.0, positions=response.positions, units=kc.EV_ANGSTROM_AMU
     )
@@ -33,7 +34,7 @@ def all_results():
         "FlowMap": flow,
         "without momentum": kc.flow_map(syst, 1.7),
         "GridField": flow.interpolate(),
-        "PumpingRates": curls.pumping_rates(0.1),
+        "PumpingRates": curls.pumping_rates(0.03, 1e5),
         "with all tensors": response,
         "VibrationalModes": vibrations,
         "PumpedPairs": kc.pumped_pairs(response, vibrations),

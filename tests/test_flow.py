@@ -644,6 +644,29 @@ def test_flow_map_of_density_degeneracy_and_bias():
     assert repr(flow) == "<FlowMap of 40 sites in 2D, energy 1.9, bias {0: 0.2, 1: -0.5}>"
 
 
+def test_cell_volumes_of_an_alloy():
+    """Families that share a lattice, but no position: one sublattice, in every description."""
+    alike = kwant.lattice.square(norbs=1)
+    plain = square_wire()
+    expected = flow_map(plain.finalized(), 1.7)
+    np.testing.assert_array_equal(expected.cell_volumes, 1.0)
+    for offset in ((0, 0), (3, -1), (1e-14, 0)):
+        other = kwant.lattice.Monatomic(np.eye(2), offset, name="impurity", norbs=1)
+        builder = square_wire()
+        shift = np.round(offset).astype(int)
+        for tag in ((2, 1), (3, 2)):
+            del builder[alike(*tag)]
+            site = other(*(np.array(tag) - shift))
+            builder[site] = 4
+            for step in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                neighbour = alike(*(np.array(tag) + step))
+                if neighbour in builder:
+                    builder[site, neighbour] = -1
+        flow = flow_map(builder.finalized(), 1.7)
+        np.testing.assert_array_equal(flow.cell_volumes, 1.0)
+        assert np.abs(flow.current).max() == pytest.approx(np.abs(expected.current).max())
+
+
 def test_cell_volumes():
     syst, energy = flowing("graphene")
     area = np.sqrt(3) / 2 * (np.sqrt(3) * 1.42) ** 2 / 2
@@ -659,7 +682,7 @@ def test_cell_volumes():
     np.testing.assert_array_equal(given.cell_volumes, 6.0)
     builder = square_wire()
     for name, offset, why in (
-        ("twin", (0, 0), "two lattices share their positions"),
+        ("twin", (0, 0), "<Site .*> and <Site .*> share their position"),
         ("wide", None, "the sites are on several lattices"),
     ):
         vectors = np.eye(2) if offset else 2 * np.eye(2)

@@ -1,6 +1,7 @@
 """The main job and the devices."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -14,6 +15,8 @@ from scipy import constants
 from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.devices.command import report
+from kwant_curl.devices.command.words import in_options
+from kwant_curl.electrons.notices import integral_notices
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -36,10 +39,18 @@ def test_the_default_is_graphene(tmp_path, capsys, monkeypatch):
     table = capsys.readouterr().out
     device = devices.graphene_constriction()
     result = curl_map(
-        device.syst, device.coordinates, device.energy, bias=device.bias, degeneracy=2
+        device.syst,
+        device.coordinates,
+        device.energy,
+        bias=device.bias,
+        degeneracy=2,
+        units=device.units,
     )
     assert f"{np.abs(result.curl).max():.4g}" in table
-    rates = result.pumping_rates(device.frequency, device.mass)
+    with pytest.warns(RuntimeWarning, match="next band edge"):
+        rates = result.pumping_rates(device.frequency, device.mass)
+    for text in rates.warnings:
+        assert f"warning: {text.removesuffix(' (linear=False).')}" in table
     assert f"lowest threshold bias: {device.bias * rates.threshold.min():.4g} eV" in table
 
 
@@ -116,21 +127,23 @@ def test_a_figure_that_cannot_be_written(tmp_path, capsys):
 
 def test_options_go_before_what_a_device_says(tmp_path, capsys):
     out = ["--out", str(tmp_path / "f.png")]
-    options = ["--frequency", "0.02", "--degeneracy", "1", "--mass", "10"]
+    options = ["--frequency", "0.02", "--degeneracy", "1", "--mass", "50000"]
     assert main(["molecule", *options, *out]) == 0
     printed = capsys.readouterr().out
     device = devices.bent_molecule()
     result = curl_map(device.syst, device.coordinates, device.energy, bias=device.bias)
-    rates = result.pumping_rates(0.02, 10)
+    rates = result.pumping_rates(0.02, 50000)
     for number in (*rates.driving, 0.5 * rates.threshold.min()):
         assert f" {number:.4g}" in printed
     assert "each vibrating with 0.02 eV" in printed
 
 
 def test_nothing_driven_has_no_threshold(tmp_path, capsys):
-    with pytest.warns(RuntimeWarning, match="No lead has an open mode"):
-        assert main(["molecule", "--energy", "20", "--out", str(tmp_path / "f.png")]) == 0
-    assert "drives no vibration" in capsys.readouterr().out
+    assert main(["molecule", "--energy", "20", "--out", str(tmp_path / "f.png")]) == 0
+    printed = capsys.readouterr().out
+    assert "drives no vibration" in printed
+    # Map and current say it, and it is printed once.
+    assert printed.count("warning: No lead has an open mode at energy 20.0") == 1
 
 
 WIRES = """
@@ -209,7 +222,7 @@ def test_temperature(run, monkeypatch):
 
 def test_rates_and_units_of_an_own_system(run):
     units = ["--energy-unit", "eV", "--length-unit", "nm"]
-    vibration = ["--frequency", "0.1", "--mass", "30", "--degeneracy", "2", "--bias", "0.2"]
+    vibration = ["--frequency", "0.1", "--mass", "3e5", "--degeneracy", "2", "--bias", "0.2"]
     done = run(BUILDER, "--energy", "2.5", "--exponential", "0.5", *units, *vibration)
     assert done.status == 0
     for words in ("eV/nm²", "eV/ħ", "Fermi level 2.5 eV, bias 0.2 eV", "lowest threshold bias"):
@@ -247,7 +260,7 @@ from wires import wire
 def make():
     syst = wire(onsite=lambda site, v: v).finalized()
     law = Displacements(scaling=PowerLaw(2))
-    return Device("a wire of mine", syst, law, 2.5, 0.1, 0.2, 3.0, "meV", "nm", 1, {"v": 4})
+    return Device("a wire of mine", syst, law, 2.5, 0.1, 0.2, 300.0, "meV", "nm", 1, {"v": 4})
 """
 
 
@@ -331,6 +344,58 @@ def test_options_that_make_no_sense(run, options, message):
     done = run(BUILDER, *options)
     assert done.status == 2
     assert message in done.err
+
+
+KEYWORD = re.compile(r"\\b[a-z_]+=[^>]|units\\.|`\\w+` is True")
+
+
+def test_messages_name_options_not_keywords(run, capsys, tmp_path):
+    """Of what the command has other words for, and no keyword of Python is left."""
+    follow = "Say how the hoppings follow, with --power-law or --exponential, or write value"
+    assert follow in run(BUILDER, "--energy", "2.5").err
+    kink = BUILDER.replace(
+        "wire()",
+        "wire(hopping=lambda a, b: -1 - abs(a.pos[1] - round(a.pos[1])))",
+    )
+    error = run(kink, "--energy", "2.5").err
+    assert "don't converge" in error
+    assert "with --power-law or --exponential, or return a Device" in error
+    out = ["--out", str(tmp_path / "f.png")]
+    refused = [error]
+    for options, words in (
+        (["--mass", "12"], "If 12 is in atomic mass units, give 2870.7"),
+        (["--frequency", "60"], "give one of 0.06, 0.2481, 0.007439."),
+        (["--temperature", "300"], "If 300 is in kelvin, give 0.025852."),
+    ):
+        assert main(["molecule", *options, *out]) == 2
+        refused.append(capsys.readouterr().err)
+        assert words in refused[-1]
+        assert refused[-1].count("\n") == 1
+    units = ["--energy-unit", "eV", "--length-unit", "angstrom", "--frequency", "0.01"]
+    own = run(BUILDER, "--energy", "2.5", "--power-law", "2", *units, "--mass", "12")
+    assert "device.py:make: mass is 12 hbar^2/(eV Å^2), which is 0.0502 atomic" in own.err
+    assert main(["gold-chain", *out]) == main(["point-contact", *out]) == 0
+    printed = capsys.readouterr().out
+    assert "warning: The driving is up to 3.46 times the frequency" in printed
+    assert "With 0.027 times the bias it is less" in printed
+    assert "the whole bias window does." in printed
+    for text in (printed, own.err, *refused):
+        assert not KEYWORD.search(text), text
+
+
+def test_warnings_of_integrals_in_the_words_of_the_command():
+    text = integral_notices(1e-3, 1e-6, True)
+    assert in_options(text[0]) == (
+        "The integral over energy did not converge to 1e-06: its estimated error is 0.001."
+    )
+    assert in_options(text[1]).endswith("the result is that of the others.")
+
+
+def test_a_units_name_that_has_two_spellings(run):
+    """Labels are those of the units."""
+    units = ["--energy-unit", "eV", "--length-unit", "angstrom"]
+    done = run(BUILDER, "--energy", "2.5", "--power-law", "2", "--bias", "0.1", *units)
+    assert done.status == 0
 
 
 def test_where_the_function_is_looked_for(capsys, tmp_path):

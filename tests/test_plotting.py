@@ -215,7 +215,7 @@ def test_probe_at_scattered_points(syst):
 def test_pumping_rates(syst):
     response = force_response(syst, Displacements(scaling=PowerLaw(2)), ENERGY)
     modes = np.eye(32).reshape(16, 2, 32)
-    rates = response.pumping_rates(modes, 0.5)
+    rates = response.pumping_rates(modes, 0.03, 1e4)
     ax = rates.plot(x=np.arange(16) / 2, xlabel="q", energy_unit="eV")
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), rates.driving)
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(16) / 2)
@@ -230,7 +230,7 @@ def test_pumping_rates(syst):
 
 
 def test_pumping_rates_of_atoms_are_not_joined(local):
-    ax = plot(local.pumping_rates(0.5))
+    ax = plot(local.pumping_rates(0.03, 1e4))
     assert ax.lines[0].get_linestyle() == "None"
     (bars,) = collections(ax, "LineCollection")
     assert len(bars.get_segments()) == len(local.positions)
@@ -387,11 +387,11 @@ def test_results_carry_their_units(syst):
     assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
     with pytest.raises(ValueError, match="length_unit is 'Å', but the result is in nm"):
         local.plot(length_unit="Å")
-    assert local.pumping_rates(1.0).plot().get_ylabel() == "rate (meV/ħ)"
+    assert local.pumping_rates(0.03, 1e5).plot().get_ylabel() == "rate (meV/ħ)"
     response = force_response(syst, moving, ENERGY, units=units)
-    assert response.pumping_rates(np.eye(2, len(response.force)), 1.0).units is units
+    assert response.pumping_rates(np.eye(2, len(response.force)), 0.03, 1e5).units is units
     assert flow_map(syst, ENERGY, units=units).plot().get_ylabel() == "y (nm)"
-    for result in (local, local.pumping_rates(1.0), response):
+    for result in (local, local.pumping_rates(0.03, 1e5), response):
         assert result.units is units
 
 

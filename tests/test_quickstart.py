@@ -126,6 +126,8 @@ def magnetic_texture():
 SYSTEMS = [quantum_wire, spin_orbit_wire, ring_with_flux, graphene_dot, magnetic_texture]
 
 
+# A vibration that suits the page's wire is too light in some of these for Eq. 30.
+@pytest.mark.filterwarnings("ignore:The (driving|damping) is up to:RuntimeWarning")
 @pytest.mark.parametrize("make_system", SYSTEMS, ids=lambda f: f.__name__)
 def test_lines_work_unchanged(make_system, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,12 +1,18 @@
 """Units: what one of the atomistic codes is in those of a Hamiltonian, and back."""
 
+import dataclasses
+import re
+import warnings
+
 import kwant
 import numpy as np
 import pytest
 from scipy import constants
+from systems import square_wire
 
 import kwant_curl as kc
 from kwant_curl.devices.device import ion_mass
+from kwant_curl.support.magnitudes import check_masses
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 
 ALL = pytest.mark.parametrize(
@@ -42,6 +48,20 @@ def test_round_trips(units):
     np.testing.assert_allclose(units.terahertz(units.frequency_from_thz(values)), values)
     assert units.amu(units.mass(12.0)) == pytest.approx(12.0)
     assert isinstance(units.mass(12.0), float)
+
+
+@ALL
+def test_what_programs_give(units):
+    """meV, THz and 1/cm are one frequency; kelvin an energy: CODATA's conversions."""
+    omega = units.frequency_from_millielectronvolt(60.0)
+    assert units.millielectronvolt(omega) == pytest.approx(60.0)
+    assert units.wavenumber(omega) == pytest.approx(60.0 * 8.065543937)
+    assert units.frequency_from_wavenumber(60.0 * 8.065543937) == pytest.approx(omega)
+    assert units.frequency_from_thz(60.0 / 4.135667697) == pytest.approx(omega)
+    kt = units.temperature(300.0)
+    assert units.millielectronvolt(kt) == pytest.approx(300.0 * 0.08617333262)
+    assert units.kelvin(kt) == pytest.approx(300.0)
+    np.testing.assert_allclose(units.kelvin(units.temperature(np.array([4.2, 77.0]))), [4.2, 77])
 
 
 @ALL
@@ -129,3 +149,174 @@ def test_other_units_of_energy_and_length(energy_scale, length_scale):
             expected = unit * getattr(pair[0], name)
             tolerance = 1e-10 * np.abs(expected).max()
             np.testing.assert_allclose(getattr(pair[1], name), expected, rtol=0, atol=tolerance)
+
+
+# Numbers in other units
+
+
+def wire_response(routine, units, **options):
+    syst = square_wire(disorder=0.6).finalized()
+    moving = kc.Displacements([9, 10], scaling=kc.PowerLaw(2))
+    return routine(syst, moving, 1.7, units=units, **options)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {
+        units: (wire_response(kc.curl_map, units), wire_response(kc.force_response, units))
+        for units in (EV_ANGSTROM_AMU, ATOMIC_UNITS, MEV_NANOMETRE_AMU, None)
+    }
+
+
+PATTERNS = np.eye(4)[:2]
+
+
+@ALL
+def test_masses_in_atomic_mass_units(results, units):
+    local, response = results[units]
+    omega = units.frequency_from_millielectronvolt(10.0)
+    given = f"mass is 12 hbar.2/.{units.energy_unit} {units.length_unit}.2., which is"
+    says = f"{given} {units.amu(12.0):.3g} atomic mass units, less than a hydrogen atom"
+    cure = f"give units.mass.12., {units.mass(12.0):.6g}"
+    for rates in (
+        lambda mass: local.pumping_rates(omega, mass),
+        lambda mass: local.pumping_rates(omega, [units.mass(12.0), mass]),
+        lambda mass: response.pumping_rates(PATTERNS, omega, mass),
+    ):
+        with pytest.raises(ValueError, match=f"{says}.*{cure}"):
+            rates(12.0)
+        with pytest.raises(ValueError, match="mass is 1 "):
+            rates(1.0)  # the default
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # this wire is made up
+            rates(units.mass(1.008))
+
+
+def test_all_elements_in_atomic_mass_units_are_told():
+    for amu in (1.008, 12.011, 196.967, 238.029):
+        with pytest.raises(ValueError, match="less than a hydrogen atom"):
+            check_masses(amu, EV_ANGSTROM_AMU)
+        check_masses(EV_ANGSTROM_AMU.mass(amu), EV_ANGSTROM_AMU)
+    check_masses(EV_ANGSTROM_AMU.mass(1e9), EV_ANGSTROM_AMU)  # a beam
+    check_masses(12.0, None)
+
+
+def test_patterns_of_any_length(results):
+    """The mass of a coordinate goes with the square of its pattern's length; an atom's doesn't."""
+    response, mass = results[EV_ANGSTROM_AMU][1], EV_ANGSTROM_AMU.mass(12.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        response.pumping_rates(PATTERNS / np.sqrt(mass), 0.01)  # mass-weighted: 1
+        response.pumping_rates(PATTERNS / 10, 0.01, mass / 100)
+    with pytest.raises(ValueError, match=r"with these patterns that of atoms of 0\.12 atomic"):
+        response.pumping_rates(10 * PATTERNS, 0.01, mass)
+    with pytest.raises(ValueError, match="mass is 12 "):
+        response.pumping_rates(np.array([PATTERNS, PATTERNS]), 0.01, [mass, 12.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        response.project(PATTERNS).pumping_rates(np.eye(2), 0.01, 12.0)  # no displacements any more
+
+
+@ALL
+@pytest.mark.parametrize("number", [60.0, 480.0])
+def test_frequencies_in_other_units(results, units, number):
+    local, response = results[units]
+    mass, value = units.mass(12.0), number if units is not MEV_NANOMETRE_AMU else 1000 * number
+    energy = units.millielectronvolt(value) / 1000
+    for rates in (
+        lambda: local.pumping_rates(value, mass),
+        lambda: response.pumping_rates(PATTERNS, value, mass),
+        lambda: kc.VibrationalModes([value], [[1.0]], [mass], units=units),
+    ):
+        with pytest.raises(
+            ValueError, match=re.escape(f"hbar omega = {energy:.4g} eV; no atoms")
+        ) as error:
+            rates()
+        for call, expected in (
+            ("frequency_from_millielectronvolt", units.frequency_from_millielectronvolt(value)),
+            ("frequency_from_thz", units.frequency_from_thz(value)),
+            ("frequency_from_wavenumber", units.frequency_from_wavenumber(value)),
+        ):
+            assert f"units.{call}({value:.6g}) = {expected:.4g}" in str(error.value)
+
+
+def test_the_fastest_vibration_passes():
+    omega = EV_ANGSTROM_AMU.frequency_from_wavenumber(4401.0)  # H2
+    modes = kc.VibrationalModes(
+        [omega], [[1.0]], [EV_ANGSTROM_AMU.mass(1.008)], units=EV_ANGSTROM_AMU
+    )
+    assert modes.frequencies[0] == pytest.approx(0.5457, abs=1e-4)
+
+
+@pytest.mark.parametrize("routine", [kc.curl_map, kc.force_response, kc.flow_map, kc.phonon_rates])
+def test_temperatures_in_kelvin(routine):
+    syst, moving = square_wire().finalized(), kc.Displacements([9], scaling=kc.PowerLaw(2))
+    arguments = () if routine is kc.flow_map else (moving,)
+    options = {"temperature": 300, "units": EV_ANGSTROM_AMU}
+    if routine is kc.phonon_rates:
+        arguments += (np.eye(2),)
+        options["frequency"] = 0.01
+    with pytest.raises(
+        ValueError,
+        match=r"temperature is 300 eV, which is 3.48e\+06 K: kT is expected.*units.temperature"
+        r"\(300\), 0.025852",
+    ):
+        routine(syst, *arguments, 1.7, **options)
+
+
+def test_phonon_rates_knows_masses_and_frequencies():
+    syst, moving = square_wire().finalized(), kc.Displacements([9], scaling=kc.PowerLaw(2))
+
+    def rates(**options):
+        return kc.phonon_rates(syst, moving, np.eye(2), 1.7, units=EV_ANGSTROM_AMU, **options)
+
+    with pytest.raises(ValueError, match=r"mass is 12 .*units.mass\(12\), 2870"):
+        rates(frequency=0.06, mass=12.0)
+    with pytest.raises(ValueError, match="frequency is 60 eV/ħ"):
+        rates(frequency=60, mass=3000.0)
+    # With hbar in eV fs, masses are in eV fs^2/Å^2 and frequencies in 1/fs.
+    hbar = 0.6582119569
+    with pytest.raises(ValueError, match="less than a hydrogen atom"):
+        rates(frequency=0.06 / hbar, mass=12.0 * hbar**2, hbar=hbar)
+
+
+def test_parameters_have_masses_of_another_dimension():
+    gate = kc.Parameters("gate")
+    lattice = kwant.lattice.square(norbs=1)
+    builder = square_wire()
+    builder[lattice(2, 1)] = lambda site, gate: 4 + gate
+    response = kc.force_response(
+        builder.finalized(), gate, 1.7, params={"gate": 0.0}, units=EV_ANGSTROM_AMU
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        assert response.pumping_rates([[1.0], [1.0]], 3.0, 1.0).driving[0] == 0
+
+
+def test_modes_in_other_units_than_the_response(results):
+    response = results[EV_ANGSTROM_AMU][1]
+    spring, mass = np.eye(4), EV_ANGSTROM_AMU.mass(12.0)
+    same = kc.Units.named("eV", "angstrom")
+    fine = kc.VibrationalModes.from_force_constants(spring, mass, units=same)
+    other = kc.VibrationalModes.from_force_constants(
+        MEV_NANOMETRE_AMU.force_constants(spring),
+        MEV_NANOMETRE_AMU.mass(12.0),
+        units=MEV_NANOMETRE_AMU,
+    )
+    weak = response.at_bias(1e-3)
+    kc.stability(weak, fine)
+    for analysis in (
+        lambda modes: kc.stability(weak, modes),
+        lambda modes: kc.pumped_pairs(weak, modes),
+        lambda modes: kc.langevin(weak, modes, 1.0, noise=False),
+        lambda modes: kc.critical_bias(weak, modes, 1e-3),
+    ):
+        with pytest.raises(ValueError, match="response is in eV and Å, the modes are in meV and"):
+            analysis(other)
+        with pytest.raises(ValueError, match=r"masses is 12 .*less than a hydrogen atom"):
+            analysis(kc.VibrationalModes.from_force_constants(spring, 12.0))
+        with pytest.raises(ValueError, match="frequencies is 2 eV"):
+            analysis(kc.VibrationalModes.from_force_constants(4 * mass * spring, mass))
+    hot = dataclasses.replace(results[None][1].at_bias(1e-3), temperature=300.0)
+    with pytest.raises(ValueError, match="temperature is 300 eV"):
+        kc.stability(hot, fine)

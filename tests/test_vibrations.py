@@ -12,6 +12,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 from ase.vibrations import Vibrations, VibrationsData
+from phonopy.interface import calculator as calculators
 from phonopy.structure.atoms import PhonopyAtoms
 from scipy import constants, sparse
 from scipy.linalg import eigvalsh
@@ -22,6 +23,7 @@ from kwant_curl.devices import Atoms, gold_chain
 from kwant_curl.support.storage import read_result
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import VibrationalModes
+from kwant_curl.vibrations.other_programs import IN_ANGSTROM, IN_BOHR, _angstrom
 
 RNG = np.random.default_rng(5)
 
@@ -370,6 +372,54 @@ def by_hand():
     matrix = springs(9, np.random.default_rng(8))
     phonon.force_constants = np.ascontiguousarray(matrix.reshape(3, 3, 3, 3).swapaxes(1, 2))
     return phonon, matrix
+
+
+@pytest.mark.parametrize("calculator", [None, "vasp", "qe", "abinit", "siesta", "cp2k", "elk"])
+def test_phonopy_of_calculators_in_bohr(by_hand, calculator):
+    """The same atoms and springs, as each program has them."""
+    plain, matrix = by_hand
+    length = _angstrom(calculator)
+    cell = crystal(cell=(8.0, 9.0, 10.0))
+    scaled = PhonopyAtoms(
+        symbols=cell.symbols, positions=cell.positions / length, cell=cell.cell / length
+    )
+    phonon = phonopy.Phonopy(scaled, np.eye(3), primitive_matrix="P", calculator=calculator)
+    factor = plain.unit_conversion_factor / phonon.unit_conversion_factor
+    springs_there = matrix * factor**2
+    phonon.force_constants = np.ascontiguousarray(springs_there.reshape(3, 3, 3, 3).swapaxes(1, 2))
+    syst = system(cell.positions)
+    modes = VibrationalModes.from_phonopy(phonon, syst, MOVING)
+    expected = VibrationalModes.from_phonopy(plain, syst, MOVING)
+    np.testing.assert_allclose(modes.frequencies, expected.frequencies, rtol=1e-9)
+    far = cell.positions.copy()
+    far[1] += [0, 0, 0.5]
+    with pytest.raises(ValueError, match=r"0\.5 Å away"):
+        VibrationalModes.from_phonopy(phonon, system(far), MOVING)
+
+
+@pytest.mark.skipif(
+    not hasattr(calculators, "get_calculator_physical_units"), reason="an older Phonopy"
+)
+def test_lengths_of_the_calculators_of_phonopy():
+    for calculator in (*IN_ANGSTROM, *IN_BOHR):
+        known = calculators.get_calculator_physical_units(calculator).distance_to_A
+        assert _angstrom(calculator) == pytest.approx(known, rel=1e-6)
+
+
+def test_a_calculator_that_is_not_known():
+    with pytest.raises(ValueError, match=r"phonon.calculator is 'other', whose unit of length"):
+        _angstrom("other")
+
+
+def test_a_cell_that_phonopy_has_reduced():
+    """As it does by default since its version 4."""
+    places = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    unitcell = PhonopyAtoms(symbols=["Au"] * 4, scaled_positions=places, cell=4.06 * np.eye(3))
+    fcc = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    phonon = phonopy.Phonopy(unitcell, np.eye(3), primitive_matrix=fcc)
+    phonon.force_constants = np.zeros((4, 4, 3, 3)) + np.eye(3) * np.eye(4)[:, :, None, None]
+    with pytest.raises(ValueError, match=r"reduced the unit cell of 4 atoms to a .* one of 1.*\"P"):
+        VibrationalModes.from_phonopy(phonon, system(unitcell.positions), MOVING)
 
 
 def terahertz_of_phonopy(phonon):

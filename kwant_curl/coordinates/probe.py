@@ -96,7 +96,14 @@ class Probe(Specification):
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dV/dR of all points for this system; no value function is called."""
         n_points, dim = np.shape(self.points)
-        entries = self._entries(model, self._within_reach(model))
+        reached = self._within_reach(model)
+        n_far = n_points - len(np.unique(reached.point))
+        if n_far:
+            warn(
+                f"{n_far} of the probe's {n_points} points have no site within reach "
+                f"({REACH * self.width:.4g}): their results are zero."
+            )
+        entries = self._entries(model, reached)
         stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
         return replace(stack, positions=np.asarray(self.points))
 
@@ -133,11 +140,6 @@ class Probe(Specification):
         else:
             reached = list(cKDTree(places).query_ball_point(points, reach))
         count = np.array([len(sites) for sites in reached])
-        if not count.all():
-            warn(
-                f"{np.count_nonzero(count == 0)} of the probe's {n_points} points have no site "
-                f"within reach ({reach:.4g}): their results are zero."
-            )
         image = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
         point = np.repeat(np.arange(n_points), count)
         return _Reached(which[image], point, places[image] - points[point])

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import Integral, Sample, integrate
 from kwant_curl.algebra.occupations import fermi, thermal_weight, window
-from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow, warn_of_integral
+from kwant_curl.electrons.notices import closed_notices, integral_notices, slow_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.model.bands import band_edges, bottom
@@ -33,7 +33,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 Parts = tuple[FloatArray, ...]
-Quality = tuple[float, bool]
+Quality = tuple[float, bool, tuple[str, ...]]
 """The error of an integral, and whether it is partial."""
 
 
@@ -70,6 +70,7 @@ def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, fl
 class Average:
     """Shares that are integrated over energy, and how well: see `Response`.
 
+    notices: what is to be said of the energies and the integral.
     By lead, and by pair of leads; crossed: in a Nambu model in linear response, what is by pair
     between electrons of the first lead and holes of the second, else empty.
     """
@@ -79,6 +80,7 @@ class Average:
     total: Parts
     error: float
     partial: bool
+    notices: tuple[str, ...] = ()
     crossed: Parts = ()
 
     @classmethod
@@ -117,24 +119,26 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
     if not point.is_one_energy:
         check_energy_dependence(kernel.problem, "an integral over energies")
     equilibrium: Parts = ()
+    notices: tuple[str, ...] = ()
     if temperature == 0:
         here = kernel(mu)
-        warn_if_slow(here.slow_lead, mu)
+        notices = slow_notices(here.slow_lead, mu)
         equilibrium = here.total
     if point.is_one_energy:
-        warn_if_closed(here.n_modes, mu)
+        notices += closed_notices(here.n_modes, mu)
         scale = 1.0 if point.linear else 0.0
         by_lead, by_pair = (
             tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
         )
-        return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, (0.0, False))
+        quality: Quality = (0.0, False, notices)
+        return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, quality)
     with energy_bar(numerics) as bar:
         summed = _WeightedShares(kernel, filled, numerics, bar)
         integral = integrate(summed, break_points(kernel.problem, filled), numerics.rtol)
-    warn_of_integral(integral.error, numerics.rtol, summed.closed)
+    notices += integral_notices(integral.error, numerics.rtol, summed.closed)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
-    parts = by_lead, by_pair, equilibrium or total
-    return Average.of(parts, sources, point.linear, (integral.error, summed.closed))
+    quality = integral.error, summed.closed, notices
+    return Average.of((by_lead, by_pair, equilibrium or total), sources, point.linear, quality)
 
 
 def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:

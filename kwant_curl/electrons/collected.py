@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import gauss_points
 from kwant_curl.electrons.averages import break_points, lead_weights
-from kwant_curl.electrons.notices import warn_if_closed, warn_of_integral
+from kwant_curl.electrons.notices import closed_notices, integral_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -24,13 +24,14 @@ class Collected(NamedTuple):
     """States and weights that make up Delta rho.
 
     error: of the density in an orbital, relative to the largest; partial: whether at an energy
-    that counts no lead has an open mode.
+    that counts no lead has an open mode; notices: what is to be said.
     """
 
     states: NDArray[np.complex128]
     weights: NDArray[np.float64]
     error: float
     partial: bool
+    notices: tuple[str, ...]
 
 
 class _Sample(NamedTuple):
@@ -86,7 +87,7 @@ def collected_states(
             waiting += halves
     states = np.concatenate([part.states for part in done])
     weights = share * point.degeneracy * np.concatenate([part.weights for part in done])
-    warn_if_closed(len(states), point.energy)
     partial = bool(len(states)) and any(part.partial for part in done)
-    warn_of_integral(error, numerics.rtol, partial)
-    return Collected(states, weights, error, partial)
+    notices = closed_notices(len(states), point.energy)
+    notices += integral_notices(error, numerics.rtol, partial)
+    return Collected(states, weights, error, partial, notices)

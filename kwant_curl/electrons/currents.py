@@ -1,10 +1,11 @@
 """The particle current as vectors on sites."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import kwant
 import numpy as np
+from kwant.builder import Site
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,7 +38,7 @@ def cell_volumes(syst: FiniteSystem, cell_volume: ArrayLike | None) -> FloatArra
         Finalized Builder.
     cell_volume : float or array (n_sites,), optional
         Given by the user; else from the lattice's primitive vectors, divided among the sites
-        of the unit cell.
+        of the unit cell (families at the same place of the cell are one sublattice).
 
     Raises
     ------
@@ -52,18 +53,58 @@ def cell_volumes(syst: FiniteSystem, cell_volume: ArrayLike | None) -> FloatArra
     if not all(isinstance(family, kwant.lattice.Monatomic) for family in families):
         raise ValueError(_volume_message("some sites are not on a lattice"))
     vectors = np.asarray(families[0].prim_vecs)
-    if any(not np.array_equal(family.prim_vecs, vectors) for family in families):
+    if any(not _same_vectors(family.prim_vecs, vectors) for family in families):
         raise ValueError(_volume_message("the sites are on several lattices"))
     if vectors.shape[0] != vectors.shape[1]:
         raise ValueError(_volume_message(f"the lattice has primitive vectors {vectors.tolist()}"))
     basis = np.array([family.offset for family in families]) @ np.linalg.inv(vectors)
-    for a, b in ((a, b) for i, a in enumerate(basis) for b in basis[:i]):
-        if np.allclose(a - b, np.round(a - b), atol=1e-9):
-            raise ValueError(_volume_message("two lattices share their positions"))
-    counts = np.diff([start for start, *_ in syst.site_ranges])
-    if 2 * counts.min() < counts.max():
+    counts = _sites_of_sublattices(syst, basis)
+    if 2 * min(counts) < max(counts):
         raise ValueError(_volume_message("some sublattices have far fewer sites than others"))
-    return np.full(n_sites, abs(np.linalg.det(vectors)) / len(families))
+    return np.full(n_sites, abs(np.linalg.det(vectors)) / len(counts))
+
+
+def _same_vectors(one: Any, other: Any) -> bool:
+    """Return whether two lattices have the same primitive vectors, up to rounding."""
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=0, atol=_tiny(other))
+
+
+def _tiny(vectors: Any) -> float:
+    return 1e-9 * float(np.abs(vectors).max())
+
+
+def _sites_of_sublattices(syst: FiniteSystem, basis: FloatArray) -> list[int]:
+    """Return how many sites each place of the unit cell has; raise where two share a position.
+
+    Several families at one place of the cell, as of the elements of an alloy, are one sublattice.
+    basis: the offset of each family in primitive vectors, (n_families, dim).
+    """
+    first = [int(np.flatnonzero(_whole(basis - offset))[0]) for offset in basis]
+    starts = np.array([start for start, *_ in syst.site_ranges])
+    counts = []
+    for family in sorted(set(first)):
+        alike = [n for n, other in enumerate(first) if other == family]
+        counts.append(int(np.diff(starts)[alike].sum()))
+        if len(alike) > 1:
+            shifts = np.round(basis[alike] - basis[family]).astype(int)
+            _check_apart([syst.sites[starts[n] : starts[n + 1]] for n in alike], shifts)
+    return counts
+
+
+def _whole(differences: FloatArray) -> NDArray[np.bool_]:
+    """Return which rows are whole numbers, up to rounding."""
+    return np.abs(differences - np.round(differences)).max(axis=1) < 1e-9
+
+
+def _check_apart(families: Sequence[Sequence[Site]], shifts: IntArray) -> None:
+    """Raise if sites of families on one lattice, shifted by whole cells, share a position."""
+    taken: dict[tuple[int, ...], Site] = {}
+    for sites, shift in zip(families, shifts.tolist(), strict=True):
+        for site in sites:
+            cell = tuple(t + s for t, s in zip(site.tag, shift, strict=True))
+            twin = taken.setdefault(cell, site)
+            if twin is not site:
+                raise ValueError(_volume_message(f"{twin} and {site} share their position"))
 
 
 def _volume_message(why: str) -> str:

@@ -1,38 +1,47 @@
-"""What is said of an energy, or of an integral, beside the numbers."""
+"""What is said of an energy, or of an integral, beside the numbers.
 
-from kwant_curl.support.warning import warn
+Notices are returned, and the routine issues them at its end (`kwant_curl.support.warning.issued`).
+"""
 
-__all__ = ["warn_if_closed", "warn_if_slow", "warn_of_integral"]
+__all__ = ["closed_notices", "integral_notices", "slow_notices"]
 
-
-def warn_if_slow(slow_lead: int | None, energy: float) -> None:
-    """Warn where a mode of a lead stands still."""
-    if slow_lead is not None:
-        warn(
-            f"At energy {energy} a mode of lead {slow_lead} opens or closes: its electrons stand "
-            "still, the density of states diverges, and so do curls and frictions. Take an energy "
-            "that is off this band edge."
-        )
+Notices = tuple[str, ...]
 
 
-def warn_if_closed(n_modes: int, energy: float) -> None:
-    """Warn where no lead has an open mode."""
-    if not n_modes:
-        warn(
-            f"No lead has an open mode at energy {energy}: there is no current, and all results "
-            "are zero."
-        )
+def slow_notices(slow_lead: int | None, energy: float) -> Notices:
+    """Return what to say where a mode of a lead stands still."""
+    if slow_lead is None:
+        return ()
+    return (
+        f"At energy {energy} a mode of lead {slow_lead} opens or closes: its electrons stand "
+        "still, the density of states diverges, and so do curls and frictions. Take an energy "
+        "that is off this band edge.",
+    )
 
 
-def warn_of_integral(error: float, rtol: float, closed: bool) -> None:
-    """Warn of an integral that has not converged, and of energies without open modes."""
+def closed_notices(n_modes: int, energy: float) -> Notices:
+    """Return what to say where no lead has an open mode."""
+    if n_modes:
+        return ()
+    return (
+        f"No lead has an open mode at energy {energy}: there is no current, and all results "
+        "are zero.",
+    )
+
+
+def integral_notices(
+    error: float, rtol: float, closed: bool, what: str = "The integral over energy"
+) -> Notices:
+    """Return what to say of an integral: not converged, or over energies without open modes."""
+    notices: Notices = ()
     if error > rtol:
-        warn(
-            f"The integral over energy did not converge to rtol={rtol:.3g}: its estimated error "
-            f"is {error:.3g}, as the result's `error` says."
+        notices += (
+            f"{what} did not converge to rtol={rtol:.3g}: its estimated error is {error:.3g}, as "
+            "the result's `error` says.",
         )
     if closed:
-        warn(
+        notices += (
             "At some energies of the window no lead has an open mode: the result is that of the "
-            "others, and its `partial` is True."
+            "others, and its `partial` is True.",
         )
+    return notices

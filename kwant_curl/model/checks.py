@@ -28,7 +28,13 @@ def check_finite_system(syst: Any) -> None:
 
 
 def _norbs_message(syst: Any) -> str:
-    families = {site.family for site in getattr(syst, "sites", ())}
+    if not hasattr(syst, "sites"):
+        return (
+            f"The numbers of orbitals of this {type(syst).__name__} are not known: its "
+            "`site_ranges` is None. Set it, e.g. [(0, norbs, 0), (n_sites, 0, n_orbitals)] for "
+            "sites of `norbs` orbitals each."
+        )
+    families = {site.family for site in syst.sites}
     without = sorted(str(family) for family in families if family.norbs is None)
     which = f" of {', '.join(without)}" if without else ""
     return (
@@ -53,3 +59,11 @@ def check_sites(syst: Any) -> None:
             f"syst is a {type(syst).__name__} without sites; expected a finalized kwant.Builder. "
             "For other systems give dH/dQ itself, with Matrices."
         )
+    for start, *_ in syst.site_ranges[:-1]:
+        family = syst.sites[start].family
+        if not callable(getattr(family, "pos", None)):
+            raise TypeError(
+                f"{family} is a {type(family).__name__} without a method pos, so that nobody knows "
+                "where its sites are; give it pos(tag), which returns the position of a site. Or "
+                "give dH/dQ itself, with Matrices."
+            )

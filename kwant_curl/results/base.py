@@ -37,6 +37,11 @@ class Response(Storable, saved=False):
         The units, for labels, if they were given.
     pinned : array of bool, shape (n_leads,), or None
         In a Nambu model, which leads are superconducting, so that they can't be shifted.
+    band_distance : float or None
+        How far the next band edge of the leads is from the Fermi level, roughly; None where that
+        is not known, or was not asked for.
+    warnings : tuple of str
+        What was warned of.
     """
 
     energy: float
@@ -49,6 +54,8 @@ class Response(Storable, saved=False):
     partial: bool = False
     units: Units | None = None
     pinned: NDArray[np.bool_] | None = None
+    band_distance: float | None = None
+    warnings: tuple[str, ...] = ()
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.

@@ -49,7 +49,7 @@ class CurlMap(Response):
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units, pinned
+    temperature, linear, error, partial, units, pinned, band_distance, warnings
         See `Response`.
     """
 
@@ -81,13 +81,15 @@ class CurlMap(Response):
         top = int(np.linalg.norm(strength, axis=1).argmax())
         place = ", ".join(f"{x:.4g}" for x in self.positions[top])
         names = unit_names(self.units)
-        found = (
-            f"curl of up to {np.linalg.norm(strength[top]):.4g}"
-            f"{spaced(names.curl)} at ({place}){spaced(names.length)}"
-        )
+        found = "no curl beyond rounding"
+        if strength.any():
+            found = (
+                f"curl of up to {np.linalg.norm(strength[top]):.4g}"
+                f"{spaced(names.curl)} at ({place}){spaced(names.length)}"
+            )
         return (
             f"<CurlMap of {len(self.positions)} centres in {self.positions.shape[1]}D, "
-            f"{self._operation}: {found if strength.any() else 'no curl beyond rounding'}>"
+            f"{self._operation}: {found}>{self._noted}"
         )
 
     @property
@@ -124,10 +126,16 @@ class CurlMap(Response):
         Raises
         ------
         ValueError
-            For frequencies, masses or axes that are not positive or of the wrong shape.
+            For frequencies, masses or axes that are not positive or of the wrong shape; where the
+            units are known, for masses below that of hydrogen and frequencies above 1 eV.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
         kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
-        return pumping_rates(kappa, trace, frequency, mass, units=self.units)
+        return pumping_rates(self, kappa, trace, frequency, mass, np.ones(len(kappa)))
 
     def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
         if axis is None:

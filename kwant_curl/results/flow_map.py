@@ -60,7 +60,7 @@ class FlowMap(Response):
         p(r), if it was given.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units, pinned
+    temperature, linear, error, partial, units, pinned, band_distance, warnings
         See `Response`.
     """
 
@@ -97,7 +97,7 @@ class FlowMap(Response):
     def __repr__(self) -> str:
         """Say how large it is."""
         n, dim = self.positions.shape
-        return f"<FlowMap of {n} sites in {dim}D, {self._operation}>"
+        return f"<FlowMap of {n} sites in {dim}D, {self._operation}>{self._noted}"
 
     @property
     def local_dos(self) -> FloatArray:

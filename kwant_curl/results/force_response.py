@@ -58,7 +58,7 @@ class ForceResponse(Response):
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
-    temperature, linear, error, partial, units, pinned
+    temperature, linear, error, partial, units, pinned, band_distance, warnings
         See `Response`.
     """
 
@@ -104,7 +104,7 @@ class ForceResponse(Response):
         extra = f"; with {', '.join(more)}" if more else ""
         return (
             f"<ForceResponse of {len(self.friction)} coordinates, {self._operation}: curl of up "
-            f"to {size[first, second]:.4g} between {first} and {second}{extra}>"
+            f"to {size[first, second]:.4g} between {first} and {second}{extra}>{self._noted}"
         )
 
     @property
@@ -235,8 +235,16 @@ class ForceResponse(Response):
         Raises
         ------
         ValueError
-            For modes of another shape, and frequencies or masses that are not positive.
+            For modes of another shape, and frequencies or masses that are not positive; for
+            displacements whose units are known, masses below that of hydrogen and frequencies
+            above 1 eV.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
         pairs = mode_pairs(modes, len(self.friction))
         kappa, trace = pair_responses(self.curl, self.friction, pairs)
-        return pumping_rates(kappa, trace, frequency, mass, units=self.units)
+        squares = None if self.positions is None else np.max(np.sum(pairs**2, axis=2), axis=1)
+        return pumping_rates(self, kappa, trace, frequency, mass, squares)

@@ -34,6 +34,8 @@ class PhononRates(Storable):
         Whether at some energies no lead has an open mode.
     units : Units or None
         The units, for labels.
+    warnings : tuple of str
+        What was warned of.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -47,12 +49,13 @@ class PhononRates(Storable):
     error: float = 0.0
     partial: bool = False
     units: Units | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many grow."""
         return (
             f"<PhononRates of {len(self.lead_emission)} pairs of modes, of which "
-            f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow>"
+            f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow>{self._noted}"
         )
 
     @property

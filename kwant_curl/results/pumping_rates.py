@@ -1,16 +1,20 @@
 """How fast the current pumps a pair of vibrations into a rotation."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.results.base import Response
 from kwant_curl.support.checks import positive_array
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
+from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units
+from kwant_curl.support.warning import issued
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["PumpingRates", "pumping_rates"]
 
 FloatArray = NDArray[np.float64]
+
+FAST = 0.1
+"""Rates above this part of omega are not slow: the energy of a motion that grows at omega/10 is
+exp(2 pi/10) = 1.9 times as large a turn later."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,12 +45,18 @@ class PumpingRates(Storable):
         (eta_XX + eta_YY) / (2 M), the electronic friction of either mode, there without current.
     units : Units or None
         The units, for labels.
+    warnings : tuple of str
+        Where the assumptions of these rates don't hold, with the numbers; see Notes.
 
     Notes
     -----
     Rates are in units of energy (hbar = 1): one oscillator, or pair of modes, per entry, in the
     order of the result or of the modes that they were asked of.  Todorov et al. (2011),
     Eq. 30 to 32, with N + 1 ~ N.
+
+    They hold for driving and damping well below omega, for hbar omega below the distance of the
+    Fermi level from the next band edge, and thresholds for biases below it: `warnings` says where
+    not.
     """
 
     DIMENSIONS = {"driving": ("pair",), "damping": ("pair",)}  # noqa: RUF012
@@ -51,15 +65,16 @@ class PumpingRates(Storable):
     driving: FloatArray
     damping: FloatArray
     units: Units | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""
         if not self.driving.size:
-            return "<PumpingRates of nothing>"
+            return f"<PumpingRates of nothing>{self._noted}"
         return (
             f"<PumpingRates of {len(self.driving)} pairs of modes, of which "
             f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow; threshold from "
-            f"{self.threshold.min():.4g} times the present bias>"
+            f"{self.threshold.min():.4g} times the present bias>{self._noted}"
         )
 
     @property
@@ -111,17 +126,81 @@ class PumpingRates(Storable):
 
 
 def pumping_rates(
+    response: Response,
     kappa: FloatArray,
     friction_trace: FloatArray,
     frequency: ArrayLike,
     mass: ArrayLike,
-    *,
-    units: Units | None = None,
+    squares: FloatArray | None,
 ) -> PumpingRates:
     """Return the rates of pairs with these kappa_XY and eta_XX + eta_YY (Eq. 30), (n,) each.
 
-    Frequency and mass are one number, or one per pair; raise if they are not positive.
+    Frequency and mass are one number, or one per pair; raise if they are not positive, or, where
+    the units are known, those of no atoms.  squares: of the lengths of the patterns of atoms'
+    displacements, (n,); None for other coordinates, whose masses are of another dimension.
     """
     omega = positive_array("frequency", frequency, len(kappa))
     masses = positive_array("mass", mass, len(kappa))
-    return PumpingRates(kappa / (2 * masses * omega), friction_trace / (2 * masses), units)
+    if squares is not None and len(kappa):
+        check_frequencies(omega, response.units)
+        check_masses(masses, response.units, squares=squares)
+    with np.errstate(all="ignore"):
+        driving, damping = kappa / (2 * masses * omega), friction_trace / (2 * masses)
+        finite = np.isfinite([driving / omega, damping / omega]).all()
+    if not finite:
+        raise ValueError(
+            f"frequency {frequency!r} and mass {mass!r} give rates beyond all numbers; expected "
+            "hbar omega in the unit of energy of the Hamiltonian, masses in hbar^2 / (energy "
+            "length^2)."
+        )
+    rates = PumpingRates(driving, damping)
+    if not len(kappa):
+        return replace(rates, units=response.units)
+    notices = [
+        *_notices_of_fast_rates(rates, omega),
+        *_notices_of_the_band(response, float(omega.max()), float(rates.threshold.min())),
+    ]
+    return replace(rates, units=response.units, warnings=issued(notices))
+
+
+def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[str]:
+    """Yield what to say of a driving and a damping that are not well below the frequency."""
+    driving, damping = np.abs(rates.driving) / omega, rates.damping / omega
+    n = int(driving.argmax())
+    if driving[n] > FAST:
+        yield (
+            f"The driving is up to {driving[n]:.3g} times the frequency (entry {n}: "
+            f"{rates.driving[n]:.3g} at {omega[n]:.3g}), but rates (Eq. 30) are for slow growth: "
+            "at a tenth of the frequency the energy changes by a factor of 1.9 in a turn. With "
+            # Less by what the rounding to two digits may add.
+            f"{0.95 * FAST / driving[n]:.2g} times the bias, by at_bias, it is less; `stability` "
+            "solves the equation of motion itself. Thresholds don't depend on the bias."
+        )
+    n = int(damping.argmax())
+    if damping[n] > FAST:
+        yield (
+            f"The damping is up to {damping[n]:.3g} times the frequency (entry {n}: "
+            f"{rates.damping[n]:.3g} at {omega[n]:.3g}), at any bias, but rates and thresholds "
+            "(Eq. 30) are for slow changes. Is the mass right? `stability` solves the equation of "
+            "motion itself."
+        )
+
+
+def _notices_of_the_band(response: Response, omega: float, threshold: float) -> Iterator[str]:
+    """Yield what to say of hbar omega and a threshold that reach the next band edge."""
+    distance, shift = response.band_distance, float(np.abs(response.bias).max())
+    if distance is None:
+        return
+    if omega >= distance:
+        yield (
+            f"hbar omega is {omega:.3g}, and the next band edge of the leads is {distance:.3g} "
+            "from the Fermi level: rates (Eq. 30) take D as constant over hbar omega. "
+            "`phonon_rates` does not."
+        )
+    if response.linear and np.isfinite(threshold) and threshold * shift >= distance:
+        yield (
+            f"At the lowest threshold, {threshold:.3g} times the present bias, a lead is shifted "
+            f"by {threshold * shift:.3g}, and the next band edge of the leads is {distance:.3g} "
+            "from the Fermi level: linear response does not reach as far, a calculation with the "
+            "whole bias window does (linear=False)."
+        )

@@ -38,7 +38,8 @@ class Frozen:
             if value is not None and name in named:
                 object.__setattr__(self, name, read_only(value))
             elif isinstance(value, tuple | list):
-                object.__setattr__(self, name, tuple(read_only(part) for part in value))
+                frozen = (part if isinstance(part, str) else read_only(part) for part in value)
+                object.__setattr__(self, name, tuple(frozen))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Come back from another process, or as a copy, with arrays that are read-only still."""

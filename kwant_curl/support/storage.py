@@ -34,11 +34,19 @@ class Storable(Frozen):
     AXES: ClassVar[dict[str, str]] = {}
     """Arrays that are coordinates of a dimension: {dimension: array}."""
 
+    warnings: tuple[str, ...] = ()
+    """What a user should know of the result beside its numbers; fields of most classes."""
+
     def __init_subclass__(cls, *, saved: bool = True) -> None:
         """Let `load` know the class by its name, unless it is a base of those that are saved."""
         super().__init_subclass__()
         if saved:
             SAVED[cls.__name__] = cls
+
+    @property
+    def _noted(self) -> str:
+        """The warnings as they follow a `repr`, each on a line of its own."""
+        return "".join(f"\nwarning: {text}" for text in self.warnings)
 
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
@@ -51,8 +59,10 @@ class Storable(Frozen):
             for name, value in [*derived, *field_values(self)]
             if isinstance(value, np.ndarray)
         )
+        summary = escape(repr(self).removesuffix(self._noted).strip("<>"))
+        noted = "".join(f"<p>warning: {escape(text)}</p>" for text in self.warnings)
         return (
-            f"<div>{escape(repr(self).strip('<>'))}<details><summary>arrays</summary>"
+            f"<div>{summary}{noted}<details><summary>arrays</summary>"
             "<table><tr><th>name</th><th>type</th><th>shape</th><th>axes</th></tr>"
             f"{rows}</table></details></div>"
         )
@@ -76,7 +86,7 @@ class Storable(Frozen):
                 arrays[name] = value
             elif isinstance(value, Units):
                 others[name] = asdict(value)
-            elif isinstance(value, tuple):
+            elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
                 lists[name] = len(value)
                 arrays |= {f"{name}.{i}": part for i, part in enumerate(value)}
             else:
@@ -117,6 +127,8 @@ class Storable(Frozen):
                 variables[name] = (dimensions[: value.ndim], value)
             elif isinstance(value, Units):
                 attributes |= {"energy_unit": value.energy_unit, "length_unit": value.length_unit}
+            elif name == "warnings":
+                attributes[name] = "\n".join(value)  # files have no lists of texts
             elif isinstance(value, str | int | float) and value is not None:
                 attributes[name] = int(value) if isinstance(value, bool) else value
         for name, dimensions in self.DERIVED.items():

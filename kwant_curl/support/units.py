@@ -10,6 +10,7 @@ from scipy import constants
 __all__ = [
     "ATOMIC_UNITS",
     "EV_ANGSTROM_AMU",
+    "LENGTHS",
     "MEV_NANOMETRE_AMU",
     "UnitNames",
     "Units",
@@ -113,9 +114,29 @@ class Units:
         """Return nu = omega/(2 pi) in THz of a frequency omega in E/hbar."""
         return omega / (constants.h * constants.tera / self.energy)
 
+    def frequency_from_wavenumber(self, wavenumber: Number) -> Number:
+        """Return omega = 2 pi c/lambda, in E/hbar, of a wave number 1/lambda in 1/cm."""
+        return wavenumber * (constants.h * constants.c / constants.centi / self.energy)
+
+    def wavenumber(self, omega: Number) -> Number:
+        """Return 1/lambda in 1/cm, as spectroscopists have it, of a frequency omega in E/hbar."""
+        return omega / (constants.h * constants.c / constants.centi / self.energy)
+
+    def frequency_from_millielectronvolt(self, energy: Number) -> Number:
+        """Return omega, in E/hbar, of an energy hbar omega in meV; any energy in meV, in E."""
+        return energy * (constants.milli * constants.electron_volt / self.energy)
+
     def millielectronvolt(self, omega: Number) -> Number:
         """Return an energy, or hbar omega of a frequency in E/hbar, in meV."""
         return omega * (self.energy / (constants.milli * constants.electron_volt))
+
+    def temperature(self, kelvin: Number) -> Number:
+        """Return kT, in E, of a temperature T in kelvin."""
+        return kelvin * (constants.k / self.energy)
+
+    def kelvin(self, temperature: Number) -> Number:
+        """Return T in kelvin of a temperature given as kT in E."""
+        return temperature / (constants.k / self.energy)
 
     def per_picosecond(self, rate: Number) -> Number:
         """Return a rate given in E/hbar, per picosecond."""

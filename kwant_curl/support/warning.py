@@ -3,9 +3,10 @@
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["warn"]
+__all__ = ["issued", "warn"]
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
@@ -16,3 +17,15 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, RuntimeWarning, stacklevel=level)
+
+
+def issued(notices: Iterable[str]) -> tuple[str, ...]:
+    """Warn of what a call has noticed, of equal texts once; return them, for a result's field.
+
+    What is deeper in the package returns its notices, and the routine that the user called issues
+    them: nobody need know what was said before.
+    """
+    distinct = tuple(dict.fromkeys(notices))
+    for notice in distinct:
+        warn(notice)
+    return distinct

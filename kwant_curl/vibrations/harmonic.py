@@ -8,7 +8,6 @@ from scipy import sparse
 from scipy.linalg import eigh
 
 from kwant_curl.support.checks import positive_array
-from kwant_curl.support.units import Units
 from kwant_curl.vibrations.matching import point
 from kwant_curl.vibrations.mode_checks import check_atoms
 
@@ -19,9 +18,6 @@ SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 
 SYMMETRIC = 1e-6
 """By how much force constants may differ from their transpose, relative to the largest."""
-
-HYDROGEN = 1.0
-"""Atomic mass units; the lightest atom has 1.008."""
 
 ZERO_MODE = 1e-9
 """Below this part of the largest omega^2, that of a mode is zero up to rounding."""
@@ -42,7 +38,6 @@ def harmonic_modes(
     masses: ArrayLike,
     positions: ArrayLike | None,
     sites: ArrayLike | None,
-    units: Units | None,
 ) -> HarmonicModes:
     """Solve for the modes; the arguments are those of `VibrationalModes.from_force_constants`."""
     matrix = _symmetric_matrix(force_constants)
@@ -50,7 +45,6 @@ def harmonic_modes(
     numbers = None if sites is None else np.asarray(sites)
     check_atoms(places, numbers, len(matrix))
     mass = _masses(masses, len(matrix), None if places is None else len(places))
-    _check_heavy(mass, units)
     root = np.sqrt(mass)
     squares, columns = eigh(matrix / np.outer(root, root))
     vectors = _with_signs(columns.T)
@@ -97,16 +91,6 @@ def _masses(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
         )
     given = positive_array("masses", masses, size)
     return np.repeat(given, n_c // size)
-
-
-def _check_heavy(masses: FloatArray, units: Units | None) -> None:
-    """Raise for masses that no atom has: those given in atomic mass units, most likely."""
-    if units is not None and units.amu(float(masses.min())) < HYDROGEN:
-        raise ValueError(
-            f"masses has {masses.min():.6g} hbar^2/({units.energy_unit} {units.length_unit}^2), "
-            f"which is {units.amu(float(masses.min())):.3g} atomic mass units, less than a "
-            "hydrogen atom; give masses=units.mass(amu)."
-        )
 
 
 def _with_signs(vectors: FloatArray) -> FloatArray:

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.dynamics import propagation
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, true_or_false
+from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
+    notices_of,
     other_damping,
-    warn_of_negative_friction,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.trajectories import Trajectory
@@ -91,6 +92,11 @@ def langevin(
         For noise without a seed or from a response that holds none; a time step that is too long
         for the fastest mode; arrays of the wrong shape; modes of other coordinates.
 
+    Warns
+    -----
+    RuntimeWarning
+        As `stability`.
+
     Notes
     -----
     The integrator is BAOAB (Leimkuhler and Matthews, 2013), with a matrix of friction whose step
@@ -99,7 +105,7 @@ def langevin(
     white, and that of other origin than the electrons, is too.
     """
     system = mechanics(response, modes, damping)
-    warn_of_negative_friction([response], [system])
+    notices = notices_of([response], [system], modes)
     total = positive_number("duration", duration)
     n_steps = math.ceil(total / _time_step(time_step, modes, system.stiffness) - 1e-9)
     step = total / n_steps
@@ -130,6 +136,7 @@ def langevin(
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
         units=either(response.units, modes.units),
+        warnings=issued(notices),
     )
 
 

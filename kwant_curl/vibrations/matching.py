@@ -142,6 +142,7 @@ class Match:
             f"{self._length(distance[first])} away ({far.size} of the {len(self.sites)} moving "
             "sites have none). Shift the atoms onto the sites (atoms.translate), check units=, "
             "give a larger tolerance=, or leave the site out by `where` of Displacements."
+            f"{self.crystal.hint}"
         )
 
     def _site(self, i: int) -> str:

@@ -7,16 +7,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results.force_response import ForceResponse
-from kwant_curl.support.warning import warn
+from kwant_curl.support.magnitudes import (
+    check_frequencies,
+    check_masses,
+    check_temperature,
+)
 from kwant_curl.vibrations.modes import VibrationalModes
 
-__all__ = ["Mechanics", "either", "mechanics", "other_damping", "warn_of_negative_friction"]
+__all__ = ["Mechanics", "either", "mechanics", "notices_of", "other_damping"]
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
 
 CLOSE = 1e-6
-"""By how much positions may differ, relative to the size of the device."""
+"""By how much positions may differ, relative to the size of the device, and units."""
+
+STRONG = 1.0
+"""Springs that the current's curl exceeds don't hold the atoms any more where they are."""
 
 NEGATIVE = 1e-9
 """Below this part of the largest eigenvalue a negative friction is rounding."""
@@ -66,21 +73,68 @@ def either(first: T | None, second: T | None) -> T | None:
     return second if first is None else first
 
 
-def warn_of_negative_friction(
-    responses: Sequence[ForceResponse], systems: Sequence[Mechanics]
-) -> None:
-    """Warn where linear response is taken so far that the friction has become negative."""
-    for response, system in zip(responses, systems, strict=True):
-        values = np.linalg.eigvalsh(0.5 * (system.damping + system.damping.T))
-        if response.linear and values[0] < -NEGATIVE * np.abs(values).max():
-            warn(
-                f"At the bias {dict(enumerate(response.bias.tolist()))} the friction of linear "
-                f"response is negative (down to {values[0]:.3g}): what the bias adds to it exceeds "
-                "that of equilibrium, and modes may seem to grow by that. Check with the whole "
-                "bias window: pass a function of the bias that calls force_response with "
-                "linear=False."
-            )
-            return
+def notices_of(
+    responses: Sequence[ForceResponse], systems: Sequence[Mechanics], modes: VibrationalModes
+) -> list[str]:
+    """Return what to say where linear response or small vibrations are taken too far.
+
+    Each thing is said once, of the bias where it is worst.
+    """
+    where = [f"At the bias {dict(enumerate(response.bias.tolist()))}" for response in responses]
+    lowest, strongest, beyond = (
+        [find(response, system, modes) for response, system in zip(responses, systems, strict=True)]
+        for find in (_negative_friction, _curl_over_springs, _shift_over_band)
+    )
+    notices = []
+    if min(lowest) < 0:
+        n = int(np.argmin(lowest))
+        notices.append(
+            f"{where[n]} the friction of linear response is negative (down to {lowest[n]:.3g}): "
+            "what the bias adds to it exceeds that of equilibrium, and modes may seem to grow by "
+            "that. Check with the whole bias window: pass a function of the bias that calls "
+            "force_response with linear=False."
+        )
+    if max(strongest) > STRONG:
+        n = int(np.argmax(strongest))
+        notices.append(
+            f"{where[n]} the curl of the current's force is {strongest[n]:.3g} times the springs "
+            "(|kappa|/(2 omega omega') of two modes, the driving over the frequency): the atoms "
+            "leave their places within a turn, and what is known of them at these places ends."
+        )
+    if max(beyond) >= 1:
+        n = int(np.argmax(beyond))
+        notices.append(
+            f"{where[n]} a lead is shifted by {np.abs(responses[n].bias).max():.3g}, and the next "
+            f"band edge of the leads is {responses[n].band_distance:.3g} from the Fermi level: "
+            "linear response does not reach as far. Check with the whole bias window: pass a "
+            "function of the bias that calls force_response with linear=False."
+        )
+    return notices
+
+
+def _negative_friction(
+    response: ForceResponse, system: Mechanics, modes: VibrationalModes
+) -> float:
+    """Return the lowest friction of linear response if it is negative beyond rounding, or zero."""
+    values = np.linalg.eigvalsh(0.5 * (system.damping + system.damping.T))
+    negative = response.linear and values[0] < -NEGATIVE * np.abs(values).max()
+    return float(values[0]) if negative else 0.0
+
+
+def _curl_over_springs(
+    response: ForceResponse, system: Mechanics, modes: VibrationalModes
+) -> float:
+    """Return the largest |kappa|/(2 omega_k omega_m)."""
+    half_curl = 0.5 * np.abs(system.stiffness - system.stiffness.T)
+    return float((half_curl / np.outer(modes.frequencies, modes.frequencies)).max())
+
+
+def _shift_over_band(response: ForceResponse, system: Mechanics, modes: VibrationalModes) -> float:
+    """Return the largest shift of a lead over the distance of the next band edge, if known."""
+    if not response.linear or response.band_distance is None:
+        return 0.0
+    shift = float(np.abs(response.bias).max())
+    return float(np.divide(shift, response.band_distance)) if response.band_distance else np.inf
 
 
 def _check_response(response: Any, modes: Any) -> None:
@@ -96,6 +150,7 @@ def _check_response(response: Any, modes: Any) -> None:
             "same ones: take the modes of what moves, e.g. from_force_constants of these "
             "coordinates or from_ase(..., syst, coordinates)."
         )
+    _check_units(response, modes)
     known = response.sites is not None and modes.sites is not None
     if known and not np.array_equal(np.asarray(response.sites), np.asarray(modes.sites)):
         raise ValueError(
@@ -115,3 +170,20 @@ def _check_response(response: Any, modes: Any) -> None:
             f"The atoms of the response and of the modes differ in their positions (by up to "
             f"{apart:.3g}); expected the same atoms in the same order."
         )
+
+
+def _check_units(response: ForceResponse, modes: VibrationalModes) -> None:
+    """Raise where response and modes are in different units, or in none that atoms have."""
+    one, other = response.units, modes.units
+    if one is not None and other is not None:
+        ratios = np.array([one.energy / other.energy, one.length / other.length])
+        if np.abs(ratios - 1).max() > CLOSE:
+            raise ValueError(
+                f"The response is in {one.energy_unit} and {one.length_unit}, the modes are in "
+                f"{other.energy_unit} and {other.length_unit}; expected the same units of both."
+            )
+        return
+    check_temperature(response.temperature, other)
+    if response.positions is not None:  # other coordinates have masses of another dimension
+        check_masses(modes.masses, one, name="masses")
+        check_frequencies(modes.frequencies, one, name="frequencies")

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Displacements
 from kwant_curl.support.frozen import read_only
+from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
 from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
@@ -51,7 +52,7 @@ class VibrationalModes(Storable):
     sites : array of int, shape (n_atoms,), or None
         The sites of the system that they are, if that is known.
     units : Units or None
-        The units, for labels.
+        The units, for labels; masses and frequencies that no atoms have are then an error.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -73,6 +74,8 @@ class VibrationalModes(Storable):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_modes(self.frequencies, self.vectors, self.masses)
+        check_masses(self.masses, self.units, name="masses")
+        check_frequencies(self.frequencies, self.units, name="frequencies")
         check_atoms(self.positions, self.sites, len(self.masses))
 
     def __repr__(self) -> str:
@@ -156,8 +159,8 @@ class VibrationalModes(Storable):
         sites : array of int (n_atoms,), optional
             The sites of the system that they are.
         units : Units, optional
-            Units of energy and length, for labels; masses below that of a hydrogen atom are then
-            an error.
+            Units of energy and length, for labels; masses below that of a hydrogen atom, and
+            frequencies above 1 eV, are then an error.
 
         Returns
         -------
@@ -170,7 +173,7 @@ class VibrationalModes(Storable):
             For force constants that are not real, finite and symmetric, that have a direction
             in which no force drives the atoms back, and for masses that don't fit.
         """
-        found = harmonic_modes(force_constants, masses, positions, sites, units)
+        found = harmonic_modes(force_constants, masses, positions, sites)
         return cls(*found, units=units)
 
     @classmethod
@@ -250,9 +253,10 @@ class VibrationalModes(Storable):
 
         Notes
         -----
-        Sites are compared with ``phonon.primitive.positions``, in Å, as they are: images in other
-        cells don't count.  ``Phonopy(..., primitive_matrix="P")`` keeps the unit cell as it was
-        given.  Frequencies of Phonopy are taken as THz, its default.
+        Sites are compared with ``phonon.primitive.positions``, in Å or Bohr as its `calculator`
+        has it: images in other cells don't count.  Phonopy 4 reduces the unit cell by default;
+        ``Phonopy(..., primitive_matrix="P")`` keeps it as it was given.  Frequencies of Phonopy
+        are taken as THz, its default.
         """
         atoms = moving_atoms(crystal_of_phonopy, phonon, syst, coordinates, units, tolerance)
         return cls.from_force_constants(**atoms._asdict(), units=units)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.support.units import Units
+from kwant_curl.support.units import LENGTHS, Units
 
 __all__ = [
     "AseData",
@@ -22,6 +22,13 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+IN_ANGSTROM = ("vasp", "aims", "castep", "cp2k", "crystal", "lammps", "pwmat")
+IN_BOHR = (
+    *("abacus", "abinit", "dftbp", "elk", "exciting", "fleur", "octopus", "qe", "qlm", "siesta"),
+    *("turbomole", "wien2k"),
+)
+"""Programs whose cells Phonopy keeps in these units: its `calculator`, None for vasp."""
 
 REAL = 1e-8
 """How large the imaginary part of a dynamical matrix may be, relative to the largest element."""
@@ -75,12 +82,15 @@ class Crystal:
         Those of which the force constants are known.
     masses : array (n_displaced,)
     force_constants : array (n_displaced, 3, n_displaced, 3)
+    hint : str
+        Why a site may have no atom, beside its place.
     """
 
     positions: FloatArray
     displaced: IntArray
     masses: FloatArray
     force_constants: FloatArray
+    hint: str = ""
 
 
 def crystal_of_ase(vibrations: AseData | AseVibrations, units: Units) -> Crystal:
@@ -132,8 +142,35 @@ def crystal_of_phonopy(phonon: PhonopyCalculation, units: Units) -> Crystal:
     squares = matrix.real * units.frequency_from_thz(float(phonon.unit_conversion_factor)) ** 2
     root = np.sqrt(np.repeat(masses, 3))
     return Crystal(
-        positions=units.length_from_angstrom(np.asarray(primitive.positions)),
+        positions=units.length_from_angstrom(
+            np.asarray(primitive.positions) * _angstrom(getattr(phonon, "calculator", None))
+        ),
         displaced=np.arange(n),
         masses=masses,
         force_constants=(squares * np.outer(root, root)).reshape(n, 3, n, 3),
+        hint=_reduced(phonon, n),
+    )
+
+
+def _angstrom(calculator: str | None) -> float:
+    """Return the unit of length, in Å, of the cells that Phonopy has of a calculator."""
+    if calculator is None or calculator in IN_ANGSTROM:
+        return 1.0
+    if calculator in IN_BOHR:
+        return LENGTHS["Bohr"] / LENGTHS["Å"]
+    raise ValueError(
+        f"phonon.calculator is {calculator!r}, whose unit of length isn't known here; expected "
+        f"None, {', '.join(IN_ANGSTROM)} (Å), or {', '.join(IN_BOHR)} (Bohr). Take "
+        "VibrationalModes.from_force_constants, with lengths in the unit of the sites."
+    )
+
+
+def _reduced(phonon: PhonopyCalculation, n_atoms: int) -> str:
+    """Return what to say where Phonopy has reduced the cell that it was given."""
+    given = len(getattr(phonon, "unitcell", ()))
+    if given <= n_atoms:
+        return ""
+    return (
+        f" Phonopy has reduced the unit cell of {given} atoms to a primitive one of {n_atoms} (by "
+        'default since its version 4); Phonopy(..., primitive_matrix="P") keeps all of them.'
     )

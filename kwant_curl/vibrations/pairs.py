@@ -48,6 +48,8 @@ class PumpedPairs(Motions):
         Where the atoms are.
     units : Units or None
         The units, for labels.
+    warnings : tuple of str
+        What was warned of.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -73,6 +75,7 @@ class PumpedPairs(Motions):
     positions: FloatArray | None
     _: KW_ONLY
     units: Units | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -85,7 +88,7 @@ class PumpedPairs(Motions):
         first = f"; first modes {self.pairs[0, 0]} and {self.pairs[0, 1]}" if len(self) else ""
         return (
             f"<PumpedPairs: {len(self)} pairs of modes, of which {np.count_nonzero(grows)} grow"
-            f"{still}{first}>"
+            f"{still}{first}>{self._noted}"
         )
 
     def _repr_html_(self) -> str:

@@ -6,11 +6,12 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.dynamics import complex_frequencies
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
+from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
+    notices_of,
     other_damping,
-    warn_of_negative_friction,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.pairs import PumpedPairs
@@ -63,7 +64,8 @@ def pumped_pairs(
     Warns
     -----
     RuntimeWarning
-        Where linear response is taken so far that the friction has become negative.
+        Where linear response is taken so far that the friction has become negative, or beyond a
+        band edge of the leads; where the current's curl exceeds the springs.
 
     Notes
     -----
@@ -71,7 +73,7 @@ def pumped_pairs(
     grows as the number of pairs.
     """
     system = mechanics(response, modes, damping)
-    warn_of_negative_friction([response], [system])
+    notices = notices_of([response], [system], modes)
     omega = modes.frequencies
     first, second = np.triu_indices(len(omega), 1)
     if not first.size:
@@ -96,6 +98,7 @@ def pumped_pairs(
         masses=modes.masses,
         positions=either(response.positions, modes.positions),
         units=either(response.units, modes.units),
+        warnings=issued(notices),
     )
 
 

@@ -9,11 +9,12 @@ from scipy.optimize import linear_sum_assignment
 
 from kwant_curl.algebra.dynamics import complex_frequencies
 from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
     either,
     mechanics,
-    warn_of_negative_friction,
+    notices_of,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.stabilities import Stability
@@ -70,7 +71,8 @@ def stability(
     Warns
     -----
     RuntimeWarning
-        Where linear response is taken so far that the friction has become negative.
+        Where linear response is taken so far that the friction has become negative, or beyond a
+        band edge of the leads; where the current's curl exceeds the springs.
 
     Notes
     -----
@@ -85,7 +87,7 @@ def stability(
     biases = [None] if bias is None else _listed(bias)
     answers = [at_bias(response, b) for b in biases]
     systems = [mechanics(answer, modes, damping) for answer in answers]
-    warn_of_negative_friction(answers, systems)
+    notices = notices_of(answers, systems, modes)
     frequencies, amplitudes = solved(systems)
     _follow(frequencies, amplitudes)
     return Stability(
@@ -96,6 +98,7 @@ def stability(
         masses=modes.masses,
         positions=either(answers[0].positions, modes.positions),
         units=either(answers[0].units, modes.units),
+        warnings=issued(notices),
     )
 
 

@@ -47,6 +47,8 @@ class Stability(Motions):
         Where the atoms are.
     units : Units or None
         The units, for labels.
+    warnings : tuple of str
+        What was warned of.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -66,6 +68,7 @@ class Stability(Motions):
     positions: FloatArray | None
     _: KW_ONLY
     units: Units | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many biases there are, and which mode grows fastest."""
@@ -74,12 +77,12 @@ class Stability(Motions):
         unit = spaced(unit_names(self.units).energy)
         at = f"{n_points} biases" if n_points > 1 else f"a bias of {self.voltage[0]:.4g}{unit}"
         if self.is_stable.all():
-            return f"<Stability of {n_modes} modes at {at}: stable>"
+            return f"<Stability of {n_modes} modes at {at}: stable>{self._noted}"
         return (
             f"<Stability of {n_modes} modes at {at}: growth of up to "
             f"{self.growth[point, mode]:.3g}{unit}/ħ, of mode {mode} at a frequency of "
             f"{self.frequencies[point, mode].real:.4g}{unit} and a bias of "
-            f"{self.voltage[point]:.4g}{unit}>"
+            f"{self.voltage[point]:.4g}{unit}>{self._noted}"
         )
 
     @property

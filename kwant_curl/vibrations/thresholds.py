@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 from kwant_curl.algebra.dynamics import fastest_growth
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, real_number
-from kwant_curl.support.warning import warn
-from kwant_curl.vibrations.mechanics import Mechanics, mechanics, warn_of_negative_friction
+from kwant_curl.support.warning import issued
+from kwant_curl.vibrations.mechanics import Mechanics, mechanics, notices_of
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.runaway import AtBias, Bias, at_bias, solved
 from kwant_curl.vibrations.stabilities import MARGINAL
@@ -96,7 +96,7 @@ def critical_bias(
     for v in limit * np.arange(1, steps + 1) / steps:
         if excess(v) > 0:
             root = _root(excess, last, float(v), accuracy)
-            _warn_of_the_root(*system(root), root)
+            issued(_notices_of_the_root(*system(root), modes, root))
             return root
         last = float(v)
     return math.inf
@@ -116,15 +116,18 @@ def _check_direction(direction: Bias) -> None:
         raise ValueError(f"direction is {direction!r}, no bias at all; expected one to multiply.")
 
 
-def _warn_of_the_root(answer: ForceResponse, system: Mechanics, root: float) -> None:
-    """Warn where what becomes unstable is no vibration, or by a friction that is negative."""
-    warn_of_negative_friction([answer], [system])
+def _notices_of_the_root(
+    answer: ForceResponse, system: Mechanics, modes: VibrationalModes, root: float
+) -> list[str]:
+    """Return what to say where what becomes unstable is no vibration, and as `stability`."""
+    notices = notices_of([answer], [system], modes)
     frequencies = solved([system])[0][0]
     if frequencies[frequencies.imag.argmax()].real == 0:
-        warn(
+        notices.append(
             f"What becomes unstable at {root:.4g} is no vibration that runs away: the current has "
             "made a spring negative, so that the atoms leave their places."
         )
+    return notices
 
 
 def _scaled(direction: Bias, factor: float) -> Bias:

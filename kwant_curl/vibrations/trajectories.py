@@ -39,6 +39,8 @@ class Trajectory(Storable):
         Displacement patterns of the modes.
     units : Units or None
         The units, for labels.
+    warnings : tuple of str
+        What was warned of.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -58,6 +60,7 @@ class Trajectory(Storable):
     patterns: FloatArray
     _: KW_ONLY
     units: Units | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many trajectories there are, and what becomes of the energy."""
@@ -65,7 +68,7 @@ class Trajectory(Storable):
         mean = self.energy.sum(axis=2).mean(axis=0)
         return (
             f"<Trajectory of {n_modes} modes, {n} times over, {n_times} times up to "
-            f"{self.times[-1]:.4g}; mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>"
+            f"{self.times[-1]:.4g}; mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>{self._noted}"
         )
 
     @property

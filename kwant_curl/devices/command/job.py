@@ -12,6 +12,7 @@ from kwant_curl.devices import Device
 from kwant_curl.devices.command.options import CommandError
 from kwant_curl.model.checks import check_finite_system, check_leads, check_sites
 from kwant_curl.model.geometry import site_positions
+from kwant_curl.support.units import Units
 
 __all__ = ["Job", "job"]
 
@@ -38,6 +39,14 @@ class Job:
     degeneracy: float
     params: Mapping[str, Any]
     temperature: float
+
+    @property
+    def units(self) -> Units | None:
+        """The units, if they are among those that are known by name."""
+        try:
+            return Units.named(self.energy_unit, self.length_unit)
+        except ValueError:
+            return None
 
     @property
     def dim(self) -> int:
@@ -129,7 +138,7 @@ def _check_system(syst: Any) -> None:
     if len(syst.leads) != 2:
         raise CommandError(
             f"the command takes two leads, at +V/2 and -V/2, but the system has "
-            f"{len(syst.leads)}; call curl_map with bias={{lead: shift}} instead."
+            f"{len(syst.leads)}; call curl_map in Python instead, with a shift per lead."
         )
 
 

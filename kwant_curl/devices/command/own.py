@@ -13,6 +13,7 @@ from typing import Any
 from kwant import UserCodeError
 
 from kwant_curl.devices.command.options import CommandError
+from kwant_curl.devices.command.words import in_options
 
 __all__ = ["OwnFunction"]
 
@@ -111,7 +112,7 @@ class OwnFunction:
         if theirs:
             return CommandError(f"{self}: {named}")
         documented = isinstance(error, TypeError | ValueError)
-        return CommandError(f"{self}: {message}") if documented else None
+        return CommandError(f"{self}: {in_options(text)}") if documented else None
 
     def _place(self, error: Exception) -> str | None:
         """Return the last line in the user's folder that an error came through."""

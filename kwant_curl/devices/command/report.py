@@ -42,11 +42,14 @@ def _operation(job: Job) -> dict[str, Any]:
     return {"bias": job.bias, "temperature": job.temperature, "params": job.params}
 
 
+def _of_results(job: Job) -> dict[str, Any]:
+    """Return those of the routines that return results."""
+    return {"degeneracy": job.degeneracy, "units": job.units, **_operation(job)}
+
+
 def _local_modes(job: Job) -> Any:
     """Take every atom by itself: curl map and local pumping rates."""
-    result = curl_map(
-        job.syst, job.coordinates, job.energy, degeneracy=job.degeneracy, **_operation(job)
-    )
+    result = curl_map(job.syst, job.coordinates, job.energy, **_of_results(job))
     if job.frequency is None or job.mass is None:
         _print_curls(job, result)
     else:
@@ -54,7 +57,7 @@ def _local_modes(job: Job) -> Any:
     axes = result.plot(
         syst=job.syst,
         current=_current(job, result),
-        length_unit=job.length_unit,
+        length_unit=None if job.units else job.length_unit,  # it may be "angstrom", for Å
         energy_unit=job.energy_unit,
     )
     axes.set_title(f"{job.name}, bias {job.energy_text(job.bias, 'g')}")
@@ -153,9 +156,7 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
 
 def _travelling_waves(job: Job) -> Any:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
-    response = force_response(
-        job.syst, job.coordinates, job.energy, degeneracy=job.degeneracy, **_operation(job)
-    )
+    response = force_response(job.syst, job.coordinates, job.energy, **_of_results(job))
     n = len(response.force)
     wave_number = np.pi * np.arange(1, n) / n
     phase = wave_number[:, None] * np.arange(n)

@@ -12,7 +12,6 @@ from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, window
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
-from kwant_curl.electrons.notices import warn_of_integral
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -82,7 +81,6 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     with energy_bar(numerics) as bar:
         summed = _WeightedTraces(kernel, point, numerics, bar)
         integral = integrate(summed, _break_points(kernel, point), numerics.rtol)
-    warn_of_integral(integral.error, numerics.rtol, summed.closed)
     emitted, absorbed = (sources.of_pairs(part, axes=(2, 3)) for part in integral.parts)
     return Exchanged(emitted, absorbed, integral.error, summed.closed)
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from kwant_curl.electrons.collected import collected_states
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow
+from kwant_curl.electrons.notices import closed_notices, slow_notices
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
@@ -22,6 +22,7 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.orbitals import orbital_offsets
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.support.frozen import read_only
+from kwant_curl.support.warning import issued
 
 __all__ = ["NonequilibriumDensity"]
 
@@ -63,6 +64,8 @@ class NonequilibriumDensity:
         Electrons and holes of a Nambu model, as given.
     partial : bool
         Whether the window holds energies at which no lead has an open mode.
+    warnings : tuple of str
+        What was warned of.
 
     Raises
     ------
@@ -108,8 +111,8 @@ class NonequilibriumDensity:
         self.charge, self._charges = model.charge, model.charges if model.has_holes else None
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
-            warn_if_closed(sum(shell.n_modes), self.energy)
-            warn_if_slow(shell.slow_lead, self.energy)
+            notices = closed_notices(sum(shell.n_modes), self.energy)
+            notices += slow_notices(shell.slow_lead, self.energy)
             self.states = shell.states()
             sources = model.scattering.sources
             shifts = point.of_sources(sources).bias
@@ -119,6 +122,8 @@ class NonequilibriumDensity:
             collected = collected_states(model.scattering, point, numerics)
             self.states, weights = collected.states, collected.weights
             self.error, self.partial = collected.error, collected.partial
+            notices = collected.notices
+        self.warnings = issued(notices)
         self.states.flags.writeable = False
         self.weights = read_only(weights)
 

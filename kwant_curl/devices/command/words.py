@@ -1,0 +1,30 @@
+"""Messages of the routines in the words of the command: its options in place of keywords."""
+
+import re
+
+__all__ = ["in_options"]
+
+PHRASES = (
+    (
+        r"with scaling=PowerLaw\S+ scaling=Exponential\S+ or hopping_gradient=\.\.\.,",
+        "with --power-law or --exponential,",
+    ),
+    (
+        r"with hopping_gradient=\.\.\. and onsite_gradient=\.\.\. instead",
+        "with --power-law or --exponential, or return a Device with gradients",
+    ),
+    (r"units\.\w+\([^)]*\)(?:,| =) ", ""),
+    (r" \((?:linear|fermi_sea)=\w+\)", ""),
+    (r", by at_bias,", ""),
+    (r" to rtol=(\S+):", r" to \1:"),
+    (r", as the result's `error` says", ""),
+    (r", and its `partial` is True", ""),
+)
+"""Patterns, and what the command says instead; a test provokes each."""
+
+
+def in_options(text: str) -> str:
+    """Return a message of the package as the command says it, in one line."""
+    for pattern, words in PHRASES:
+        text = re.sub(pattern, words, text)
+    return " ".join(text.split())
