@@ -114,7 +114,6 @@ def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, 
     as the step is halved.
     """
     here = values(point)
-    noise = 1e-9 * np.abs(here).max()
     before, peak = np.full(here.size, np.inf), np.zeros(here.size)
     slow, open_ones, broken = (np.zeros(here.size, dtype) for dtype in (int, bool, bool))
     open_ones |= True
@@ -123,6 +122,7 @@ def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, 
         wide, narrow = (
             values(point + s) + values(point - s) - 2 * here for s in (step, 0.5 * step)
         )
+        noise = 1e-9 * np.abs(here).max() + 1e-15 * np.abs(values(point + step)).max()
         size = np.abs(wide)
         resolved = np.abs(4 * narrow - wide) <= 0.25 * size + noise
         # What has fallen slowly and is next to nothing all at once was lost in rounding.
@@ -133,4 +133,4 @@ def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, 
         if not open_ones.any() or step < 1e-8 * abs(point):
             break
         scale /= 8
-    return scale, broken | open_ones & (slow > 1) & (peak > 1e3 * noise)
+    return scale, broken | (open_ones & (slow > 1) & (peak > 1e3 * noise))

@@ -147,7 +147,7 @@ def numerical_derivative(model: Model, name: str) -> Any:
         return block_values(syst, elements, {**params, name: x})
 
     point = float(params[name])
-    derivative, converged = differentiate(values, point, _scales(point))
+    derivative, converged = differentiate(values, point, _scales(model, point))
     if not converged.all():
         culprit = element_at(model, elements, int(np.flatnonzero(~converged)[0]))
         raise ValueError(
@@ -158,9 +158,13 @@ def numerical_derivative(model: Model, name: str) -> Any:
     return _hermitian_coo(model, elements, derivative)
 
 
-def _scales(point: float) -> tuple[float, ...]:
-    """Return guesses of the scale on which functions vary with a parameter of this value."""
-    return (abs(point), 1.0) if point else (1.0,)
+def _scales(model: Model, point: float) -> tuple[float, ...]:
+    """Return guesses of the scale on which functions vary with a parameter of this value.
+
+    Its own size, that of a number of the order of one, that of an energy of the system.
+    """
+    energy = float(np.abs(model.hamiltonian.data).max(initial=0.0))
+    return tuple(scale for scale in (abs(point), 1.0, energy) if scale)
 
 
 def _elements_by_names(
@@ -186,7 +190,7 @@ def numerical_second_derivatives(
         return block_values(model.syst, elements, {**params, **here})
 
     point = np.array([float(params[name]) for name in names])
-    bends, converged = hessian(values, point, [_scales(p) for p in point.tolist()])
+    bends, converged = hessian(values, point, [_scales(model, p) for p in point.tolist()])
     if not converged.all():
         a, b, position = np.argwhere(~converged)[0].tolist()
         where = " and ".join(f"{names[k]} = {point[k]}" for k in sorted({a, b}))

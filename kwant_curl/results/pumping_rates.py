@@ -156,11 +156,9 @@ def pumping_rates(
     rates = PumpingRates(driving, damping)
     if not len(kappa):
         return replace(rates, units=response.units)
-    notices = [
-        *_notices_of_fast_rates(rates, omega),
-        *_notices_of_the_band(response, float(omega.max()), float(rates.threshold.min())),
-    ]
-    return replace(rates, units=response.units, warnings=issued(notices))
+    notices = [*_notices_of_fast_rates(rates, omega), *_notices_of_quanta(response, omega)]
+    far = _notices_of_far_thresholds(response, float(rates.threshold.min()))
+    return replace(rates, units=response.units, warnings=issued(notices, far))
 
 
 def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[str]:
@@ -186,18 +184,23 @@ def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[s
         )
 
 
-def _notices_of_the_band(response: Response, omega: float, threshold: float) -> Iterator[str]:
-    """Yield what to say of hbar omega and a threshold that reach the next band edge."""
-    distance, shift = response.band_distance, float(np.abs(response.bias).max())
-    if distance is None:
-        return
-    if omega >= distance:
+def _notices_of_quanta(response: Response, omega: FloatArray) -> Iterator[str]:
+    """Yield what to say of hbar omega that reaches the next band edge."""
+    distance = response.band_distance
+    if distance is not None and omega.max() >= distance:
         yield (
-            f"hbar omega is {omega:.3g}, and the next band edge of the leads is {distance:.3g} "
+            f"hbar omega is {omega.max():.3g}, and the next band edge of the leads is {distance:.3g} "
             "from the Fermi level: rates (Eq. 30) take D as constant over hbar omega. "
             "`phonon_rates` does not."
         )
-    if response.linear and np.isfinite(threshold) and threshold * shift >= distance:
+
+
+def _notices_of_far_thresholds(response: Response, threshold: float) -> Iterator[str]:
+    """Yield what to say of a threshold that is beyond the next band edge."""
+    distance, shift = response.band_distance, float(np.abs(response.bias).max())
+    if distance is None or not response.linear:
+        return
+    if np.isfinite(threshold) and threshold * shift >= distance:
         yield (
             f"At the lowest threshold, {threshold:.3g} times the present bias, a lead is shifted "
             f"by {threshold * shift:.3g}, and the next band edge of the leads is {distance:.3g} "

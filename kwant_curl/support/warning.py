@@ -19,13 +19,14 @@ def warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
-def issued(notices: Iterable[str]) -> tuple[str, ...]:
+def issued(notices: Iterable[str], recorded: Iterable[str] = ()) -> tuple[str, ...]:
     """Warn of what a call has noticed, of equal texts once; return them, for a result's field.
 
-    What is deeper in the package returns its notices, and the routine that the user called issues
+    recorded: what the field holds besides, without a warning: reservations on what follows from a
+    result rather than on the result.  What is deeper in the package returns its notices, and the routine that the user called issues
     them: nobody need know what was said before.
     """
     distinct = tuple(dict.fromkeys(notices))
     for notice in distinct:
         warn(notice)
-    return distinct
+    return tuple(dict.fromkeys([*distinct, *recorded]))

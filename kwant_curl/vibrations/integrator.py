@@ -16,6 +16,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
+    notices_of_the_band,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -136,7 +137,7 @@ def langevin(
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
         units=either(response.units, modes.units),
-        warnings=issued(notices),
+        warnings=issued(notices, notices_of_the_band([response])),
     )
 
 

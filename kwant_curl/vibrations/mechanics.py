@@ -14,7 +14,7 @@ from kwant_curl.support.magnitudes import (
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 
-__all__ = ["Mechanics", "either", "mechanics", "notices_of", "other_damping"]
+__all__ = ["Mechanics", "either", "mechanics", "notices_of", "notices_of_the_band", "other_damping"]
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
@@ -81,9 +81,9 @@ def notices_of(
     Each thing is said once, of the bias where it is worst.
     """
     where = [f"At the bias {dict(enumerate(response.bias.tolist()))}" for response in responses]
-    lowest, strongest, beyond = (
+    lowest, strongest = (
         [find(response, system, modes) for response, system in zip(responses, systems, strict=True)]
-        for find in (_negative_friction, _curl_over_springs, _shift_over_band)
+        for find in (_negative_friction, _curl_over_springs)
     )
     notices = []
     if min(lowest) < 0:
@@ -101,15 +101,21 @@ def notices_of(
             "(|kappa|/(2 omega omega') of two modes, the driving over the frequency): the atoms "
             "leave their places within a turn, and what is known of them at these places ends."
         )
-    if max(beyond) >= 1:
-        n = int(np.argmax(beyond))
-        notices.append(
-            f"{where[n]} a lead is shifted by {np.abs(responses[n].bias).max():.3g}, and the next "
-            f"band edge of the leads is {responses[n].band_distance:.3g} from the Fermi level: "
-            "linear response does not reach as far. Check with the whole bias window: pass a "
-            "function of the bias that calls force_response with linear=False."
-        )
     return notices
+
+
+def notices_of_the_band(responses: Sequence[ForceResponse]) -> list[str]:
+    """Return what to say where a bias reaches the next band edge, of the largest such bias."""
+    beyond = [_shift_over_band(response) for response in responses]
+    n = int(np.argmax(beyond))
+    if beyond[n] < 1:
+        return []
+    return [
+        f"At the bias {dict(enumerate(responses[n].bias.tolist()))} a lead is shifted by {np.abs(responses[n].bias).max():.3g}, and the next "
+        f"band edge of the leads is {responses[n].band_distance:.3g} from the Fermi level: "
+        "linear response does not reach as far. Check with the whole bias window: pass a "
+        "function of the bias that calls force_response with linear=False."
+    ]
 
 
 def _negative_friction(
@@ -129,7 +135,7 @@ def _curl_over_springs(
     return float((half_curl / np.outer(modes.frequencies, modes.frequencies)).max())
 
 
-def _shift_over_band(response: ForceResponse, system: Mechanics, modes: VibrationalModes) -> float:
+def _shift_over_band(response: ForceResponse) -> float:
     """Return the largest shift of a lead over the distance of the next band edge, if known."""
     if not response.linear or response.band_distance is None:
         return 0.0

@@ -11,6 +11,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
+    notices_of_the_band,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -98,7 +99,7 @@ def pumped_pairs(
         masses=modes.masses,
         positions=either(response.positions, modes.positions),
         units=either(response.units, modes.units),
-        warnings=issued(notices),
+        warnings=issued(notices, notices_of_the_band([response])),
     )
 
 

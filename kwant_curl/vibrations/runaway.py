@@ -15,6 +15,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
+    notices_of_the_band,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.stabilities import Stability
@@ -98,7 +99,7 @@ def stability(
         masses=modes.masses,
         positions=either(answers[0].positions, modes.positions),
         units=either(answers[0].units, modes.units),
-        warnings=issued(notices),
+        warnings=issued(notices, notices_of_the_band(answers)),
     )
 
 

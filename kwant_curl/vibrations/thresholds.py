@@ -11,7 +11,12 @@ from kwant_curl.algebra.dynamics import fastest_growth
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, real_number
 from kwant_curl.support.warning import issued
-from kwant_curl.vibrations.mechanics import Mechanics, mechanics, notices_of
+from kwant_curl.vibrations.mechanics import (
+    Mechanics,
+    mechanics,
+    notices_of,
+    notices_of_the_band,
+)
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.runaway import AtBias, Bias, at_bias, solved
 from kwant_curl.vibrations.stabilities import MARGINAL
@@ -120,7 +125,7 @@ def _notices_of_the_root(
     answer: ForceResponse, system: Mechanics, modes: VibrationalModes, root: float
 ) -> list[str]:
     """Return what to say where what becomes unstable is no vibration, and as `stability`."""
-    notices = notices_of([answer], [system], modes)
+    notices = [*notices_of([answer], [system], modes), *notices_of_the_band([answer])]
     frequencies = solved([system])[0][0]
     if frequencies[frequencies.imag.argmax()].real == 0:
         notices.append(
