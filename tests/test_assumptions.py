@@ -145,8 +145,9 @@ def test_phonons_and_thresholds_that_reach_a_band_edge(local):
     bias = 0.4 * local.pumping_rates(omega, 1e6).threshold.min()
     beyond = omega * distance / (0.5 * bias)
     close = dataclasses.replace(local, band_distance=0.5 * bias / 1.01)
-    with pytest.warns(RuntimeWarning, match="At the lowest threshold, .* linear response does not"):
-        close.pumping_rates(omega, 1e6)
+    (text,) = close.pumping_rates(omega, 1e6).warnings  # recorded, and no warning
+    assert text.startswith("At the lowest threshold, ")
+    assert "linear response does not" in text
     assert not local.pumping_rates(min(0.9 * beyond, 0.5 * distance), 1e6).warnings
     # A whole window has no threshold, but its rates leave hbar omega out too.
     window = dataclasses.replace(close, linear=False)
@@ -211,16 +212,15 @@ def test_springs_that_the_curl_exceeds(pair, analysis):
 
 @pytest.mark.parametrize("analysis", ANALYSES.values(), ids=ANALYSES)
 def test_biases_beyond_the_band(pair, analysis):
-    with pytest.warns(RuntimeWarning, match=r"a lead is shifted by 0.5, .* is 0.4 from .*linear"):
-        analysis(pair, modes_of(0.3))
+    (text,) = analysis(pair, modes_of(0.3)).warnings
+    assert re.search(r"a lead is shifted by 0.5, .* is 0.4 from .*linear", text)
     window = dataclasses.replace(pair, linear=False)
     assert not analysis(window, modes_of(0.3)).warnings
 
 
 def test_the_worst_of_many_biases_is_named(pair):
-    with pytest.warns(RuntimeWarning, match=r"At the bias {0: 1.0, 1: -1.0} a lead is") as found:
-        kc.stability(pair, modes_of(0.3), [0.1, 2.0, 1.0])
-    assert len(found) == 1
+    (text,) = kc.stability(pair, modes_of(0.3), [0.1, 2.0, 1.0]).warnings
+    assert text.startswith("At the bias {0: 1.0, 1: -1.0} a lead is")
 
 
 def test_a_critical_bias_beyond_the_band(pair):

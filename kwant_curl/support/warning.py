@@ -23,8 +23,8 @@ def issued(notices: Iterable[str], recorded: Iterable[str] = ()) -> tuple[str, .
     """Warn of what a call has noticed, of equal texts once; return them, for a result's field.
 
     recorded: what the field holds besides, without a warning: reservations on what follows from a
-    result rather than on the result.  What is deeper in the package returns its notices, and the routine that the user called issues
-    them: nobody need know what was said before.
+    result rather than on the result.  What is deeper in the package returns its notices, and the
+    routine that the user called issues them: nobody need know what was said before.
     """
     distinct = tuple(dict.fromkeys(notices))
     for notice in distinct:

@@ -110,10 +110,11 @@ def notices_of_the_band(responses: Sequence[ForceResponse]) -> list[str]:
     n = int(np.argmax(beyond))
     if beyond[n] < 1:
         return []
+    shifts, distance = responses[n].bias, responses[n].band_distance
     return [
-        f"At the bias {dict(enumerate(responses[n].bias.tolist()))} a lead is shifted by {np.abs(responses[n].bias).max():.3g}, and the next "
-        f"band edge of the leads is {responses[n].band_distance:.3g} from the Fermi level: "
-        "linear response does not reach as far. Check with the whole bias window: pass a "
+        f"At the bias {dict(enumerate(shifts.tolist()))} a lead is shifted by "
+        f"{np.abs(shifts).max():.3g}, and the next band edge of the leads is {distance:.3g} from "
+        "the Fermi level: linear response does not reach as far. Check with the whole bias window: pass a "
         "function of the bias that calls force_response with linear=False."
     ]
 
