@@ -8,13 +8,15 @@ from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.coordinates import Coordinates, forces_of, second_derivatives_of
-from kwant_curl.electrons.averages import Average, averaged, occupied
+from kwant_curl.electrons.averages import Average, averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import warn_of_integral
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.off_axis import check_cells
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
@@ -79,8 +81,8 @@ def force_response(
         the Lorentz-like (Berry) force.
     fermi_sea : bool, default False
         With `velocity`: also the Lorentz-like force of equilibrium, which is there in a magnetic
-        field: an integral over all energies of the leads' bands below the Fermi level.  States
-        that are bound in the device are not in it.
+        field and of all occupied states, those included that are bound in the device, filled up
+        to the Fermi level.  For leads that are made with a Builder.
     noise : bool, default False
         Also the noise of the force.
     <rtol>
@@ -172,18 +174,30 @@ def _equilibrium_lorentz(
 
     None where it is left out.
 
-    The occupied states have one only without time-reversal symmetry: it then changes with the
-    Fermi level too, as `average` shows.
+    The occupied states have one only without time-reversal symmetry.  It is that of the Fermi
+    level's states, which is averaged, and an integral above the Fermi level in the complex plane.
     """
-    slope, size = average.total[1:]
+    slope, size, share = average.total[1:]
+    if not size.any():  # no lead is open: what is bound in the device, and bands below
+        slope, size = _slope_above(kernel, point)
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size.max():
-        return np.zeros_like(slope), 0.0
+        return np.zeros_like(share), 0.0
     if not fermi_sea:
         warn(
             "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
             "force, of all occupied states. It is left out; fermi_sea=True calculates it."
         )
         return None, 0.0
-    integral = occupied(kernel.lorentz, kernel.problem, point, numerics)
+    check_cells(kernel.problem, "the Lorentz-like force of all occupied states (fermi_sea=True)")
+    integral = integral_above(kernel.above, point, numerics, kernel.problem.largest)
     warn_of_integral(integral.error, numerics.rtol, False)
-    return integral.parts[0], integral.error
+    return share + integral.parts[0], integral.error
+
+
+def _slope_above(
+    kernel: CoupledKernel, point: OperatingPoint
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what tells of time-reversal symmetry where no lead is open, and its size."""
+    check_cells(kernel.problem, "the Lorentz-like force where no lead is open (velocity=True)")
+    slope, size = kernel.above(complex(point.energy, kernel.problem.largest))
+    return slope, np.array([size])

@@ -13,7 +13,7 @@ from kwant_curl.algebra import compiled
 from kwant_curl.algebra import matrix_elements as kernels
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, OperatorStack
-from kwant_curl.electrons.shell import BLOCK
+from kwant_curl.electrons.inverse import BLOCK
 from kwant_curl.model.solvers.superlu import SuperLUSolver
 
 ENERGY = 1.7

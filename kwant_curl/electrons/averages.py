@@ -1,6 +1,6 @@
 """From energy shells to results: thermal averages and bias windows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from kwant_curl.algebra.integration import Integral, Sample, integrate
+from kwant_curl.algebra.integration import Sample, integrate
 from kwant_curl.algebra.occupations import fermi, thermal_weight, window
+from kwant_curl.electrons.bound import counted_range, warned_of_bound_states
 from kwant_curl.electrons.notices import warn_if_closed, warn_if_slow, warn_of_integral
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges, bottom
+from kwant_curl.model.bands import band_edges
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.support.parallel import mapped
@@ -23,10 +24,9 @@ __all__ = [
     "Kernel",
     "Shares",
     "averaged",
-    "break_points",
     "energy_bar",
+    "integration_points",
     "lead_weights",
-    "occupied",
     "response_sizes",
 ]
 
@@ -81,6 +81,11 @@ class Kernel(Protocol):
         """The problem whose states it asks for."""
         ...
 
+    @property
+    def orbitals(self) -> NDArray[np.int64] | None:
+        """The orbitals at which it asks for them, None for all."""
+        ...
+
     def __call__(self, energy: float) -> Shares:
         """Return the shares of an energy shell."""
         ...
@@ -105,19 +110,31 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
         return Average(by_lead, by_pair, equilibrium, 0.0, False)
     with energy_bar(numerics) as bar:
         summed = _WeightedShares(kernel, point, numerics, bar)
-        integral = integrate(summed, break_points(kernel.problem, point), numerics.rtol)
+        points = integration_points(kernel.problem, point, numerics, kernel.orbitals)
+        integral = integrate(summed, points, numerics.rtol)
     warn_of_integral(integral.error, numerics.rtol, summed.closed)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
     return Average(by_lead, by_pair, equilibrium or total, integral.error, summed.closed)
 
 
-def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
-    """Return the limits of the integral, and where the integrand isn't smooth between them."""
+def integration_points(
+    problem: ScatteringProblem,
+    point: OperatingPoint,
+    numerics: Numerics,
+    orbitals: NDArray[np.int64] | None,
+) -> FloatArray:
+    """Return the limits of the integral, and where the integrand isn't smooth between them.
+
+    Warns of states that are bound there; no energy that is solved at is on one of them then.
+    """
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)
     limits = window(levels, point.temperature)
-    return np.union1d(limits, band_edges(problem, limits[0], limits[-1]))
+    edges = band_edges(problem, limits[0], limits[-1])
+    counted = counted_range(point, numerics.rtol)
+    bound = warned_of_bound_states(problem, *counted, numerics, orbitals)
+    return np.union1d(limits, np.append(edges, bound))
 
 
 class _WeightedShares:
@@ -149,32 +166,6 @@ class _WeightedShares:
                     for (weight, _), size in zip(parts, sizes, strict=True)
                 ),
             )
-
-
-def occupied(
-    at_energy: Callable[[float], tuple[FloatArray, float]],
-    problem: ScatteringProblem,
-    point: OperatingPoint,
-    numerics: Numerics,
-) -> Integral:
-    """Integrate one array times the Fermi function at mu over all energies of the leads' bands.
-
-    at_energy: returns the array, and the size of the terms that its elements are sums of.
-    """
-    low = bottom(problem)
-    mu, temperature = point.energy, point.temperature
-    limits = window(np.array([mu]), temperature)
-    edges = band_edges(problem, low, limits[-1])
-    points = np.union1d(limits[limits >= low], edges)
-    with energy_bar(numerics) as bar:
-
-        def weighted(energies: Sequence[float]) -> Iterator[Sample]:
-            parts = mapped(at_energy, energies, numerics.executor, bar)
-            for energy, (part, size) in zip(energies, parts, strict=True):
-                filled = float(fermi(energy, mu, temperature))
-                yield (filled * part,), (filled * size,)
-
-        return integrate(weighted, points, numerics.rtol)
 
 
 def energy_bar(numerics: Numerics) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import gauss_points
-from kwant_curl.electrons.averages import break_points, lead_weights
+from kwant_curl.electrons.averages import integration_points, lead_weights
 from kwant_curl.electrons.notices import warn_if_closed, warn_of_integral
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -53,7 +53,7 @@ def collected_states(
     are halved until that no longer changes the density in each orbital.
     """
     check_energy_dependence(problem, "an integral over energies")
-    points = break_points(problem, point)
+    points = integration_points(problem, point, numerics, None)
 
     def sample(low: float, high: float) -> _Sample:
         states, weights, partial = [], [], False

@@ -5,14 +5,23 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kwant_curl.algebra.coupled import lead_responses
 from kwant_curl.algebra.derivatives import Derivatives
-from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
+from kwant_curl.algebra.propagation import (
+    density_traces,
+    jacobians,
+    pair_traces,
+    trace_size,
+    velocity_tensors,
+)
 from kwant_curl.algebra.stack import Factors, SecondDerivatives
 from kwant_curl.electrons.averages import Shares, response_sizes
+from kwant_curl.electrons.inverse import Inverse, Propagators
 from kwant_curl.electrons.numerics import Numerics
-from kwant_curl.electrons.shell import EnergyShell, Propagators
+from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.model.off_axis import equations_above
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["CoupledKernel", "Operators"]
@@ -50,6 +59,11 @@ class CoupledKernel:
     noise: bool = False
 
     @property
+    def orbitals(self) -> NDArray[np.int64]:
+        """The orbitals that the coordinates touch."""
+        return self.operators.orbitals
+
+    @property
     def by_lead(self) -> list[str]:
         """What is given by lead, in its order."""
         jacobian = [] if self.operators.second is None else ["jacobian"]
@@ -72,9 +86,10 @@ class CoupledKernel:
         force, curl, friction = response_sizes(answer.friction, n_modes)
         total, total_sizes = [answer.friction], [friction]
         if self.velocity:
-            gamma = extra[-1].sum(axis=0)
-            total += [0.5 * (gamma - gamma.T), np.array([sizes[-1]])]
-            total_sizes += [sizes[-1], sizes[-1]]
+            odd = _antisymmetric(extra[-1].sum(axis=0))
+            share, share_size = _fermi_share(factors, propagators)
+            total += [odd, np.array([sizes[-1]]), share]
+            total_sizes += [sizes[-1], sizes[-1], share_size]
         noise_sizes = [friction] if self.noise else []
         return Shares(
             by_lead=(answer.force, answer.curl, *extra),
@@ -85,10 +100,19 @@ class CoupledKernel:
             slow_lead=shell.slow_lead,
         )
 
-    def lorentz(self, energy: float) -> tuple[FloatArray, float]:
-        """Return the Lorentz-like part of all leads' velocity tensors, and its size."""
-        _, slope, size = self(energy).total
-        return slope, float(size[0])
+    def above(self, energy: complex) -> tuple[FloatArray, float]:
+        """Return -Im R/pi above the real axis, and its size.
+
+        R_IJ = Tr[H_I G' H_J G] without its symmetric part.  The Lorentz-like force of equilibrium
+        is its integral over Im E, from the Fermi level upwards, and what `_fermi_share` adds.
+        """
+        equations, slope = equations_above(self.problem, energy)
+        solver = self.problem.solver if self.numerics.solver is None else self.numerics.solver
+        inverse = Inverse(equations, solver, self.numerics, self.operators.orbitals)
+        nothing = sparse.csr_array((equations.matrix.shape[0], 0), dtype=complex)
+        found = inverse.propagators(nothing, slope)
+        traces, size = pair_traces(self.operators.factors, found.slope, found.greens)
+        return -_antisymmetric(traces.imag) / np.pi, size / np.pi
 
 
 def _propagated(
@@ -106,3 +130,17 @@ def _propagated(
         parts.append(velocity_tensors(factors, propagators.slope, states))
         sizes.append(trace_size(factors, propagators.slope, states))
     return parts, sizes
+
+
+def _fermi_share(factors: Factors, propagators: Propagators) -> tuple[FloatArray, float]:
+    """Return what the Fermi level's states add to the integral of `above`, and its size.
+
+    The antisymmetric part of Re Tr[H_I G^r H_J G^a]/(2 pi), with G^a = G^r + 2 pi i D.
+    """
+    states, greens = propagators.states, propagators.greens
+    traces = density_traces(factors, greens, states)
+    return -_antisymmetric(traces.imag), trace_size(factors, greens, [states])
+
+
+def _antisymmetric(tensor: FloatArray) -> FloatArray:
+    return 0.5 * (tensor - tensor.T)

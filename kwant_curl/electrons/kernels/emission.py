@@ -12,6 +12,7 @@ from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, window
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
+from kwant_curl.electrons.bound import counted_range, warned_of_bound_states
 from kwant_curl.electrons.notices import warn_of_integral
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -79,18 +80,23 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     with energy_bar(numerics) as bar:
         summed = _WeightedTraces(kernel, point, numerics, bar)
-        integral = integrate(summed, _break_points(kernel, point), numerics.rtol)
+        integral = integrate(summed, _break_points(kernel, point, numerics), numerics.rtol)
     warn_of_integral(integral.error, numerics.rtol, summed.closed)
     emitted, absorbed = integral.parts
     return Exchanged(emitted, absorbed, integral.error, summed.closed)
 
 
-def _break_points(kernel: EmissionKernel, point: OperatingPoint) -> FloatArray:
+def _break_points(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> FloatArray:
     """Return the limits of the integral, and where the integrand isn't smooth between them."""
     levels, quantum = point.energy + point.bias, kernel.quantum
     limits = window(np.concatenate([levels, levels - quantum]), point.temperature)
     edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)
-    inner = np.concatenate([edges, edges - quantum])
+    low, high = counted_range(point._replace(linear=False), numerics.rtol)
+    bound = warned_of_bound_states(
+        kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals
+    )
+    rough = np.append(edges, bound)
+    inner = np.concatenate([rough, rough - quantum])
     return np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[-1])])
 
 

@@ -25,6 +25,10 @@ class FlowKernel:
     numerics: Numerics
     currents: OperatorStack
 
+    @property
+    def orbitals(self) -> None:
+        """All of them."""
+
     def __call__(self, energy: float) -> Shares:
         """Return the traces on the sites by lead, and the density of states."""
         shell = EnergyShell(self.problem, energy, self.numerics)
