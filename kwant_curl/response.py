@@ -104,13 +104,15 @@ def force_response(
     ValueError, TypeError
         For a system that is not finalized, or without leads; an energy or a
         bias that is not finite, a bias for a lead that is not there, a scalar bias with other
-        than two leads; and what `coordinates` raises.
+        than two leads; an energy at which a state is bound in the device; `fermi_sea` with leads
+        whose self-energy isn't known at complex energies; and what `coordinates` raises.
 
     Warns
     -----
     RuntimeWarning
         If no lead has an open mode at this energy, so that all results are zero, or at some
-        energies of the window; if a mode stands still, at a band edge; if the integral does not
+        energies of the window; if a mode stands still, at a band edge; if a state is bound in the
+        device near the energy, or in the window; if the integral does not
         reach `rtol`; if time-reversal symmetry is broken and the velocity tensor is asked for
         without `fermi_sea`.
 
