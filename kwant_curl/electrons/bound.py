@@ -41,8 +41,11 @@ LUCK = 100.0
 DENSE = 150
 """Orbitals up to which all eigenvalues are found at once."""
 
-NEIGHBOURS = 12
-"""Eigenvalues around an energy that are found in larger systems."""
+NEIGHBOURS, FEW = 12, 3
+"""Eigenvalues around an energy that are found in larger systems, and where one is followed."""
+
+ARNOLDI = 1e-6
+"""Error of their distances from the energy, relatively: small on a level itself."""
 
 MOST_LOOKS = 16
 """Factorisations that a window is worth."""
@@ -184,7 +187,7 @@ class _Search:
         while waiting and self.n_looks < MOST_LOOKS:
             start, end = waiting.pop(0)
             centre = 0.5 * (start + end)
-            values, _ = self._levels(centre)
+            values, _ = self._levels(centre, NEIGHBOURS)
             for value in self._suspects(values, centre, start, end):
                 found += self._followed(value, centre)
             reach = np.abs(values - centre).max(initial=0.0)
@@ -212,7 +215,7 @@ class _Search:
         before, miss, width = centre, value.real - centre, abs(value.imag)
         energy = value.real
         while self.n_looks < MOST_LOOKS:
-            values, vectors = self._levels(energy)
+            values, vectors = self._levels(energy, FEW)
             if not len(values):
                 return []
             nearest = int(np.abs(values - energy).argmin())
@@ -234,21 +237,23 @@ class _Search:
         first = int(shares.argmax())
         return [Level(energy, int(squares[:, first].argmax()), float(shares[first]))]
 
-    def _levels(self, energy: float) -> tuple[ComplexArray, ComplexArray]:
+    def _levels(self, energy: float, count: int) -> tuple[ComplexArray, ComplexArray]:
         """Return eigenvalues of H + Sigma(E) that are next to E, and their vectors as columns."""
         self.n_looks += 1
         try:
             equations = self._problem.equations(self._problem.solved_leads(energy))
             inverse = _inverse(self._problem, equations, self._numerics)
         except (ValueError, SingularMatrixError):  # on a flat band; on a level, to the last digit
-            return self._levels(energy + self._near) if self.n_looks < MOST_LOOKS else NOTHING
+            if self.n_looks == MOST_LOOKS:
+                return NOTHING
+            return self._levels(energy + self._near, count)
         n = self._problem.n_orbitals
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
             greens = inverse.propagators(nothing, None).greens
             values, vectors = np.linalg.eig(greens)
         else:
-            values, vectors = _around(inverse, n)
+            values, vectors = _around(inverse, n, count)
         large = np.abs(values) > 0
         return energy - 1 / values[large], vectors[:, large]
 
@@ -266,7 +271,7 @@ class _Search:
 NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
-def _around(inverse: Inverse, n: int) -> tuple[ComplexArray, ComplexArray]:
+def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, ComplexArray]:
     """Return the largest eigenvalues of G, by Arnoldi's method, and their vectors."""
 
     def greens(vector: ComplexArray) -> ComplexArray:
@@ -278,7 +283,7 @@ def _around(inverse: Inverse, n: int) -> tuple[ComplexArray, ComplexArray]:
     start = np.random.default_rng(1).normal(size=n) + 0j
     operator = LinearOperator((n, n), matvec=greens, dtype=complex)
     try:
-        values, vectors = eigs(operator, k=NEIGHBOURS, which="LM", v0=start, maxiter=100)
+        values, vectors = eigs(operator, k=count, which="LM", v0=start, maxiter=100, tol=ARNOLDI)
     except ArpackNoConvergence as failure:
         values, vectors = failure.eigenvalues, failure.eigenvectors
     return values, vectors
