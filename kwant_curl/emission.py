@@ -137,11 +137,13 @@ def phonon_rates(
     rates = prefactor[:, None, None, None]
     error = max(exchange.error for exchange in exchanges)
     partial = any(exchange.partial for exchange in exchanges)
+    # Of the same states each frequency's window would speak in other words.
+    bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
     return PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
         error=error,
         partial=partial,
         units=units,
-        warnings=issued(integral_notices(error, rtol, partial)),
+        warnings=issued(bound + integral_notices(error, rtol, partial)),
     )

@@ -14,15 +14,17 @@ from kwant_curl.coordinates import (
     second_derivatives_of,
     warn_of_gauge,
 )
-from kwant_curl.electrons.averages import Average, averaged, occupied
+from kwant_curl.electrons.averages import Average, averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
+from kwant_curl.model.off_axis import are_cells, check_cells
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
@@ -33,6 +35,13 @@ from kwant_curl.support.units import Units, check_units
 from kwant_curl.support.warning import issued
 
 __all__ = ["force_response"]
+
+UNKNOWN = (
+    "No lead has an open mode, and the leads' self-energies aren't known at complex energies, so "
+    "it can't be told whether time-reversal symmetry is broken. If it is, there is a Lorentz-like "
+    "force in equilibrium, of all occupied states, which is left out."
+)
+"""What is said where nothing tells of it."""
 
 SYMMETRIC = 1e-7
 """Below this part of its terms, an antisymmetric part is a numerical error."""
@@ -90,9 +99,10 @@ def force_response(
         the Lorentz-like (Berry) force.
     fermi_sea : bool, default False
         With `velocity`: also the Lorentz-like force of equilibrium, which is there in a magnetic
-        field: an integral over all energies of the leads' bands below the Fermi level.  States
-        that are bound in the device are not in it.  With a `vector_potential`, the force
-        n_a v x B on the electrons that atoms carry along is (that on the atoms' cores is not).
+        field and of all occupied states, those included that are bound in the device, filled up
+        to the Fermi level.  For leads that are made with a Builder.  With a `vector_potential`,
+        the force n_a v x B on the electrons that atoms carry along is (that on the atoms' cores
+        is not).
     noise : bool, default False
         Also the noise of the force.
     <rtol>
@@ -114,13 +124,15 @@ def force_response(
     ValueError, TypeError
         For a system that is not finalized, or without leads; an energy or a
         bias that is not finite, a bias for a lead that is not there, a scalar bias with other
-        than two leads; and what `coordinates` raises.
+        than two leads; an energy at which a state is bound in the device; `fermi_sea` with leads
+        whose self-energy isn't known at complex energies; and what `coordinates` raises.
 
     Warns
     -----
     RuntimeWarning
         If no lead has an open mode at this energy, so that all results are zero, or at some
-        energies of the window; if a mode stands still, at a band edge; if the integral does not
+        energies of the window; if a mode stands still, at a band edge; if a state is bound in the
+        device near the energy, or in the window; if the integral does not
         reach `rtol`; if time-reversal symmetry is broken and the velocity tensor is asked for
         without `fermi_sea`; if hoppings change their phase with the coordinates, so that the
         velocity tensor depends on the gauge, and no `vector_potential` is given.
@@ -194,22 +206,31 @@ def _equilibrium_lorentz(
 
     None where it is left out.
 
-    The occupied states have one only without time-reversal symmetry: it then changes with the
-    Fermi level too, as `average` shows.
+    The occupied states have one only without time-reversal symmetry.  It is that of the Fermi
+    level's states, which is averaged, and an integral above the Fermi level in the complex plane.
     """
-    slope, size = average.total[1], float(average.total[2][0])
+    slope, sizes, share = average.total[1:]
     if kernel.problem.doubled:
         # Electrons and holes cancel where energies are measured from, and nowhere else.
-        slope, size = kernel.lorentz(kernel.nearby(point.energy))
+        slope, sizes = kernel(kernel.nearby(point.energy)).total[1:3]
+    size = float(sizes.max())
+    if not size:  # no lead is open: what is bound in the device, and bands below
+        if not are_cells(kernel.problem):
+            return None, 0.0, (UNKNOWN,)
+        slope, size = kernel.above(complex(point.energy, kernel.problem.largest))
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
-        return np.zeros_like(slope), 0.0, ()
+        return np.zeros_like(share), 0.0, ()
     if not fermi_sea:
         notice = (
             "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
             "force, of all occupied states. It is left out; fermi_sea=True calculates it."
         )
         return None, 0.0, (notice,)
-    integral = occupied(kernel.lorentz, kernel.problem, point, numerics)
-    what = "The integral over the occupied states"
-    notices = integral_notices(integral.error, numerics.rtol, False, what)
-    return integral.parts[0], integral.error, notices
+    what = "the Lorentz-like force of all occupied states (fermi_sea=True)"
+    check_cells(kernel.problem, what)
+    integral = integral_above(kernel.above, point, numerics, kernel.problem.largest)
+    notices = integral_notices(
+        integral.error, numerics.rtol, False, "The integral over the occupied states"
+    )
+    occupied = integral.parts[0] + kernel.half_filled
+    return share + kernel.problem.sources.share * occupied, integral.error, notices

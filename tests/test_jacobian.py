@@ -755,7 +755,7 @@ def test_what_was_not_asked_for():
         lambda energy, args=(), params=None: np.array([[0.1 - 1j]]), [lattice(0)], []
     )
     field = kc.Matrices([np.diag([0, 1j, 0], 1) + np.diag([0, -1j, 0], -1), np.diag([0, 0, 1, 2])])
-    with pytest.raises(ValueError, match="Lead 0 is a SelfEnergyLead, so that it isn't known"):
+    with pytest.raises(ValueError, match="Lead 0 is a SelfEnergyLead with modes or"):
         kc.force_response(builder.finalized(), field, 0.3, velocity=True, fermi_sea=True)
 
 

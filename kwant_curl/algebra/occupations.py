@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
 from scipy.special import expit, exprel
 
 from kwant_curl.support.checks import real_number
@@ -16,6 +17,7 @@ __all__ = [
     "chemical_potential_shifts",
     "exchange_window",
     "fermi",
+    "fermi_poles",
     "thermal_weight",
     "window",
 ]
@@ -95,6 +97,19 @@ def fermi(energy: float, mu: NDArray[np.float64] | float, temperature: float) ->
     if temperature == 0:
         return np.heaviside(-x, 0.5)
     return expit(-x / temperature)
+
+
+def fermi_poles(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return x and r of f = 1/2 - sum_p r_p 2 E/(E^2 + x_p^2) at kT = 1, (count,) each, x rising.
+
+    The first are the Matsubara frequencies pi, 3 pi, ..., with r = 1; the last stand for all that
+    follow, as the nodes of Gauss's rule do.  T. Ozaki, Phys. Rev. B 75, 035123 (2007): the
+    continued fraction of tanh.
+    """
+    n = np.arange(1, 2 * count)
+    values, vectors = eigh_tridiagonal(np.zeros(2 * count), 0.5 / np.sqrt(4.0 * n**2 - 1))
+    inverse = values[: count - 1 : -1]
+    return 1 / inverse, (vectors[0, : count - 1 : -1] / (2 * inverse)) ** 2
 
 
 def thermal_weight(energy: float, mu: float, temperature: float) -> float:

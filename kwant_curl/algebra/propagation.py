@@ -4,6 +4,7 @@ Arrays only.  hbar = 1; scattering states are rows psi_n with D = (1/2 pi) sum_n
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,15 @@ from scipy import sparse
 from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stack import Factors, SecondDerivatives, row_sums
 
-__all__ = ["carried_tensors", "jacobians", "trace_size", "velocity_tensors"]
+__all__ = [
+    "carried_tensors",
+    "density_traces",
+    "field_traces",
+    "jacobians",
+    "pair_traces",
+    "trace_size",
+    "velocity_tensors",
+]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -45,7 +54,7 @@ def jacobians(
     n_c = len(factors.start) - 1
     return np.array(
         [
-            -_second_traces(second, psi, n_c) - 2 * _traces(factors, greens, psi).real
+            -_second_traces(second, psi, n_c) - 2 * density_traces(factors, greens, psi).real
             for psi in states
         ]
     ).reshape(len(states), n_c, n_c)
@@ -58,7 +67,33 @@ def velocity_tensors(
 
     For a degeneracy of one; the force is -sum_J gamma_IJ dQ_J/dt.  slope: dG^r/dE.
     """
-    return np.array([-2 * _traces(factors, slope, psi).imag for psi in states])
+    return np.array([-2 * density_traces(factors, slope, psi).imag for psi in states])
+
+
+def pair_traces(factors: Factors, first: Any, second: ComplexArray) -> tuple[ComplexArray, float]:
+    """Return Tr[F_I first F_J second], (n_c, n_c), and the size of the terms that it sums.
+
+    Both matrices are (n_orbitals, n_orbitals).
+    """
+    sums = row_sums(factors.start)
+    n_c, n_rows = sums.shape
+    backwards = factors.left.conj().T.tocsr()
+    result, size = np.zeros((n_c, n_c), complex), np.zeros((n_c, n_c))
+    right = factors.right @ second
+    for some in chunks(n_rows, 2 * n_rows):
+        there = (factors.right[some] @ first) @ backwards
+        back = right @ backwards[:, some]
+        terms = there * back.T
+        result += sums[:, some] @ (terms @ sums.T)
+        size += sums[:, some] @ (np.abs(terms) @ sums.T)
+    return result, float(size.max(initial=0.0))
+
+
+def field_traces(fields: SecondDerivatives, matrix: ComplexArray, n_c: int) -> ComplexArray:
+    """Return Tr[C_IJ matrix], (n_c, n_c), of operators C_IJ that are diagonal, given by halves."""
+    values = 2 * fields.value.real * matrix[fields.row, fields.col]
+    shape = (n_c, n_c)
+    return sparse.coo_array((values, (fields.first, fields.second)), shape=shape).toarray()
 
 
 def carried_tensors(
@@ -84,7 +119,7 @@ def trace_size(factors: Factors, matrix: ComplexArray, states: Sequence[ComplexA
     return float(np.abs(matrix).max(initial=0.0)) * largest / np.pi
 
 
-def _traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> ComplexArray:
+def density_traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> ComplexArray:
     """Return Tr[A_I matrix A_J D] of all pairs, (n_operators, n_operators), D that of the states.
 
     With A_I = sum_r left_r^+ right_r it is the sum over the rows r of I and s of J of

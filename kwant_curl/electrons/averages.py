@@ -1,6 +1,6 @@
 """From energy shells to results: thermal averages and bias windows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from kwant_curl.algebra.integration import Integral, Sample, integrate
+from kwant_curl.algebra.integration import Sample, integrate
 from kwant_curl.algebra.occupations import fermi, thermal_weight, window
+from kwant_curl.electrons.bound import bound_states, counted_range
 from kwant_curl.electrons.notices import closed_notices, integral_notices, slow_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges, bottom
+from kwant_curl.model.bands import band_edges
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.sources import Sources
@@ -24,10 +25,9 @@ __all__ = [
     "Kernel",
     "Shares",
     "averaged",
-    "break_points",
     "energy_bar",
+    "integration_points",
     "lead_weights",
-    "occupied",
     "response_sizes",
 ]
 
@@ -107,6 +107,11 @@ class Kernel(Protocol):
         """The problem whose states it asks for."""
         ...
 
+    @property
+    def orbitals(self) -> NDArray[np.int64] | None:
+        """The orbitals at which it asks for them, None for all."""
+        ...
+
     def __call__(self, energy: float) -> Shares:
         """Return the shares of an energy shell."""
         ...
@@ -134,20 +139,33 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
         return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, quality)
     with energy_bar(numerics) as bar:
         summed = _WeightedShares(kernel, filled, numerics, bar)
-        integral = integrate(summed, break_points(kernel.problem, filled), numerics.rtol)
-    notices += integral_notices(integral.error, numerics.rtol, summed.closed)
+        points, bound = integration_points(kernel.problem, filled, numerics, kernel.orbitals)
+        integral = integrate(summed, points, numerics.rtol)
+    notices += bound + integral_notices(integral.error, numerics.rtol, summed.closed)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
     quality = integral.error, summed.closed, notices
     return Average.of((by_lead, by_pair, equilibrium or total), sources, point.linear, quality)
 
 
-def break_points(problem: ScatteringProblem, point: OperatingPoint) -> FloatArray:
-    """Return the limits of the integral, and where the integrand isn't smooth between them."""
+def integration_points(
+    problem: ScatteringProblem,
+    point: OperatingPoint,
+    numerics: Numerics,
+    orbitals: NDArray[np.int64] | None,
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return the limits of the integral, and where the integrand isn't smooth between them.
+
+    And what is to be said of states that are bound there; no energy that is solved at is on one
+    of them then.
+    """
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)
     limits = window(levels, point.temperature)
-    return np.union1d(limits, band_edges(problem, limits[0], limits[-1]))
+    edges = band_edges(problem, limits[0], limits[-1])
+    counted = counted_range(point, numerics.rtol)
+    bound, notices = bound_states(problem, *counted, numerics, orbitals)
+    return np.union1d(limits, np.append(edges, bound)), notices
 
 
 class _WeightedShares:
@@ -179,33 +197,6 @@ class _WeightedShares:
                     for (weight, _), size in zip(parts, sizes, strict=True)
                 ),
             )
-
-
-def occupied(
-    at_energy: Callable[[float], tuple[FloatArray, float]],
-    problem: ScatteringProblem,
-    point: OperatingPoint,
-    numerics: Numerics,
-) -> Integral:
-    """Integrate one array times the Fermi function at mu over all energies of the leads' bands.
-
-    at_energy: returns the array, of all sources, and the size of the terms that its elements are
-    sums of.
-    """
-    low = bottom(problem)
-    mu, temperature = point.energy, point.temperature
-    limits = window(np.array([mu]), temperature)
-    edges = band_edges(problem, low, limits[-1])
-    points = np.union1d(limits[limits >= low], edges)
-    with energy_bar(numerics) as bar:
-
-        def weighted(energies: Sequence[float]) -> Iterator[Sample]:
-            parts = mapped(at_energy, energies, numerics.executor, bar)
-            for energy, (part, size) in zip(energies, parts, strict=True):
-                filled = problem.sources.share * float(fermi(energy, mu, temperature))
-                yield (filled * part,), (filled * size,)
-
-        return integrate(weighted, points, numerics.rtol)
 
 
 def energy_bar(numerics: Numerics) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import gauss_points
-from kwant_curl.electrons.averages import break_points, lead_weights
+from kwant_curl.electrons.averages import integration_points, lead_weights
 from kwant_curl.electrons.notices import closed_notices, integral_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -55,7 +55,7 @@ def collected_states(
     """
     point, share = point.of_sources(problem.sources), problem.sources.share
     check_energy_dependence(problem, "an integral over energies")
-    points = break_points(problem, point)
+    points, bound = integration_points(problem, point, numerics, None)
 
     def sample(low: float, high: float) -> _Sample:
         states, weights, partial = [], [], False
@@ -88,6 +88,6 @@ def collected_states(
     states = np.concatenate([part.states for part in done])
     weights = share * point.degeneracy * np.concatenate([part.weights for part in done])
     partial = bool(len(states)) and any(part.partial for part in done)
-    notices = closed_notices(len(states), point.energy)
+    notices = bound + closed_notices(len(states), point.energy)
     notices += integral_notices(error, numerics.rtol, partial)
     return Collected(states, weights, error, partial, notices)

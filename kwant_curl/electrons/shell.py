@@ -1,39 +1,26 @@
 """The scattering states on an energy shell, in blocks."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kwant_curl.electrons.bound import checked_inverse
+from kwant_curl.electrons.inverse import Propagators
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import self_energy_slope
 
-__all__ = ["EnergyShell", "Propagators"]
+__all__ = ["EnergyShell"]
 
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
 
-BLOCK = 64
-"""States in a block at most: larger ones are not solved for faster (benchmarks/README.md)."""
-
 SLOW = 1e-5
 """A mode stands still below this part of its lead's hopping: 1e-10 of it from a band edge."""
-
-
-class Propagators(NamedTuple):
-    """States and retarded Green's function at some orbitals, at one energy.
-
-    states: (n_states, n_orbitals), lead by lead; greens: G^r (n_orbitals, n_orbitals); slope:
-    dG^r/dE likewise, or None.
-    """
-
-    states: ComplexArray
-    greens: ComplexArray
-    slope: ComplexArray | None
 
 
 class EnergyShell:
@@ -68,8 +55,7 @@ class EnergyShell:
         self._solved = problem.solved_leads(energy)
         equations = problem.equations(self._solved)
         self._rhs = equations.incoming
-        self._solver = problem.solver if numerics.solver is None else numerics.solver
-        self._factorised = self._solver.factorise(equations.matrix)
+        self._inverse = checked_inverse(problem, self._solved, equations, numerics, orbitals)
         self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
         self.slow_lead = _slow_lead(problem, equations)
         self.orbitals = orbitals
@@ -80,9 +66,6 @@ class EnergyShell:
         if numerics.route == "auto":
             fits = 16 * n_wanted * n_states <= self.max_memory
             self.adjoint = n_wanted < n_states and fits
-        # The solution itself, and what is made of it.
-        per_column = 2 * 16 * equations.matrix.shape[0]
-        self._block = int(min(BLOCK, max(1, self.max_memory // per_column)))
 
     @property
     def n_wanted(self) -> int:
@@ -95,8 +78,8 @@ class EnergyShell:
             yield from enumerate(self.states_by_lead())
             return
         for source, rhs in enumerate(self._rhs):
-            for some in self._slices(rhs.shape[1]):
-                psi = self._solver.solve_block(self._factorised, rhs[:, some]).T
+            for some in self._inverse.slices(rhs.shape[1]):
+                psi = self._inverse.solve(rhs[:, some]).T
                 whole = self.orbitals is None
                 yield source, psi[:, : self._problem.n_orbitals] if whole else psi[:, self.orbitals]
 
@@ -127,46 +110,17 @@ class EnergyShell:
         slopes: whether its energy derivative too, dG/dE = -G (1 - dSigma/dE) G.
         """
         slope = self_energy_slope(self._problem, self._solved) if slopes else None
-        n = self.n_wanted
-        here = slice(0, n) if self.orbitals is None else self.orbitals
-        states = np.empty((sum(self.n_modes), n), complex)
-        greens = np.empty((n, n), complex)
-        derivative = None if slope is None else np.empty((n, n), complex)
-        incoming = self._incoming()
-        for some, columns in self._rows_of_the_inverse():
-            states[:, some] = incoming.T @ columns
-            greens[some] = -columns[here].T  # A holds H - E: G = -1/A
-            if slope is not None and derivative is not None:
-                rhs = np.zeros_like(columns)
-                inside = columns[: self._problem.n_orbitals]
-                rhs[: self._problem.n_orbitals] = inside - slope.T @ inside
-                again = self._solver.solve_transposed(self._factorised, rhs)
-                derivative[some] = -again[here].T
-        return Propagators(states, greens, derivative)
+        return self._inverse.propagators(self._incoming(), slope)
 
     def _fill_by_orbitals(self, result: ComplexArray) -> None:
         """Set the states at the orbitals: psi = e^T A^-1 rhs = (A^-T e)^T rhs."""
         incoming = self._incoming()
-        for some, columns in self._rows_of_the_inverse():
+        for some, columns in self._inverse.rows():
             result[:, some] = incoming.T @ columns
 
     def _incoming(self) -> Any:
         """Return the right-hand sides of all leads, sparse (n_equations, n_states)."""
         return sparse.hstack(self._rhs, format="csr")
-
-    def _rows_of_the_inverse(self) -> Iterator[tuple[slice, ComplexArray]]:
-        """Yield some of the orbitals asked for, and A^-T e of their unit vectors e as columns."""
-        size = self._rhs[0].shape[0]
-        orbitals = np.arange(self._problem.n_orbitals) if self.orbitals is None else self.orbitals
-        for some in self._slices(len(orbitals)):
-            here = orbitals[some]
-            unit = (np.ones(len(here), complex), (here, np.arange(len(here))))
-            rhs = sparse.csc_matrix(unit, shape=(size, len(here)))
-            yield some, self._solver.solve_transposed(self._factorised, rhs)
-
-    def _slices(self, length: int) -> Iterator[slice]:
-        for start in range(0, length, self._block):
-            yield slice(start, min(start + self._block, length))
 
 
 def _slow_lead(problem: ScatteringProblem, equations: Equations) -> int | None:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.model.scattering import ScatteringProblem
 
-__all__ = ["band_edges", "bottom", "nearest_edge"]
+__all__ = ["band_edges", "nearest_edge"]
 
 FloatArray = NDArray[np.float64]
 
@@ -78,24 +78,6 @@ def _sampled_extrema(energies: FloatArray) -> FloatArray:
     vertex = np.divide((after - before) ** 2, 8 * bend, out=np.zeros_like(bend), where=bend != 0)
     result: FloatArray = (energies - vertex)[turns & ~kinks]
     return result
-
-
-def bottom(problem: ScatteringProblem) -> float:
-    """Return an energy below all bands of the leads.
-
-    No energy of a band lies further down than the norm of the Hamiltonian.
-    """
-    lowest = 0.0
-    for number, lead in enumerate(problem.leads):
-        if lead.cells is None:
-            raise ValueError(
-                f"Lead {number} is a {lead.kind}, so that it isn't known where its bands "
-                "begin; fermi_sea=True needs leads that are made with a Builder."
-            )
-        cell, hopping = lead.cells.cell_hamiltonian(), lead.cells.inter_cell_hopping()
-        norm = np.linalg.norm(cell, np.inf) + np.linalg.norm(hopping, np.inf)
-        lowest = min(lowest, -float(norm + np.linalg.norm(hopping, 1)))
-    return lowest * (1 + FLAT)
 
 
 def _extrema(bands: Bands, low: float, high: float) -> FloatArray:

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Equations", "LeadEquations", "Shifted", "equations", "with_modes", "with_self_energy"]
+__all__ = [
+    "Equations",
+    "LeadEquations",
+    "Shifted",
+    "Triplets",
+    "equations",
+    "with_modes",
+    "with_self_energy",
+]
 
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
@@ -66,7 +74,7 @@ class Shifted:
         self._elements = Triplets(full.row, full.col, full.data)
         self._diagonal = np.flatnonzero(full.row == full.col)
 
-    def at(self, energy: float) -> Triplets:
+    def at(self, energy: complex) -> Triplets:
         """Return the elements of H - E."""
         value = self._elements.value.copy()
         value[self._diagonal] -= energy

@@ -14,6 +14,7 @@ from kwant_curl.model.linear import (
     Equations,
     LeadEquations,
     Shifted,
+    Triplets,
     equations,
     with_modes,
     with_self_energy,
@@ -79,6 +80,12 @@ class ScatteringProblem:
         """Dimension of the Hamiltonian."""
         return int(self.hamiltonian.shape[0])
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest element of the Hamiltonian and of the leads' hoppings: the energy scale."""
+        hoppings = (lead.hopping_size or 0.0 for lead in self.leads)
+        return max(float(abs(self.hamiltonian).max()), *hoppings) or 1.0
+
     @property
     def solver(self) -> DirectSolver:
         """The solver of the present thread, which keeps its analysis for later energies."""
@@ -91,6 +98,10 @@ class ScatteringProblem:
     @cached_property
     def _shifted(self) -> Shifted:
         return Shifted(self.hamiltonian)
+
+    def shifted(self, energy: complex) -> Triplets:
+        """Return the elements of H - E."""
+        return self._shifted.at(energy)
 
     @cached_property
     def first_alike(self) -> tuple[int, ...]:
@@ -141,7 +152,7 @@ class ScatteringProblem:
                 counts = modes[0].block_nmodes if len(lead.charges) > 1 else (modes[1].nmodes,)
                 parts.append(with_modes(modes[1], lead.orbitals, size, counts))
             size += parts[-1].n_added
-        return equations(self._shifted.at(solved.energy), self.n_orbitals, parts)
+        return equations(self.shifted(solved.energy), self.n_orbitals, parts)
 
 
 def _modes(lead: Lead, number: int, energy: float) -> Modes:

@@ -1,5 +1,6 @@
 """How the leads' self-energies change with energy."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ __all__ = [
     "self_energy_slope",
     "slope_by_differences",
     "slope_of_cells",
+    "stein_slope",
+    "summed_slopes",
 ]
 
 ComplexArray = NDArray[np.complex128]
@@ -54,9 +57,16 @@ def self_energy_slope(problem: ScatteringProblem, solved: Solved) -> Any:
     ValueError
         At band edges, where a self-energy has no derivative.
     """
+    return summed_slopes(
+        problem,
+        problem.of_each_lead(lambda number: _slope(problem.leads[number], number, solved)),
+    )
+
+
+def summed_slopes(problem: ScatteringProblem, slopes: Sequence[ComplexArray]) -> Any:
+    """Return the sum of what each lead's slope is, (n_interface, n_interface), where it is."""
     n = problem.n_orbitals
     total = sparse.csr_array((n, n), dtype=complex)
-    slopes = problem.of_each_lead(lambda number: _slope(problem.leads[number], number, solved))
     for lead, slope in zip(problem.leads, slopes, strict=True):
         row, col = (i.ravel() for i in np.meshgrid(lead.orbitals, lead.orbitals, indexing="ij"))
         total += sparse.csr_array((slope.ravel(), (row, col)), shape=(n, n))
@@ -87,7 +97,7 @@ def slope_of_cells(lead: InfiniteSystem, sigma: ComplexArray, energy: float) -> 
     several smaller ones cross at its zone's boundary.  There Sigma' itself is smooth, and is taken
     from energies nearby.
     """
-    slope, regularity = _stein_slope(lead, sigma, energy)
+    slope, regularity = stein_slope(lead, sigma, energy)
     if regularity > SINGULAR:
         return slope
     step = NEARBY * (float(np.abs(sigma).max(initial=0.0)) or 1.0)
@@ -97,8 +107,8 @@ def slope_of_cells(lead: InfiniteSystem, sigma: ComplexArray, energy: float) -> 
     return slope  # a band edge, where it diverges
 
 
-def _stein_slope(
-    lead: InfiniteSystem, sigma: ComplexArray, energy: float
+def stein_slope(
+    lead: InfiniteSystem, sigma: ComplexArray, energy: complex
 ) -> tuple[ComplexArray, float]:
     """Return the solution of the equation for Sigma', and how far from singular it is."""
     cell = lead.cell_hamiltonian()
@@ -118,7 +128,7 @@ def _from_nearby(lead: InfiniteSystem, energy: float, step: float) -> ComplexArr
     """Interpolate dSigma/dE from energies around, to fourth order in the step."""
 
     def slope(e: float) -> ComplexArray:
-        return _stein_slope(lead, lead.selfenergy(e), e)[0]
+        return stein_slope(lead, lead.selfenergy(e), e)[0]
 
     near, far = (slope(energy - d) + slope(energy + d) for d in (step, 2 * step))
     result: ComplexArray = (4 * near - far) / 6

@@ -45,8 +45,8 @@ class ForceResponse(Response):
     lead_velocity : array of float, shape (n_leads, n_c, n_c), or None
         What each lead adds to the velocity tensor per unit shift, if it was asked for.
     equilibrium_lorentz : array of float, shape (n_c, n_c), or None
-        Antisymmetric part of the velocity tensor in equilibrium, of all occupied states of the
-        leads' bands: zero with time-reversal symmetry.  None if the velocity tensor was not asked
+        Antisymmetric part of the velocity tensor in equilibrium, of all occupied states, bound
+        ones too: zero with time-reversal symmetry.  None if the velocity tensor was not asked
         for, or `fermi_sea` was not and the symmetry is broken.
     pair_noise : array of float, shape (n_leads, n_leads, n_c, n_c), or None
         2 pi Re Tr[F_I D_beta F_J D_alpha] of each pair of leads, if it was asked for;

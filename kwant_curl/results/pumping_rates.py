@@ -190,8 +190,8 @@ def _notices_of_quanta(response: Response, omega: FloatArray) -> Iterator[str]:
     if distance is not None and omega.max() >= distance:
         yield (
             f"hbar omega is {omega.max():.3g}, and the next band edge of the leads is "
-            f"{distance:.3g} from the Fermi level: rates (Eq. 30) take D as constant over hbar omega. "
-            "`phonon_rates` does not."
+            f"{distance:.3g} from the Fermi level: rates (Eq. 30) take D as constant over "
+            "hbar omega. `phonon_rates` does not."
         )
 
 

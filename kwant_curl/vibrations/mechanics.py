@@ -114,8 +114,8 @@ def notices_of_the_band(responses: Sequence[ForceResponse]) -> list[str]:
     return [
         f"At the bias {dict(enumerate(shifts.tolist()))} a lead is shifted by "
         f"{np.abs(shifts).max():.3g}, and the next band edge of the leads is {distance:.3g} from "
-        "the Fermi level: linear response does not reach as far. Check with the whole bias window: pass a "
-        "function of the bias that calls force_response with linear=False."
+        "the Fermi level: linear response does not reach as far. Check with the whole bias window: "
+        "pass a function of the bias that calls force_response with linear=False."
     ]
 
 

@@ -5,19 +5,25 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kwant_curl.algebra.coupled import lead_responses
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.propagation import (
     carried_tensors,
+    density_traces,
+    field_traces,
     jacobians,
+    pair_traces,
     trace_size,
     velocity_tensors,
 )
 from kwant_curl.algebra.stack import Factors, SecondDerivatives
 from kwant_curl.electrons.averages import Shares, response_sizes
+from kwant_curl.electrons.inverse import Inverse, Propagators
 from kwant_curl.electrons.numerics import Numerics
-from kwant_curl.electrons.shell import EnergyShell, Propagators
+from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.model.off_axis import equations_above
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["CoupledKernel", "Operators"]
@@ -71,6 +77,11 @@ class CoupledKernel:
     noise: bool = False
 
     @property
+    def orbitals(self) -> NDArray[np.int64]:
+        """The orbitals that the coordinates touch."""
+        return self.operators.orbitals
+
+    @property
     def by_lead(self) -> list[str]:
         """What is given by lead, in its order."""
         jacobian = [] if self.operators.second is None else ["jacobian"]
@@ -93,9 +104,10 @@ class CoupledKernel:
         force, curl, friction = response_sizes(answer.friction, n_modes)
         total, total_sizes = [answer.friction], [friction]
         if self.velocity:
-            gamma = extra[-1].sum(axis=0)
-            total += [0.5 * (gamma - gamma.T), np.array([sizes[-1]])]
-            total_sizes += [sizes[-1], sizes[-1]]
+            odd = _antisymmetric(extra[-1].sum(axis=0))
+            share, share_size = _fermi_share(factors, propagators)
+            total += [odd, np.array([sizes[-1]]), share]
+            total_sizes += [sizes[-1], sizes[-1], share_size]
         noise_sizes = [friction] if self.noise else []
         return Shares(
             by_lead=(answer.force, answer.curl, *extra),
@@ -106,10 +118,32 @@ class CoupledKernel:
             slow_lead=shell.slow_lead,
         )
 
-    def lorentz(self, energy: float) -> tuple[FloatArray, float]:
-        """Return the Lorentz-like part of all leads' velocity tensors, and its size."""
-        _, slope, size = self(energy).total
-        return slope, float(size[0])
+    def above(self, energy: complex) -> tuple[FloatArray, float]:
+        """Return -Im R/pi - Re Tr[C G]/pi above the real axis, and its size.
+
+        R_IJ = Tr[H_I G' H_J G] without its symmetric part, C_IJ the operators of `fields`.  The
+        Lorentz-like force of equilibrium is its integral over Im E, from the Fermi level upwards,
+        and what `_fermi_share` and `half_filled` add.
+        """
+        equations, slope = equations_above(self.problem, energy)
+        solver = self.problem.solver if self.numerics.solver is None else self.numerics.solver
+        inverse = Inverse(equations, solver, self.numerics, self.operators.orbitals)
+        nothing = sparse.csr_array((equations.matrix.shape[0], 0), dtype=complex)
+        found = inverse.propagators(nothing, slope)
+        traces, size = pair_traces(self.operators.factors, found.slope, found.greens)
+        result, fields = -_antisymmetric(traces.imag), self.operators.fields
+        if fields is not None:
+            carried = field_traces(fields, found.greens, len(result)).real
+            result, size = result - carried, max(size, float(np.abs(carried).max(initial=0.0)))
+        return result / np.pi, size / np.pi
+
+    @property
+    def half_filled(self) -> FloatArray:
+        """What orbitals that are half filled add to the integral of `above`: -Tr[C_IJ]/2."""
+        n_c, fields = len(self.operators.factors.start) - 1, self.operators.fields
+        if fields is None:
+            return np.zeros((n_c, n_c))
+        return -0.5 * field_traces(fields, np.eye(len(self.orbitals), dtype=complex), n_c).real
 
     def nearby(self, energy: float) -> float:
         """Return another energy, at which what cancels at this one by symmetry doesn't."""
@@ -133,3 +167,17 @@ def _propagated(
             parts[-1] = parts[-1] + carried
             sizes[-1] = max(sizes[-1], float(np.abs(carried).max(initial=0.0)))
     return parts, sizes
+
+
+def _fermi_share(factors: Factors, propagators: Propagators) -> tuple[FloatArray, float]:
+    """Return what the Fermi level's states add to the integral of `above`, and its size.
+
+    The antisymmetric part of Re Tr[H_I G^r H_J G^a]/(2 pi), with G^a = G^r + 2 pi i D.
+    """
+    states, greens = propagators.states, propagators.greens
+    traces = density_traces(factors, greens, states)
+    return -_antisymmetric(traces.imag), trace_size(factors, greens, [states])
+
+
+def _antisymmetric(tensor: FloatArray) -> FloatArray:
+    return 0.5 * (tensor - tensor.T)

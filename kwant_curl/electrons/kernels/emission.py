@@ -12,6 +12,7 @@ from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, window
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
+from kwant_curl.electrons.bound import bound_states, counted_range
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -65,12 +66,16 @@ class EmissionKernel:
 
 @dataclass(frozen=True, eq=False)
 class Exchanged:
-    """The integrals for emission and absorption, their error, and whether they are partial."""
+    """The integrals for emission and absorption, their error, and whether they are partial.
+
+    notices: what is to be said of states that are bound there.
+    """
 
     emitted: FloatArray
     absorbed: FloatArray
     error: float
     partial: bool
+    notices: tuple[str, ...]
 
 
 def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Exchanged:
@@ -80,18 +85,29 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     with energy_bar(numerics) as bar:
         summed = _WeightedTraces(kernel, point, numerics, bar)
-        integral = integrate(summed, _break_points(kernel, point), numerics.rtol)
+        points, bound = _break_points(kernel, point, numerics)
+        integral = integrate(summed, points, numerics.rtol)
     emitted, absorbed = (sources.of_pairs(part, axes=(2, 3)) for part in integral.parts)
-    return Exchanged(emitted, absorbed, integral.error, summed.closed)
+    return Exchanged(emitted, absorbed, integral.error, summed.closed, bound)
 
 
-def _break_points(kernel: EmissionKernel, point: OperatingPoint) -> FloatArray:
-    """Return the limits of the integral, and where the integrand isn't smooth between them."""
+def _break_points(
+    kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return the limits of the integral, and where the integrand isn't smooth between them.
+
+    And what is to be said of states that are bound there.
+    """
     levels, quantum = point.energy + point.bias, kernel.quantum
     limits = window(np.concatenate([levels, levels - quantum]), point.temperature)
     edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)
-    inner = np.concatenate([edges, edges - quantum])
-    return np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[-1])])
+    low, high = counted_range(point._replace(linear=False), numerics.rtol)
+    bound, notices = bound_states(
+        kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals
+    )
+    rough = np.append(edges, bound)
+    inner = np.concatenate([rough, rough - quantum])
+    return np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[-1])]), notices
 
 
 class _WeightedTraces:

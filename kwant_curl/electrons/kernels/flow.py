@@ -30,6 +30,10 @@ class FlowKernel:
     currents: OperatorStack
     charges: NDArray[np.complex128] | None = None
 
+    @property
+    def orbitals(self) -> None:
+        """All of them."""
+
     def __call__(self, energy: float) -> Shares:
         """Return the traces on the sites by source, and the density of states."""
         shell = EnergyShell(self.problem, energy, self.numerics)

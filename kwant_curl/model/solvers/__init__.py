@@ -13,7 +13,10 @@ class DirectSolver(Protocol):
     """What solves sparse linear systems, one after another: see `direct_solver`."""
 
     def factorise(self, matrix: Any) -> Any:
-        """Return the factorisation of a square sparse COO matrix, which may be overwritten."""
+        """Return the factorisation of a square sparse COO matrix, which may be overwritten.
+
+        Ours raise `singular.SingularMatrixError` where there is none.
+        """
         ...
 
     def solve_block(self, factorised: Any, rhs: Any) -> NDArray[np.complex128]:

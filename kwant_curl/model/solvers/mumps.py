@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import kwant.linalg.mumps
 import kwant.solvers.mumps
 import numpy as np
-from kwant.linalg.mumps import MUMPSContext
+from kwant.linalg.mumps import MUMPSContext, MUMPSError
 from numpy.typing import NDArray
 from scipy import sparse
+
+from kwant_curl.model.solvers.singular import SingularMatrixError
 
 __all__ = ["MumpsSolver"]
 
@@ -19,6 +21,9 @@ TINY, SMALL = 2**12, 2**16
 
 TRANSPOSED, AS_IT_IS = 0, 1
 """Values of MUMPS's control parameter 9: which system is solved."""
+
+SINGULAR = (-6, -10)
+"""Its errors for a matrix that is singular by its pattern, or by its elements."""
 
 DENSE = 0
 """Value of its control parameter 20 for right-hand sides that are dense."""
@@ -70,7 +75,13 @@ class MumpsSolver:
             self._is_quick = self._may_choose and pays
         self._number += 1
         ordering = QUICK_ORDERING if self._is_quick else self.ordering
-        self._context.factor(matrix, ordering=ordering, reuse_analysis=reuse, overwrite_a=True)
+        try:
+            self._context.factor(matrix, ordering=ordering, reuse_analysis=reuse, overwrite_a=True)
+        except MUMPSError as failure:
+            self._pattern = None  # nothing is left that could be used again
+            if failure.error in SINGULAR:
+                raise SingularMatrixError from failure
+            raise
         return Factorisation(self._context, self._number)
 
     def solve_block(self, factorised: Factorisation, rhs: Any) -> NDArray[np.complex128]:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
+from kwant_curl.model.solvers.singular import SingularMatrixError
+
 __all__ = ["SuperLUSolver"]
 
 
@@ -15,7 +17,12 @@ class SuperLUSolver:
 
     def factorise(self, matrix: Any) -> SuperLU:
         """Factorise a sparse COO matrix."""
-        return splu(matrix.tocsc())
+        try:
+            return splu(matrix.tocsc())
+        except RuntimeError as failure:
+            if "singular" in str(failure):
+                raise SingularMatrixError from failure
+            raise
 
     def solve_block(self, factorised: SuperLU, rhs: Any) -> NDArray[np.complex128]:
         """Return x of A x = rhs for a sparse CSC matrix rhs (n, k), as an array (n, k)."""
