@@ -301,7 +301,9 @@ def test_a_probe_acts_across_the_seam():
         probe = kc.Probe(points + np.array([0, s]), width=1.0, periods=[(0, width)])
         curls.append(kc.curl_map(syst, probe, ENERGY).curl)
     np.testing.assert_allclose(curls[0], curls[1], atol=1e-9 * np.abs(curls[0]).max())
-    without = kc.curl_map(cylinder()[0], kc.Probe(points, width=1.0), ENERGY).curl
+    with pytest.raises(ValueError, match=r"periods=\[\(0, 6\)\]"):
+        kc.curl_map(cylinder()[0], kc.Probe(points, width=1.0), ENERGY)
+    without = kc.curl_map(cylinder()[0], kc.Probe(points, width=1.0, periods=[]), ENERGY).curl
     assert np.abs(without - curls[0])[0] > 0.01 * np.abs(curls[0]).max()
 
 

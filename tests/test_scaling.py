@@ -182,6 +182,7 @@ def in_plain_units(of_routine):
     return of_routine(Unit(1.0, 1.0))
 
 
+@pytest.mark.filterwarnings("ignore:At the bias .* a lead is shifted")  # the critical one
 @pytest.mark.parametrize("of_routine", [maps, integrals, responses, flows, densities, phonons,
                                         vibrations])  # fmt: skip
 @pytest.mark.parametrize("scale", SCALES, ids=str)

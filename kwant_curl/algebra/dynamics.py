@@ -208,9 +208,12 @@ def propagation(
             f"The noise is not positive semidefinite: it has an eigenvalue of {lowest:.3g} (the "
             f"largest is {largest:.3g})."
         )
-    decay, covariance = _ornstein_uhlenbeck(damping, noise, step)
+    # In a unit in which the noise is as large as the friction: an exponential of both is taken.
+    unit = largest / (float(np.linalg.norm(damping, 2)) or 1 / step) or 1.0
+    decay, covariance = _ornstein_uhlenbeck(damping, noise / unit, step)
     values, columns = eigh(0.5 * (covariance + covariance.T))
-    root = columns * np.sqrt(np.maximum(values, 0.0))
+    # The symmetric root, which no choice of signs of the columns changes.
+    root = (columns * np.sqrt(unit * np.maximum(values, 0.0))) @ columns.T
     return Propagation(-0.5 * step * stiffness, decay, root, step)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "exchange_window",
     "fermi",
     "fermi_poles",
+    "reach",
     "thermal_weight",
     "window",
 ]
@@ -133,12 +134,23 @@ def exchange_window(
     return np.maximum(apart, 0.0) + temperature / exprel(np.abs(apart) / temperature)
 
 
-def window(levels: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def reach(rtol: float) -> float:
+    """Return where a Fermi function has ended for an integral to this rtol, in units of kT.
+
+    What lies beyond, and is a thousand times as large as what counts, is below the error still.
+    """
+    return min(REACH, float(np.log(4e3 / rtol)))
+
+
+def window(
+    levels: NDArray[np.float64], temperature: float, reach: float = REACH
+) -> NDArray[np.float64]:
     """Return where Fermi functions at these levels end, jump or fall: limits and break points.
 
     Sorted.  Where the tails of two neighbouring levels don't meet, both end between them.
+    reach: where they end, in units of kT.
     """
-    tail = REACH * temperature
+    tail = reach * temperature
     ordered = np.unique(levels)
     apart = np.diff(ordered) > 2 * tail
     ends = [ordered[:-1][apart] + tail, ordered[1:][apart] - tail]

@@ -12,6 +12,7 @@ from kwant_curl.algebra.images import images_in_box, period_vectors
 from kwant_curl.algebra.stack import Entries, SecondDerivatives, ranges, real_if_real
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.second.halves import coordinate_halves
+from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.model import Model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.support.checks import positive_number, real_number
@@ -57,7 +58,8 @@ class Probe(Specification):
         C, the integral of the potential: an energy times length^dim.
     periods : array of float, shape (n, dim), optional
         Vectors of the periods of a system that closes on itself: the particle acts on the images
-        of sites too.  None: those of `kwant.wraparound`, if the system was made by that.
+        of sites too.  None: those of `kwant.wraparound`, if the system was made by that; otherwise
+        bonds within reach that look as if they closed the system are an error.  ``[]``: none.
 
     Notes
     -----
@@ -142,6 +144,8 @@ class Probe(Specification):
         count = np.array([len(sites) for sites in reached])
         image = np.concatenate([np.asarray(sites, dtype=np.int64) for sites in reached])
         point = np.repeat(np.arange(n_points), count)
+        # Sites by a seam of which nobody said so are refused there.
+        bond_rows(model, np.unique(which[image]), period_vectors(self.periods))
         return _Reached(which[image], point, places[image] - points[point])
 
     def _check_width(self, spacing: float) -> None:

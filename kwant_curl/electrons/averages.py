@@ -1,6 +1,6 @@
 """From energy shells to results: thermal averages and bias windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import Sample, integrate
-from kwant_curl.algebra.occupations import fermi, thermal_weight, window
+from kwant_curl.algebra.occupations import fermi, reach, thermal_weight, window
+from kwant_curl.electrons.beside import Beside
 from kwant_curl.electrons.bound import bound_states, counted_range
-from kwant_curl.electrons.notices import closed_notices, integral_notices, slow_notices
+from kwant_curl.electrons.notices import (
+    closed_notices,
+    integral_notices,
+    lost_notices,
+    slow_notices,
+)
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.model.bands import band_edges
@@ -138,12 +144,14 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
         quality: Quality = (0.0, False, notices)
         return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, quality)
     with energy_bar(numerics) as bar:
-        summed = _WeightedShares(kernel, filled, numerics, bar)
         points, bound = integration_points(kernel.problem, filled, numerics, kernel.orbitals)
+        summed = _WeightedShares(Beside(kernel, float(np.ptp(points))), filled, numerics, bar)
         integral = integrate(summed, points, numerics.rtol)
+    error = integral.error + point.rounding
     notices += bound + integral_notices(integral.error, numerics.rtol, summed.closed)
+    notices += lost_notices(point.rounding, numerics.rtol)
     by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
-    quality = integral.error, summed.closed, notices
+    quality = error, summed.closed, notices
     return Average.of((by_lead, by_pair, equilibrium or total), sources, point.linear, quality)
 
 
@@ -161,7 +169,7 @@ def integration_points(
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)
-    limits = window(levels, point.temperature)
+    limits = window(levels, point.temperature, reach(numerics.rtol))
     edges = band_edges(problem, limits[0], limits[-1])
     counted = counted_range(point, numerics.rtol)
     bound, notices = bound_states(problem, *counted, numerics, orbitals)
@@ -175,7 +183,13 @@ class _WeightedShares:
     and by pair of leads.
     """
 
-    def __init__(self, kernel: Kernel, point: OperatingPoint, numerics: Numerics, bar: Any) -> None:
+    def __init__(
+        self,
+        kernel: Callable[[float], Shares],
+        point: OperatingPoint,
+        numerics: Numerics,
+        bar: Any,
+    ) -> None:
         self._kernel, self._point, self._numerics, self._bar = kernel, point, numerics, bar
         self.closed, self.counts = False, (0, 0)
 
@@ -221,7 +235,11 @@ class LeadWeights(NamedTuple):
         """Return how much an energy counts, compared with the one that counts most."""
         if point.linear:
             return float(4 * point.temperature * self.total)
-        return float(np.abs(self.by_lead).max())
+        if not point.temperature:
+            return float(np.abs(self.by_lead).max())
+        # Fermi functions that are x apart differ by tanh(x / 4 kT) at most.
+        most = np.tanh(np.abs(point.bias) / (4 * point.temperature)).max()
+        return float(np.abs(self.by_lead).max() / most) if most else 0.0
 
 
 def lead_weights(energy: float, point: OperatingPoint) -> LeadWeights:

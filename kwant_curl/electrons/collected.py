@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import gauss_points
 from kwant_curl.electrons.averages import integration_points, lead_weights
-from kwant_curl.electrons.notices import closed_notices, integral_notices
+from kwant_curl.electrons.beside import Beside
+from kwant_curl.electrons.notices import closed_notices, integral_notices, lost_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -53,16 +54,22 @@ def collected_states(
     The states at Gauss and Legendre's 16 points of intervals in the variable of `integrate`, which
     are halved until that no longer changes the density in each orbital.
     """
+    rounding = point.rounding
     point, share = point.of_sources(problem.sources), problem.sources.share
     check_energy_dependence(problem, "an integral over energies")
     points, bound = integration_points(problem, point, numerics, None)
+
+    def shell_at(energy: float) -> EnergyShell:
+        return EnergyShell(problem, energy, numerics)
+
+    at_energy = Beside(shell_at, float(np.ptp(points)))
 
     def sample(low: float, high: float) -> _Sample:
         states, weights, partial = [], [], False
         for energy, width in gauss_points(points, low, high, 16):
             all_weights = lead_weights(energy, point)
             by_lead = all_weights.by_lead * (point.bias if point.linear else 1.0)
-            shell = EnergyShell(problem, energy, numerics)
+            shell = at_energy(energy)
             counts = all_weights.size(point) > numerics.rtol
             partial = partial or (counts and not sum(shell.n_modes))
             states.append(shell.states())
@@ -90,4 +97,5 @@ def collected_states(
     partial = bool(len(states)) and any(part.partial for part in done)
     notices = bound + closed_notices(len(states), point.energy)
     notices += integral_notices(error, numerics.rtol, partial)
-    return Collected(states, weights, error, partial, notices)
+    notices += lost_notices(rounding, numerics.rtol)
+    return Collected(states, weights, error + rounding, partial, notices)

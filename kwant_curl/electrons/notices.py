@@ -3,7 +3,7 @@
 Notices are returned, and the routine issues them at its end (`kwant_curl.support.warning.issued`).
 """
 
-__all__ = ["closed_notices", "integral_notices", "slow_notices"]
+__all__ = ["closed_notices", "integral_notices", "lost_notices", "slow_notices"]
 
 Notices = tuple[str, ...]
 
@@ -45,3 +45,14 @@ def integral_notices(
             "others, and its `partial` is True.",
         )
     return notices
+
+
+def lost_notices(rounding: float, rtol: float) -> Notices:
+    """Return what to say of a window whose width is lost in the rounding of energies."""
+    if rounding <= rtol:
+        return ()
+    return (
+        "The smallest shift of a lead is lost in the rounding of its chemical potential: the "
+        f"window's width is uncertain by a part of {rounding:.1g}, as the result's `error` says. "
+        "Take linear=True for so small a bias, or measure energies from the Fermi level.",
+    )

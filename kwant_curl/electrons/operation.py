@@ -38,6 +38,15 @@ class OperatingPoint(NamedTuple):
         """Whether the Fermi level alone counts, and nothing is integrated."""
         return self.temperature == 0 and (self.linear or not self.bias.any())
 
+    @property
+    def rounding(self) -> float:
+        """How large rounding errors of the leads' chemical potentials are, relative to a window."""
+        shifts = np.abs(self.bias[self.bias != 0])
+        if self.linear or not shifts.size:
+            return 0.0
+        eps = float(np.finfo(float).eps)
+        return eps * float((abs(self.energy) + shifts.max()) / shifts.min())
+
     def of_sources(self, sources: Sources) -> Self:
         """Return the same with the shifts of what comes in: holes against their lead."""
         return self if sources.are_leads else self._replace(bias=sources.shifts(self.bias))

@@ -23,6 +23,9 @@ STRONG = 0.5
 FEW = 0.25
 """Where sites are on no lattice: suspects are at most so many, relative to the other bonds."""
 
+EQUAL = 1e-6
+"""There, how far their strengths may be from that of the others, relatively."""
+
 
 class _Bonds(NamedTuple):
     """Bonds of one kind: between the same two families, seen from the first of them.
@@ -50,7 +53,8 @@ def check_long_bonds(
 
     A bond is suspected if it is much longer than another one between the same two families and
     about as strong, and if the difference of the two is a period: no two sites of the system are
-    apart by it.  Where the families are no lattices, it is suspected if few are as long.
+    apart by it.  Where the families are no lattices, it is suspected if few are as long, and it is
+    exactly as strong as most of the shorter ones.
 
     Parameters
     ----------
@@ -149,8 +153,9 @@ def _closing_elsewhere(bonds: _Bonds) -> tuple[int, int, None, float] | None:
         n_short = gap + 1
         if len(length) - n_short <= FEW * n_short:
             usual = float(np.median(strength[:n_short]))
-            strong = order[n_short:][strength[n_short:] >= STRONG * usual]
-            if len(strong):
+            as_strong = np.abs(strength - usual) <= EQUAL * usual
+            strong = order[n_short:][as_strong[n_short:]]
+            if len(strong) and 2 * np.count_nonzero(as_strong[:n_short]) > n_short:
                 site, other = bonds.here[strong[0]], bonds.there[strong[0]]
                 return int(site), int(other), None, float(length[gap])
     return None

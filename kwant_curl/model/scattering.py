@@ -22,7 +22,7 @@ from kwant_curl.model.linear import (
 from kwant_curl.model.solvers import DirectSolver, direct_solver, solver_for_one_call
 from kwant_curl.model.sources import Sources
 
-__all__ = ["ScatteringProblem", "Solved"]
+__all__ = ["BandEdgeError", "ScatteringProblem", "Solved"]
 
 ComplexArray = NDArray[np.complex128]
 Found = TypeVar("Found")
@@ -35,6 +35,10 @@ MIXED = 1e-8
 
 ROUNDING = 1e-13
 """Below this part of Sigma, i(Sigma - Sigma^+) is rounding: nothing comes in there."""
+
+
+class BandEdgeError(ValueError):
+    """Kwant can't tell the modes of a lead apart at an energy: most likely a band edge."""
 
 
 class Solved(NamedTuple):
@@ -162,7 +166,7 @@ def _modes(lead: Lead, number: int, energy: float) -> Modes:
     except (ValueError, RuntimeError, np.linalg.LinAlgError) as failure:
         if lead.source is not lead.cells:  # modes of the user's own, with errors of their own
             raise
-        raise ValueError(
+        raise BandEdgeError(
             f"Kwant can't tell the modes of lead {number} at energy {energy} apart: "
             f"{str(failure).rstrip('.')}. "
             "Most likely a mode opens or closes there, or a band is flat. Take an energy that is "

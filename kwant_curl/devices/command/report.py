@@ -11,6 +11,7 @@ from kwant_curl.electrons.operators import MomentumCurrent, NonequilibriumDensit
 from kwant_curl.maps import curl_map
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, PumpingRates
+from kwant_curl.support.warning import issued
 
 __all__ = ["report"]
 
@@ -80,6 +81,7 @@ def _numbers(values: FloatArray) -> list[str]:
 
 
 def _rate_columns(job: Job, rates: PumpingRates) -> list[Column]:
+    issued(rates.warnings)  # what is recorded alone is printed too
     per_time = f"{job.energy_unit}/ħ" if job.energy_unit else ""
     return [
         Column("driving", per_time, _numbers(rates.driving)),

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import Sample, integrate
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
-from kwant_curl.algebra.occupations import fermi, window
+from kwant_curl.algebra.occupations import fermi, reach, window
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
+from kwant_curl.electrons.beside import Beside
 from kwant_curl.electrons.bound import bound_states, counted_range
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -84,8 +85,8 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     point = point.of_sources(sources)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     with energy_bar(numerics) as bar:
-        summed = _WeightedTraces(kernel, point, numerics, bar)
         points, bound = _break_points(kernel, point, numerics)
+        summed = _WeightedTraces(kernel, float(np.ptp(points)), point, numerics, bar)
         integral = integrate(summed, points, numerics.rtol)
     emitted, absorbed = (sources.of_pairs(part, axes=(2, 3)) for part in integral.parts)
     return Exchanged(emitted, absorbed, integral.error, summed.closed, bound)
@@ -99,7 +100,9 @@ def _break_points(
     And what is to be said of states that are bound there.
     """
     levels, quantum = point.energy + point.bias, kernel.quantum
-    limits = window(np.concatenate([levels, levels - quantum]), point.temperature)
+    limits = window(
+        np.concatenate([levels, levels - quantum]), point.temperature, reach(numerics.rtol)
+    )
     edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)
     low, high = counted_range(point._replace(linear=False), numerics.rtol)
     bound, notices = bound_states(
@@ -114,15 +117,22 @@ class _WeightedTraces:
     """The integrand; closed: whether at an energy that counts no mode is open."""
 
     def __init__(
-        self, kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics, bar: Any
+        self,
+        kernel: EmissionKernel,
+        width: float,
+        point: OperatingPoint,
+        numerics: Numerics,
+        bar: Any,
     ) -> None:
         self._kernel, self._point, self._numerics, self._bar = kernel, point, numerics, bar
+        self._width = width
         self.closed = False
 
     def __call__(self, energies: Sequence[float]) -> Iterator[Sample]:
         numerics, kt = self._numerics, self._point.temperature
         levels = self._point.energy + self._point.bias
-        traces = mapped(self._kernel, energies, numerics.executor, self._bar)
+        find = Beside(self._kernel, self._width)
+        traces = mapped(find, energies, numerics.executor, self._bar)
         for energy, (trace, is_open) in zip(energies, traces, strict=True):
             above = fermi(energy + self._kernel.quantum, levels, kt)[:, None]
             below = fermi(energy, levels, kt)
