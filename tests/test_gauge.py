@@ -406,7 +406,7 @@ def test_phases_by_the_site_stay():
             kc.force_response(syst, moving, 1.7, **options)
     params["peierls"] = lambda a, b: peierls(a, b)  # as in a function that holds them itself
     _, said = messages(lambda: kc.force_response(syst, kc.Displacements([7]), 1.7, **options))
-    assert "look the sites up" in said[0]
+    assert "looks the sites up" in said[0]
     assert all(text.startswith("Time-reversal") for text in said[1:])
     _, said = messages(lambda: kc.force_response(syst, told, 1.7, **options))
     assert "take the phase at site.pos, not by the site" in said[1]

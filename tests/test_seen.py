@@ -151,7 +151,7 @@ def test_phases_of_magnetic_gauge_are_refused():
     moving = kc.Displacements(WHERE, scaling=kc.PowerLaw(2.0))
     assert np.abs(kc.force_response(with_phases, moving, ENERGY, params=params).curl).max() > 1e-3
     phases = params["peierls"]
-    with pytest.warns(RuntimeWarning, match="look the sites up besides"):
+    with pytest.warns(RuntimeWarning, match="looks the sites up besides"):
         response(strip(lambda a, b: inverse_square(a, b) * phases(a, b), onsite))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates.displaced import displaced
 from kwant_curl.model.model import Model
+from kwant_curl.model.orbitals import block_orbitals
 
 __all__ = [
     "Element",
@@ -20,6 +21,7 @@ __all__ = [
     "neighbours",
     "onsites",
     "params_of",
+    "present_values",
 ]
 
 IntArray = NDArray[np.int64]
@@ -79,6 +81,22 @@ def called(
         sites[end] = move(sites[end], shift)
     value = element.value(*sites, *params_of(model, element))
     return np.ravel(np.asarray(value, dtype=complex))
+
+
+def present_values(model: Model, elements: Sequence[Element]) -> list[NDArray[np.complex128]]:
+    """Return the blocks of elements as the Hamiltonian holds them, each flattened."""
+    if not elements:
+        return []
+    i, j = np.array([(e.i, e.j) for e in elements], dtype=np.int64).T
+    sites, which = np.unique(i, return_inverse=True)
+    rows, norbs = model.rows(sites), np.diff(model.offsets)
+    row, col = block_orbitals(model.offsets, i, j)
+    # Where the orbitals of each of these sites begin among the rows.
+    begin = np.cumsum(norbs[sites]) - norbs[sites]
+    size = norbs[i] * norbs[j]
+    row += np.repeat(begin[which] - model.offsets[i], size)
+    values = np.asarray(rows[row, col]).ravel().astype(complex)
+    return np.split(values, np.cumsum(size)[:-1])
 
 
 def params_of(model: Model, element: Element) -> list[Any]:

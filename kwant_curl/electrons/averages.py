@@ -113,6 +113,10 @@ class Kernel(Protocol):
         """The problem whose states it asks for."""
         ...
 
+    def in_window(self) -> "Kernel":
+        """Return the same for one of many energies, where bound states were looked for already."""
+        ...
+
     @property
     def orbitals(self) -> NDArray[np.int64] | None:
         """The orbitals at which it asks for them, None for all."""
@@ -145,7 +149,9 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
         return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, quality)
     with energy_bar(numerics) as bar:
         points, bound = integration_points(kernel.problem, filled, numerics, kernel.orbitals)
-        summed = _WeightedShares(Beside(kernel, float(np.ptp(points))), filled, numerics, bar)
+        summed = _WeightedShares(
+            Beside(kernel.in_window(), float(np.ptp(points))), filled, numerics, bar
+        )
         integral = integrate(summed, points, numerics.rtol)
     error = integral.error + point.rounding
     notices += bound + integral_notices(integral.error, numerics.rtol, summed.closed)

@@ -38,6 +38,8 @@ class Numerics:
         Where the energies of an integral go.
     progress : bool
         Whether a bar shows how many energies are done.
+    in_window : bool
+        Whether this is one of many energies, among which bound states were looked for already.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Numerics:
     solver: DirectSolver | None = None
     executor: Executor | None = None
     progress: bool = False
+    in_window: bool = False
 
     def __post_init__(self) -> None:
         if self.route not in get_args(Route):

@@ -1,6 +1,6 @@
 """What coordinates that are coupled to each other answer at an energy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -86,6 +86,10 @@ class CoupledKernel:
         """What is given by lead, in its order."""
         jacobian = [] if self.operators.second is None else ["jacobian"]
         return ["force", "curl", *jacobian, *(["velocity"] if self.velocity else [])]
+
+    def in_window(self) -> Self:
+        """Return the same for one of many energies, where bound states were looked for already."""
+        return replace(self, numerics=replace(self.numerics, in_window=True))
 
     def __call__(self, energy: float) -> Shares:
         """Return force, curl, Jacobian and velocity tensor by lead, noise by pair, friction."""

@@ -1,6 +1,7 @@
 """The flow at an energy: density of states and currents on each site."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,10 @@ class FlowKernel:
     @property
     def orbitals(self) -> None:
         """All of them."""
+
+    def in_window(self) -> Self:
+        """Return the same for one of many energies, where bound states were looked for already."""
+        return replace(self, numerics=replace(self.numerics, in_window=True))
 
     def __call__(self, energy: float) -> Shares:
         """Return the traces on the sites by source, and the density of states."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -48,6 +48,10 @@ class LocalKernel:
         if 2 * len(touched) > forces.n_orbitals:
             return cls(problem, numerics, forces, None)
         return cls(problem, numerics, forces.on_orbitals(touched), touched)
+
+    def in_window(self) -> Self:
+        """Return the same for one of many energies, where bound states were looked for already."""
+        return replace(self, numerics=replace(self.numerics, in_window=True))
 
     def __call__(self, energy: float) -> Shares:
         """Return force and curl by lead, and the friction."""
