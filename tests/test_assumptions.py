@@ -55,7 +55,7 @@ def test_distance_of_the_band_edge(make):
     elif device == "complex":
         syst, energies = random_system(2, n_leads=2).finalized(), (0.0, 0.4)
     else:
-        small = {"width": 30, "neck": 20, "length": 8} if "graphene" in device.name else {}
+        small = {"width": 30, "neck": 20, "length": 60} if "graphene" in device.name else {}
         device = make(**small)
         syst, energies = device.syst, (device.energy,)
     problem = scattering_model(syst).scattering

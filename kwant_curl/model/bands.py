@@ -13,8 +13,12 @@ FloatArray = NDArray[np.float64]
 MOMENTA = 65
 """Momenta at which bands are looked at, from -pi to pi."""
 
-FEW_MOMENTA = 8
+FEW_MOMENTA = 24
 """The same for `nearest_edge`: eigenvalues alone, in single precision, which is what they cost."""
+
+SMALL, PART = 24, 0.3
+"""A lead's cell of so few orbitals is looked at always; a larger one, if that takes this part of
+the work of a factorisation, roughly: a few per cent of a map."""
 
 FLAT = 1e-6
 """Velocity, relative to the largest, below which a change of its sign is a band edge."""
@@ -39,28 +43,56 @@ def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:
 
     In passing, from eigenvalues at 24 momenta and parabolas through them: within a few per cent
     of the width of a band, and without gaps that are narrower than a band's change from one
-    momentum to the next.
+    momentum to the next.  None where that isn't known, or takes more than a few per cent of a map.
     """
-    distinct: list[Bands] = []
-    for bands in map(Bands, problem.distinct_cells()):
-        if not any(_are_reversed(bands, other) for other in distinct):
-            distinct.append(bands)
+    every = [Bands(cells) for cells in problem.distinct_cells()]
+    distinct = {_invariants(bands): bands for bands in every}
+    if not _is_cheap(list(distinct.values()), problem.n_orbitals):
+        return None
     distances = [
-        np.abs(_sampled_extrema(_sampled(bands)) - energy).min(initial=np.inf) for bands in distinct
+        np.abs(_sampled_extrema(_sampled(bands)) - energy).min(initial=np.inf)
+        for bands in distinct.values()
     ]
     nearest = min(distances, default=np.inf)
     return float(nearest) if np.isfinite(nearest) else None
 
 
-def _are_reversed(one: Bands, other: Bands) -> bool:
-    """Return whether these leads are the same, one towards either side: so are their bands."""
-    return np.array_equal(one.ham, other.ham) and np.array_equal(one.hop, other.hop.conj().T)
+def _is_cheap(leads: list[Bands], n_orbitals: int) -> bool:
+    """Return whether eigenvalues cost little, compared with the states of the system."""
+    largest = max((len(bands.ham) for bands in leads), default=0)
+    work = sum((1 if _is_real(b) else 3) * FEW_MOMENTA * len(b.ham) ** 3 for b in leads)
+    return largest <= SMALL or work <= PART * n_orbitals * largest**2
+
+
+def _invariants(bands: Bands) -> tuple[float, ...]:
+    """Return numbers that leads share which are alike but for the order of sites and the direction.
+
+    Moments of the bands, averaged over momenta: the same ones for the same bands.
+    """
+    h, t = bands.ham, bands.hop
+    unit = np.abs(h).max(initial=0.0) + np.abs(t).max(initial=0.0) or 1.0
+    square, around = h @ h, t @ t.conj().T + t.conj().T @ t
+    moments = [
+        np.trace(h) / unit,
+        np.vdot(h, h).real / unit**2,
+        np.vdot(t, t).real / unit**2,
+        np.vdot(square, h) / unit**3,
+        np.vdot(around, h) / unit**3,
+        np.vdot(square, square) / unit**4,
+        np.vdot(around, around) / unit**4,
+        np.vdot(around, square) / unit**4,
+    ]
+    return (unit, *np.round(np.real(moments), 9).tolist())
+
+
+def _is_real(bands: Bands) -> bool:
+    return not (np.any(np.imag(bands.ham)) or np.any(np.imag(bands.hop)))
 
 
 def _sampled(bands: Bands) -> FloatArray:
     """Return the energies of the bands at momenta around the circle, (FEW_MOMENTA, n_bands)."""
     momenta = 2 * np.pi * np.arange(FEW_MOMENTA) / FEW_MOMENTA
-    is_real = not (np.any(np.imag(bands.ham)) or np.any(np.imag(bands.hop)))
+    is_real = _is_real(bands)
     if is_real:  # E(-k) = E(k)
         momenta = momenta[: FEW_MOMENTA // 2 + 1]
     unit = max(np.abs(bands.ham).max(initial=0.0), np.abs(bands.hop).max(initial=0.0)) or 1.0

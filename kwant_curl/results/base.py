@@ -39,7 +39,7 @@ class Response(Storable, saved=False):
         In a Nambu model, which leads are superconducting, so that they can't be shifted.
     band_distance : float or None
         How far the next band edge of the leads is from the Fermi level, roughly; None where that
-        is not known, or was not asked for.
+        is not known (for leads that are wide compared with the system, it would take too long).
     warnings : tuple of str
         What was warned of.
     """
