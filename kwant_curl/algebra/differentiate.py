@@ -68,11 +68,13 @@ def differentiate(
     here = values(point)
     if not here.size:
         return np.empty(0, complex), np.empty(0, bool)
+    jumped = np.zeros(here.size, bool)
     for guess in scales:
         scale, broken = resolving_scale(values, point, guess)
+        jumped |= broken
         if broken.any():
             slope, converged = np.zeros(here.size), ~broken
-            break
+            continue
         step = RELATIVE_STEP * scale
         size = max(np.abs(here).max(), np.abs(values(point + step)).max())
         result = derivative(
@@ -87,6 +89,7 @@ def differentiate(
         expected = max(np.abs(result.df).max(), size / max(scales))
         converged = np.isfinite(result.df) & (result.error <= rtol * expected)
         slope = np.where(np.abs(result.df) > 0.01 * rtol * size / scale, result.df, 0.0)
+        converged &= ~jumped | (slope != 0)  # steps may be lost in the rounding of what jumps
         if converged.all():
             break
     trusted: NDArray[np.bool_] = np.asarray(converged.reshape(-1, 2).all(axis=1))

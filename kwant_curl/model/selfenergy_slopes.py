@@ -82,7 +82,7 @@ def _slope(lead: Lead, number: int, solved: Solved) -> ComplexArray:
     if not np.isfinite(slope).all():
         raise ValueError(
             f"The self-energy of lead {number} has no derivative with respect to energy at "
-            f"{solved.energy}, a band edge; take another energy, or a temperature."
+            f"{solved.energy}, a band edge. Take an energy, or a window, that is off it."
         )
     return slope
 
@@ -147,8 +147,8 @@ def slope_by_differences(lead: Lead, number: int, energy: float) -> ComplexArray
     if not converged.all():
         raise ValueError(
             f"The self-energy of lead {number} can't be differentiated with respect to energy at "
-            f"{energy}: finite differences don't converge. Is that a band edge? Take another "
-            "energy, or a temperature."
+            f"{energy}: finite differences don't converge. Is that a band edge? Take an "
+            "energy, or a window, that is off it."
         )
     count = round(np.sqrt(here.size))
     return slope.reshape(count, count)
