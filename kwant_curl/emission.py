@@ -120,6 +120,12 @@ def phonon_rates(
         squares = np.max(np.sum(pairs**2, axis=2), axis=1)
         check_frequencies(quanta, units)
         check_masses(mass / hbar**2, units, squares=squares)
+    lost = quanta[point.energy + quanta == point.energy]
+    if lost.size:
+        raise ValueError(
+            f"hbar times the frequency is {lost[0]:.3g}, which is lost in the rounding of the "
+            f"energy {point.energy}; expected a quantum that is larger, or an energy of zero."
+        )
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
     orbitals = forces.orbitals
     factors = forces.on_orbitals(orbitals).factors()

@@ -214,10 +214,12 @@ def _equilibrium_lorentz(
         # Electrons and holes cancel where energies are measured from, and nowhere else.
         slope, sizes = kernel(kernel.nearby(point.energy)).total[1:3]
     size = float(sizes.max())
-    if not size:  # no lead is open: what is bound in the device, and bands below
-        if not are_cells(kernel.problem):
+    if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
+        # At this energy, or on average, it may cancel; or no lead is open.
+        if are_cells(kernel.problem):
+            slope, size = kernel.above(complex(point.energy, kernel.problem.largest))
+        elif not size:
             return None, 0.0, (UNKNOWN,)
-        slope, size = kernel.above(complex(point.energy, kernel.problem.largest))
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
         return np.zeros_like(share), 0.0, ()
     if not fermi_sea:

@@ -457,3 +457,55 @@ def test_nearest_images_against_all_images():
         inside = ((everything >= low) & (everything <= high)).all(axis=2)
         assert len(places) == inside.sum()
         np.testing.assert_array_equal(np.bincount(which, minlength=20), inside.sum(axis=1))
+
+
+def triangular(shift=0, width=4, length=5):
+    """Return a triangular cylinder closed along the second vector, rolled by `shift` rows."""
+    lat = kwant.lattice.triangular(norbs=1)
+    disorder = np.random.default_rng(7).uniform(-1, 1, (length, width))
+    syst = kwant.Builder()
+    for x, y in np.ndindex(length, width):
+        syst[lat(x, (y + shift) % width)] = disorder[x, y]
+    syst[lat.neighbors()] = -1
+    lead = kwant.Builder(kwant.TranslationalSymmetry(lat.vec((-1, 0))))
+    lead[(lat(0, y) for y in range(width))] = 0
+    lead[lat.neighbors()] = -1
+    for builder, cells in ((syst, range(length)), (lead, range(1))):
+        for x in cells:
+            builder[lat(x, width - 1), lat(x, 0)] = -1
+            if builder is lead or x:
+                builder[lat(x, width - 1), lat(x - 1, 0)] = -1
+    syst.attach_lead(lead)
+    syst.attach_lead(lead.reversed())
+    return syst.finalized(), width * np.array(lat.prim_vecs[1])
+
+
+def test_the_period_that_is_suggested_is_the_right_one():
+    """In a triangular lattice several differences are no distances; one brings all bonds home."""
+    syst, period = triangular()
+    with pytest.raises(ValueError, match=r"periods=\[\(2, 3.46410162\)\]"):
+        kc.curl_map(syst, kc.Displacements(scaling=LAW), 0.3)
+    result = kc.curl_map(syst, kc.Displacements(scaling=LAW, periods=[period]), 0.3)
+    rolled = kc.curl_map(triangular(1)[0], kc.Displacements(scaling=LAW, periods=[period]), 0.3)
+    scale = np.abs(result.curl).max()
+    np.testing.assert_allclose(np.sort(rolled.curl), np.sort(result.curl), atol=1e-9 * scale)
+
+
+def test_a_second_seam_is_refused():
+    """A torus with one of its periods."""
+    lat = kwant.lattice.square(norbs=1)
+    syst = kwant.Builder()
+    syst[(lat(x, y) for x in range(5) for y in range(5))] = 0
+    syst[lat.neighbors()] = -1
+    syst[((lat(x, 0), lat(x, 4)) for x in range(5))] = -1
+    syst[((lat(0, y), lat(4, y)) for y in range(5))] = -1
+    for number in range(2):
+        self_energy = kwant.builder.SelfEnergyLead(
+            lambda *_: np.array([[-0.5j]]), [lat(2, 2 + number)], ()
+        )
+        syst.leads.append(self_energy)
+    torus = syst.finalized()
+    with pytest.raises(ValueError, match=r"besides.*periods=\[\(0, 5\), \(5, 0\)\]"):
+        kc.curl_map(torus, kc.Displacements(scaling=LAW, periods=[(0, 5)]), ENERGY)
+    both = kc.Displacements(scaling=LAW, periods=[(0, 5), (5, 0)])
+    assert np.isfinite(kc.curl_map(torus, both, ENERGY).curl).all()

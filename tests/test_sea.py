@@ -1,5 +1,6 @@
 """The Lorentz-like force of equilibrium: above the real axis, against the sum over all states."""
 
+import kwant
 import numpy as np
 import pytest
 from scipy.integrate import quad_vec
@@ -193,3 +194,43 @@ def test_leads_whose_self_energy_is_known_on_the_axis_alone():
     first = matrices(syst, 2)
     with pytest.raises(ValueError, match=r"Lead 0 is a SelfEnergyLead .* complex energies"):
         kc.force_response(syst, kc.Matrices(first), 0.1, velocity=True, fermi_sea=True)
+
+
+def test_a_force_that_cancels_at_the_fermi_level():
+    """All hoppings imaginary, H* = -H: at E = 0 the slope is zero, and the force is not."""
+    lat = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    sites = [lat(0, 0), lat(1, 0), lat(0, 1)]
+    builder[sites] = 0
+    ring = [(0, 1, -1j), (1, 2, -0.7j), (2, 0, -0.5j)]
+    for i, j, value in ring:
+        builder[sites[i], sites[j]] = value
+    for k in range(2):
+        chain = kwant.lattice.Monatomic([(1, 0)], (0, 9 + k), name=f"chain {k}", norbs=1)
+        builder[chain(0)] = 0
+        builder[sites[k], chain(0)] = -1.2j
+        lead = kwant.Builder(kwant.TranslationalSymmetry((1, 0)))
+        lead[chain(0)] = 0
+        lead[chain(0), chain(1)] = -2j
+        builder.attach_lead(lead)
+    syst = builder.finalized()
+    h = syst.hamiltonian_submatrix()
+    place = [syst.id_by_site[site] for site in sites]
+    slopes = []
+    for i, j, _ in ring:
+        slope = np.zeros_like(h)
+        slope[place[i], place[j]] = h[place[i], place[j]]
+        slope[place[j], place[i]] = h[place[j], place[i]]
+        slopes.append(slope)
+    forces = kc.Matrices(slopes)
+    options = {"velocity": True, "fermi_sea": True}
+    here, beside = (
+        kc.force_response(syst, forces, energy, **options).equilibrium_lorentz
+        for energy in (0.0, 1e-3)
+    )
+    # From a dense integral over the real axis, 2,000 points: -0.1615085, 0.1615085.
+    np.testing.assert_allclose(here[0, 1:], [-0.1615085, 0.1615085], atol=3e-6)
+    np.testing.assert_allclose(here, beside, atol=1e-5)
+    with pytest.warns(RuntimeWarning, match="Time-reversal symmetry is broken"):
+        left_out = kc.force_response(syst, forces, 0.0, velocity=True)
+    assert left_out.equilibrium_lorentz is None

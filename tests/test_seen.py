@@ -240,3 +240,57 @@ def test_jumps_far_from_the_origin(far):
     slope, converged = differentiate(lambda x: function(x)[1:].astype(complex), 0.0, (1.0,))
     assert converged.all()
     np.testing.assert_allclose(slope, [np.cos(far + 2), 0.3], atol=1e-9)
+
+
+def test_identity_of_families_is_refused():
+    """A displaced site's family equals the lattice and is another object."""
+    with pytest.raises(ValueError, match=r"site.family == lattice instead of"):
+        response(strip(lambda a, b: inverse_square(a, b) if a.family is LAT else -0.5, onsite))
+
+
+def test_disorder_that_is_drawn_on_demand():
+    """Kept by site, and no cache of what the position gives: accepted."""
+    rng = np.random.default_rng(1)
+    kept = {}
+
+    def drawn(site):
+        if site not in kept:
+            kept[site] = rng.normal()
+        return 0.2 * kept[site]
+
+    assert np.abs(response(strip(inverse_square, drawn)).curl).max() > 1e-4
+
+
+def test_elements_that_are_singled_out_by_site():
+    """A constant at some sites is no cache."""
+
+    def impurity(site):
+        return 0.7 if site == LAT(2, 1) else onsite(site)
+
+    assert np.abs(response(strip(inverse_square, impurity)).curl).max() > 1e-4
+
+
+def test_a_cache_for_some_sites_alone():
+    """Only those of the upper rows are kept."""
+    kept = functools.lru_cache(maxsize=None)(onsite)
+    with pytest.raises(ValueError, match="returns the same for a displaced site"):
+        response(strip(inverse_square, lambda s: kept(s) if s.tag[1] == 2 else onsite(s)))
+
+
+def test_far_from_the_origin():
+    """Ten thousand lattice constants away, positions are known less exactly, and that is enough."""
+    lat = kwant.lattice.Monatomic([(1, 0), (0, 1)], offset=(1e4, 2e4), norbs=1)
+    syst = kwant.Builder()
+    for x, y in np.ndindex(5, 3):
+        syst[lat(x, y)] = 0.3 * np.sin(3 * x + 5 * y)
+    syst[lat.neighbors()] = inverse_square
+    for number in range(2):
+        lead = kwant.builder.SelfEnergyLead(
+            lambda *_: np.array([[-0.5j]]), [lat(4 * number, 1)], ()
+        )
+        syst.leads.append(lead)
+    finished = syst.finalized()
+    where = [lat(2, 1), lat(3, 2)]
+    found = kc.curl_map(finished, kc.Displacements(where), 0.3)
+    law = kc.curl_map(finished, kc.Displacements(where, scaling=kc.PowerLaw(2)), 0.3)
+    np.testing.assert_allclose(found.curl, law.curl, atol=1e-6 * np.abs(law.curl).max())

@@ -1,10 +1,13 @@
 """Integrals over windows: tiny biases, energies that fail, and what is said of both."""
 
+from decimal import Decimal, getcontext
+
 import numpy as np
 import pytest
 from systems import square_wire
 
 import kwant_curl as kc
+from kwant_curl.algebra.occupations import fermi_difference
 from kwant_curl.electrons.beside import Beside
 from kwant_curl.model.scattering import BandEdgeError
 
@@ -56,3 +59,30 @@ def test_an_energy_on_a_band_edge_is_taken_beside():
     assert Beside(fails_near, 1.0)(1e-9) == pytest.approx(1e-6, rel=1e-2)
     with pytest.raises(BandEdgeError, match="tell the modes"):
         Beside(fails_near, 1e-3)(0.0)
+
+
+def test_differences_of_fermi_functions_do_not_cancel():
+    """Against 50 digits, and no notice of rounding at a temperature, however small the bias."""
+    getcontext().prec = 50
+    for above, shift in ((0.3, 1e-13), (-0.2, -1e-9), (0.1, 0.5), (-0.4, 0.7), (0.05, -0.3)):
+        kt, e, b = Decimal("0.05"), Decimal(above), Decimal(shift)
+        exact = 1 / (1 + ((e - b) / kt).exp()) - 1 / (1 + (e / kt).exp())
+        found = fermi_difference(above, np.array([shift]), 0.05)[0]
+        assert found == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_a_tiny_bias_at_a_temperature(syst):
+    """The window's differences are as smooth as at any bias: the linear response."""
+    options = {"temperature": 0.02, "rtol": 1e-2}
+    linear = kc.curl_map(syst, MOVING, 1.7, bias=1e-13, **options)
+    window = kc.curl_map(syst, MOVING, 1.7, bias=1e-13, linear=False, **options)
+    scale = np.abs(linear.curl).max()
+    np.testing.assert_allclose(window.curl, linear.curl, atol=2e-2 * scale)
+
+
+def test_a_window_that_rounding_closes_is_refused(syst):
+    """No bare IndexError."""
+    with pytest.raises(ValueError, match="lost in the rounding of the energy"):
+        kc.curl_map(syst, MOVING, 1.7, bias=1e-20, linear=False)
+    with pytest.raises(ValueError, match="lost in the rounding of the energy"):
+        kc.phonon_rates(syst, MOVING, np.eye(4)[:2], 1.7, frequency=1e-20, bias={0: 0.0})

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.differentiate import derivative
 
-__all__ = ["RELATIVE_STEP", "differentiate", "remembered", "resolving_scale"]
+__all__ = ["RELATIVE_STEP", "RTOL", "differentiate", "remembered", "resolving_scale"]
 
 FloatArray = NDArray[np.float64]
 Values = Callable[[float], FloatArray]

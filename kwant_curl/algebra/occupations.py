@@ -17,6 +17,7 @@ __all__ = [
     "chemical_potential_shifts",
     "exchange_window",
     "fermi",
+    "fermi_difference",
     "fermi_poles",
     "reach",
     "thermal_weight",
@@ -111,6 +112,23 @@ def fermi_poles(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     values, vectors = eigh_tridiagonal(np.zeros(2 * count), 0.5 / np.sqrt(4.0 * n**2 - 1))
     inverse = values[: count - 1 : -1]
     return 1 / inverse, (vectors[0, : count - 1 : -1] / (2 * inverse)) ** 2
+
+
+def fermi_difference(
+    above: float, shifts: NDArray[np.float64], temperature: float
+) -> NDArray[np.float64]:
+    """Return f(E - shift) - f(E) of each shift, E above the Fermi level; exact for small shifts.
+
+    f_1 - f_0 = f_1 (1 - f_0) (1 - exp(-shift/kT)).
+    """
+    if temperature == 0:
+        return np.heaviside(shifts - above, 0.5) - np.heaviside(-above, 0.5)
+    x, size = above / temperature, np.abs(shifts) / temperature
+    low, high = np.minimum(shifts, 0) / temperature, np.maximum(shifts, 0) / temperature
+    result: NDArray[np.float64] = (
+        np.sign(shifts) * expit(high - x) * expit(x - low) * -np.expm1(-size)
+    )
+    return result
 
 
 def thermal_weight(energy: float, mu: float, temperature: float) -> float:

@@ -8,7 +8,7 @@ import tinyarray
 from kwant.builder import Site
 from numpy.typing import NDArray
 
-__all__ = ["Stranger", "displaced"]
+__all__ = ["Stranger", "at_image", "displaced"]
 
 FloatArray = NDArray[np.float64]
 
@@ -19,6 +19,11 @@ def displaced(site: Site, shift: FloatArray) -> Site:
     So functions see it in ``site.pos``, in ``site.family.pos(site.tag)``, and at its images.
     """
     return Site(_moved(site.family, shift), site.tag, True)
+
+
+def at_image(site: Site, shift: FloatArray) -> Site:
+    """Return the same, or the site itself where nothing is to be added."""
+    return displaced(site, shift) if np.any(shift) else site
 
 
 class Stranger(Site):

@@ -198,6 +198,12 @@ class Displacements(Specification):
         sites = moving_sites(model.syst, self.where)
         periods, potential = period_vectors(self.periods), None
         if self.vector_potential is not None:
+            if model.has_holes:
+                raise ValueError(
+                    "vector_potential is given for a Nambu model, where electrons and holes take "
+                    "opposite phases; that isn't supported. Leave it out for force, curl and "
+                    "friction, which don't depend on the gauge."
+                )
             own = OwnPotential(self.vector_potential, model)
             potential = own([model.syst.sites[site] for site in sites])
         return MovingSites(model, sites, periods, potential)

@@ -52,11 +52,13 @@ def bond_phases(model: Model, halves: Entries) -> BondPhases:
         return np.asarray(np.bincount(which, array, minlength=len(bonds)), dtype=float)
 
     first, second = np.divmod(pair, n_sites)
+    turn = (value.conj() * slope).imag
     return BondPhases(
         operator,
         first,
         second,
-        twist=summed((value.conj() * slope).imag),
+        # Electrons and holes turn in opposite senses, which must not cancel.
+        twist=summed(np.abs(turn) if model.has_holes else turn),
         weight=summed(np.abs(value) ** 2),
         change=np.sqrt(summed(np.abs(slope) ** 2)),
     )

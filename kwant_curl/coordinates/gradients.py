@@ -9,7 +9,7 @@ from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.stack import Entries
-from kwant_curl.coordinates.displaced import displaced
+from kwant_curl.coordinates.displaced import at_image
 from kwant_curl.coordinates.elements import hoppings, neighbours
 from kwant_curl.coordinates.where import MovingSites
 from kwant_curl.model.arguments import arguments
@@ -44,7 +44,7 @@ def hopping_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     own = OwnGradient(gradient, moving)
     sites = model.syst.sites
     blocks = [
-        own(sites[i], displaced(sites[j], shift), block_norbs(offsets, i, j))
+        own(sites[i], at_image(sites[j], shift), block_norbs(offsets, i, j))
         for (i, j), shift in zip(bonds, moving.images(bonds), strict=True)
     ]
     ends = [
@@ -61,7 +61,7 @@ def onsite_gradients(moving: MovingSites, gradient: Gradient) -> Entries:
     syst, offsets = moving.model.syst, moving.model.offsets
     own = OwnGradient(gradient, moving)
     blocks = [
-        own(syst.sites[i], displaced(syst.sites[j], shift), block_norbs(offsets, i, i))
+        own(syst.sites[i], at_image(syst.sites[j], shift), block_norbs(offsets, i, i))
         for (i, j), shift in zip(pairs, moving.images(pairs), strict=True)
     ]
     check_hermitian(syst, site, blocks)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.differentiate import differentiate
+from kwant_curl.algebra.differentiate import RTOL, differentiate
 from kwant_curl.algebra.stack import Entries
 from kwant_curl.coordinates.carried import carried_phases, check_constant_hoppings
 from kwant_curl.coordinates.elements import Element, called, element_at, hoppings, onsites
@@ -42,13 +42,16 @@ def _one_end_moved(moving: MovingSites, elements: Sequence[Element], end: int) -
     offsets = model.offsets
     i, j = np.array([(e.i, e.j) for e in moved], dtype=np.int64).reshape(-1, 2).T
     columns = []
+    # Far from the origin a position is known less exactly, compared with a step.
+    far = float(np.abs(model.positions).max(initial=0.0)) / moving.scale
+    rtol = max(RTOL, 1e4 * float(np.finfo(float).eps) * far)
     for direction in np.eye(moving.dim):
 
         def values(x: float, direction: FloatArray = direction) -> NDArray[np.complex128]:
             shifts = {end: x * direction}
             return moved_values(model, moved, shifts) * carried_phases(moving, moved, shifts)
 
-        derivative, converged = differentiate(values, 0.0, (moving.scale,))
+        derivative, converged = differentiate(values, 0.0, (moving.scale,), rtol=rtol)
         if not converged.all():
             culprit = element_at(model, moved, int(np.flatnonzero(~converged)[0]))
             raise ValueError(

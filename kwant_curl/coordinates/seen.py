@@ -43,6 +43,19 @@ class _Reaction(NamedTuple):
     of_value: tuple[bool, ...]
 
 
+_MEMORY = (
+    "{} returns the same for a displaced site, and another value for a site at the same place that "
+    "it has not met before: it keeps values by site, with functools.lru_cache or a dictionary. "
+    "Take that off, or keep values by position: a displaced site equals the original."
+)
+
+_IDENTITY = (
+    "{} returns another value for a site that equals the original, at the same place: it asks "
+    "whether a site or a family *is* another one. Write site.family == lattice instead of "
+    "site.family is lattice; displaced sites equal the original, and are other objects."
+)
+
+
 def check_that_displacements_are_seen(
     moving: MovingSites, on_sites: Sequence[Element], bonds: Sequence[Element]
 ) -> None:
@@ -125,16 +138,23 @@ def _check_memory(
 ) -> Element | None:
     """Raise if a function returns what it has kept for a site, wherever that is now.
 
-    A few elements of each function are tried with sites that equal no others.  Returns a hopping
-    that depends on positions and can't be had for such sites, if there is one.
+    A few elements of each function and pair of families are tried, with sites that equal no
+    others, and with sites that are displaced by nothing.  Returns a hopping that depends on
+    positions and can't be had for such sites, if there is one.
     """
-    tried: Counter[int] = Counter()
-    step, looked_up = _step(moving), None
-    for element, reaction in zip(elements, found, strict=True):
-        tried[id(element.value)] += 1
-        if tried[id(element.value)] > FEW:
+    sites, tried = moving.model.syst.sites, Counter[tuple[object, ...]]()
+    rest, step = np.zeros(moving.dim), _step(moving)
+    looked_up = None
+    values = present_values(moving.model, elements)
+    for element, reaction, here in zip(elements, found, values, strict=True):
+        kind = id(element.value), sites[element.i].family, sites[element.j].family
+        key = (*kind, all(reaction.of_value))
+        tried[key] += 1
+        if tried[key] > FEW:
             continue
-        at_rest = dict.fromkeys(_ends(element), np.zeros(moving.dim))
+        at_rest = dict.fromkeys(_ends(element), rest)
+        if not np.array_equal(called(moving.model, element, at_rest), here):
+            raise ValueError(_IDENTITY.format(element_name(moving.model, element)))
         try:
             before = called(moving.model, element, at_rest, Stranger)
             after = [
@@ -143,17 +163,16 @@ def _check_memory(
         except (
             Exception
         ):  # whatever a function of the user's own raises where it finds no such site
-            is_hopping = element.i != element.j
-            looked_up = element if is_hopping and any(reaction.of_value) else looked_up
+            if element.i != element.j and any(reaction.of_value):
+                looked_up = element
             continue
         changes = [not np.array_equal(there, before) for there in after]
-        if any(new and not old for new, old in zip(changes, reaction.of_value, strict=True)):
-            raise ValueError(
-                f"{element_name(moving.model, element)} returns the same for a displaced site, "
-                "and another value for a site at the same place that it has not met before: it "
-                "keeps values by site, with functools.lru_cache or a dictionary. Take that off, "
-                "or keep values by position: a displaced site equals the original."
-            )
+        forgotten = any(
+            new and not old for new, old in zip(changes, reaction.of_value, strict=True)
+        )
+        # What is another number for such a site is chosen by site, not kept for it.
+        if forgotten and np.array_equal(before, here):
+            raise ValueError(_MEMORY.format(element_name(moving.model, element)))
     return looked_up
 
 

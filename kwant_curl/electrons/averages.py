@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import Sample, integrate
-from kwant_curl.algebra.occupations import fermi, reach, thermal_weight, window
+from kwant_curl.algebra.occupations import fermi, fermi_difference, reach, thermal_weight, window
 from kwant_curl.electrons.beside import Beside
 from kwant_curl.electrons.bound import bound_states, counted_range
 from kwant_curl.electrons.notices import (
@@ -255,7 +255,7 @@ def lead_weights(energy: float, point: OperatingPoint) -> LeadWeights:
     if point.linear:
         return LeadWeights(np.full(n_leads, thermal), np.full((n_leads, n_leads), thermal), thermal)
     filled = fermi(energy, mu + point.bias, temperature)
-    beyond = filled - fermi(energy, mu, temperature)
+    beyond = fermi_difference(energy - mu, point.bias, temperature)
     return LeadWeights(beyond, np.outer(filled, 1 - filled), thermal)
 
 

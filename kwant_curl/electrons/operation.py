@@ -42,7 +42,7 @@ class OperatingPoint(NamedTuple):
     def rounding(self) -> float:
         """How large rounding errors of the leads' chemical potentials are, relative to a window."""
         shifts = np.abs(self.bias[self.bias != 0])
-        if self.linear or not shifts.size:
+        if self.linear or self.temperature > 0 or not shifts.size:
             return 0.0
         eps = float(np.finfo(float).eps)
         return eps * float((abs(self.energy) + shifts.max()) / shifts.min())
@@ -66,6 +66,12 @@ def operating_point(
     kt = nonnegative_number("temperature", temperature)
     pinned = model.scattering.sources.pinned if model.has_holes else None
     check_pinned(shifts, pinned)
+    if not linear and kt == 0 and shifts.any() and np.all(mu + shifts == mu):
+        raise ValueError(
+            f"bias shifts the leads by {np.abs(shifts).max():.3g}, which is lost in the rounding "
+            f"of the energy {mu}, so that the window is empty; take linear=True for so small a "
+            "bias."
+        )
     return OperatingPoint(
         mu,
         shifts,

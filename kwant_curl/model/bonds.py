@@ -61,10 +61,10 @@ def bond_rows(
     vector = np.stack([x[there] - x[here] for x in by_direction])
     known = periods_of(model, periods)
     shifts = bond_shifts(model, here, there, known)
-    if known is None:
-        check_long_bonds(model, here, there, vector, np.abs(value) ** 2)
     if shifts is not None:
         vector += shifts.T
+    if known is None or len(known):  # [] says that bonds are as they are
+        check_long_bonds(model, here, there, vector, np.abs(value) ** 2, known)
     return BondRows(
         hubs=ranges(offsets[sites], norbs[sites]),
         start=np.concatenate([[0], np.cumsum(norbs[sites])]),

@@ -47,7 +47,12 @@ class _Bonds(NamedTuple):
 
 
 def check_long_bonds(
-    model: Model, here: IntArray, there: IntArray, vector: FloatArray, weight: FloatArray
+    model: Model,
+    here: IntArray,
+    there: IntArray,
+    vector: FloatArray,
+    weight: FloatArray,
+    known: FloatArray | None = None,
 ) -> None:
     """Raise if a bond seems to close the system on itself.
 
@@ -65,18 +70,27 @@ def check_long_bonds(
         From the one to the other.
     weight : array (n,)
         The element's modulus squared.
+    known : array (n_periods, dim) or None
+        Periods that are known; the vectors are to nearest images.
     """
     length = np.sqrt((vector**2).sum(axis=0))
     apart = length > 0
     if not apart.any() or length.max() < LONG * length[apart].min():
         return
-    for family, bonds in _by_kind(model, here, there, vector, weight):
+    every = _by_kind(model, here, there, vector, weight)
+    for family, bonds in every:
         if bonds.length.max() < LONG * bonds.length.min():
             continue
-        is_lattice = all(isinstance(model.syst.sites[s].family, Monatomic) for s in family)
-        found = _closing_on_lattice(model, bonds) if is_lattice else _closing_elsewhere(bonds)
+        if not all(isinstance(model.syst.sites[s].family, Monatomic) for s in family):
+            elsewhere = _closing_elsewhere(bonds)
+            if elsewhere is not None:
+                raise ValueError(_message(model, *elsewhere, None, known))
+            continue
+        found = _closing_on_lattice(model, bonds)
         if found is not None:
-            raise ValueError(_message(model, *found))
+            site, other, usual, periods = found
+            period = _best([kind for _, kind in every], periods)
+            raise ValueError(_message(model, site, other, usual, period, known))
 
 
 def _by_kind(
@@ -99,28 +113,52 @@ def _by_kind(
     return [((int(some.here[0]), int(some.there[0])), some) for some in by_kind]
 
 
-def _closing_on_lattice(model: Model, bonds: _Bonds) -> tuple[int, int, FloatArray, float] | None:
-    """Return the sites, the period, and how long others are, of a bond that closes a lattice."""
-    same_family = bonds.here[0] == bonds.there[0] or (
-        model.syst.sites[bonds.here[0]].family == model.syst.sites[bonds.there[0]].family
-    )
-    unit = bonds.length.min()
-    _, start = np.unique(np.round(bonds.vector / unit, 6), axis=0, return_index=True)
-    distinct = bonds.at(start)
-    family = _Family(model, int(bonds.here[0]))
-    for long in np.flatnonzero(distinct.length >= LONG * unit):
+def _distinct(bonds: _Bonds) -> _Bonds:
+    """Return a bond of each vector."""
+    _, start = np.unique(np.round(bonds.vector / bonds.length.min(), 6), axis=0, return_index=True)
+    return bonds.at(start)
+
+
+def _closing_on_lattice(
+    model: Model, bonds: _Bonds
+) -> tuple[int, int, float, list[FloatArray]] | None:
+    """Return the sites of a bond that closes a lattice, how long others are, possible periods."""
+    distinct, family = _distinct(bonds), _Family(model, int(bonds.here[0]))
+    for long in np.flatnonzero(distinct.length >= LONG * bonds.length.min()):
         usual = (LONG * distinct.length <= distinct.length[long]) & (
             STRONG * distinct.strength <= distinct.strength[long]
         )
         vectors = distinct.vector[usual]
-        if same_family:
+        if model.syst.sites[bonds.here[0]].family == model.syst.sites[bonds.there[0]].family:
             vectors = np.concatenate([vectors, -vectors])
-        for vector in vectors:
-            period = distinct.vector[long] - vector
-            if not family.has_pair_apart_by(period):
-                length = float(np.linalg.norm(vector))
-                return int(distinct.here[long]), int(distinct.there[long]), period, length
+        periods = [
+            period
+            for period in distinct.vector[long] - vectors
+            if not family.has_pair_apart_by(period)
+        ]
+        if periods:
+            length = float(distinct.length[usual].max())
+            return int(distinct.here[long]), int(distinct.there[long]), length, periods
     return None
+
+
+def _best(every: list[_Bonds], periods: list[FloatArray]) -> FloatArray | None:
+    """Return the period by which most long bonds of all kinds become usual ones, None in a tie."""
+    scores = []
+    for period in periods:
+        score = 0
+        for bonds in map(_distinct, every):
+            unit = bonds.length.min()
+            is_long = bonds.length >= LONG * unit
+            short = np.concatenate([bonds.vector[~is_long], -bonds.vector[~is_long]])
+            moved = bonds.vector[is_long] + np.array([-1, 1])[:, None, None] * period
+            apart = np.linalg.norm(moved[:, :, None] - short, axis=3).min(
+                axis=(0, 2), initial=np.inf
+            )
+            score += int(np.count_nonzero(apart < 1e-6 * unit))
+        scores.append(score)
+    best = [p for p, score in zip(periods, scores, strict=True) if score == max(scores)]
+    return best[0] if len(best) == 1 else None
 
 
 class _Family:
@@ -144,7 +182,7 @@ class _Family:
         )
 
 
-def _closing_elsewhere(bonds: _Bonds) -> tuple[int, int, None, float] | None:
+def _closing_elsewhere(bonds: _Bonds) -> tuple[int, int, float] | None:
     """Return the sites, and how long others are, of a bond far longer than most."""
     order = np.argsort(bonds.length)
     length, strength = bonds.length[order], bonds.strength[order]
@@ -157,20 +195,30 @@ def _closing_elsewhere(bonds: _Bonds) -> tuple[int, int, None, float] | None:
             strong = order[n_short:][as_strong[n_short:]]
             if len(strong) and 2 * np.count_nonzero(as_strong[:n_short]) > n_short:
                 site, other = bonds.here[strong[0]], bonds.there[strong[0]]
-                return int(site), int(other), None, float(length[gap])
+                return int(site), int(other), float(length[gap])
     return None
 
 
-def _message(model: Model, here: int, there: int, period: FloatArray | None, usual: float) -> str:
+def _message(
+    model: Model,
+    here: int,
+    there: int,
+    usual: float,
+    period: FloatArray | None,
+    known: FloatArray | None,
+) -> str:
     sites, positions = model.syst.sites, model.positions
     length = float(np.linalg.norm(positions[there] - positions[here]))
+    given = [] if known is None else [np.asarray(vector) for vector in known]
     cure = "periods=[...], the vectors of its periods"
     if period is not None:
-        forwards = period * np.sign(period[np.flatnonzero(period)[-1]])
-        cure = f"periods=[({', '.join(f'{x:.9g}' for x in forwards + 0.0)})]"
+        forwards = period * np.sign(period[np.flatnonzero(np.abs(period) > 1e-9 * length)[-1]])
+        listed = [f"({', '.join(f'{x:.9g}' for x in v + 0.0)})" for v in [*given, forwards]]
+        cure = f"periods=[{', '.join(listed)}], if that is the period"
+    besides = f" besides {np.array(given).tolist()}" if given else ""
     return (
         f"The bond of {sites[here]} and {sites[there]} is {length:.4g} long, and others of the "
         f"same two families, which are not much stronger, are {usual:.4g} and less. Most likely "
-        f"it closes the system on itself, and its true direction is another one: pass {cure}. If "
-        "it is that long, pass periods=[], and bonds are taken as they are."
+        f"it closes the system on itself{besides}, and its true direction is another one: pass "
+        f"{cure}. If it is that long, pass periods=[], and bonds are taken as they are."
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.second_differences import kinked_slope
 from kwant_curl.algebra.stack import SecondDerivatives
-from kwant_curl.coordinates.displaced import displaced
+from kwant_curl.coordinates.displaced import at_image
 from kwant_curl.coordinates.elements import Element, hoppings
 from kwant_curl.coordinates.gradients import Gradient, OwnGradient, block_norbs, onsite_pairs
 from kwant_curl.coordinates.second.halves import block_halves, ends_of, of_difference
@@ -124,7 +124,7 @@ class _Slopes:
             for end in ends:
                 shifts[end] = shifts[end] + shift
             sites = [
-                displaced(self.moving.model.syst.sites[k], by)
+                at_image(self.moving.model.syst.sites[k], by)
                 for k, by in zip(pair, shifts, strict=True)
             ]
             found.append(self._own(sites[0], sites[1], shape).reshape(self.moving.dim, -1))
