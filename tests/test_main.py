@@ -47,8 +47,8 @@ def test_the_default_is_graphene(tmp_path, capsys, monkeypatch):
         units=device.units,
     )
     assert f"{np.abs(result.curl).max():.4g}" in table
-    with pytest.warns(RuntimeWarning, match="next band edge"):
-        rates = result.pumping_rates(device.frequency, device.mass)
+    assert result.band_distance is None  # its leads are wide: that would take too long
+    rates = result.pumping_rates(device.frequency, device.mass)
     for text in rates.warnings:
         assert f"warning: {text.removesuffix(' (linear=False).')}" in table
     assert f"lowest threshold bias: {device.bias * rates.threshold.min():.4g} eV" in table
