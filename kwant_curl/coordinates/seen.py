@@ -36,9 +36,11 @@ FEW = 4
 class _Reaction(NamedTuple):
     """How an element changes by a small step of a site.
 
-    of_modulus: for each site, whether its modulus does; of_value: whether anything does.
+    here: its value; of_modulus: for each site, whether its modulus changes; of_value: whether
+    anything does.
     """
 
+    here: NDArray[np.complex128]
     of_modulus: tuple[bool, ...]
     of_value: tuple[bool, ...]
 
@@ -117,7 +119,8 @@ def _reaction(
     moved = [called(model, element, {end: step}) for end in _ends(element)]
     noise = ROUNDING * np.abs(here).max(initial=0.0)
     moduli = [bool(np.abs(np.abs(there) - np.abs(here)).max() > noise) for there in moved]
-    return _Reaction(tuple(moduli), tuple(not np.array_equal(there, here) for there in moved))
+    changes = tuple(not np.array_equal(there, here) for there in moved)
+    return _Reaction(here, tuple(moduli), changes)
 
 
 def _check_gauges(moving: MovingSites, hoppings: Sequence[Element]) -> None:
@@ -145,24 +148,21 @@ def _check_memory(
     sites, tried = moving.model.syst.sites, Counter[tuple[object, ...]]()
     rest, step = np.zeros(moving.dim), _step(moving)
     looked_up = None
-    values = present_values(moving.model, elements)
-    for element, reaction, here in zip(elements, found, values, strict=True):
+    for element, reaction in zip(elements, found, strict=True):
         kind = id(element.value), sites[element.i].family, sites[element.j].family
         key = (*kind, all(reaction.of_value))
         tried[key] += 1
         if tried[key] > FEW:
             continue
         at_rest = dict.fromkeys(_ends(element), rest)
-        if not np.array_equal(called(moving.model, element, at_rest), here):
+        if not np.array_equal(called(moving.model, element, at_rest), reaction.here):
             raise ValueError(_IDENTITY.format(element_name(moving.model, element)))
         try:
             before = called(moving.model, element, at_rest, Stranger)
             after = [
                 called(moving.model, element, {**at_rest, end: step}, Stranger) for end in at_rest
             ]
-        except (
-            Exception
-        ):  # whatever a function of the user's own raises where it finds no such site
+        except Exception:  # whatever a user's function raises where it finds no such site
             if element.i != element.j and any(reaction.of_value):
                 looked_up = element
             continue
@@ -171,7 +171,7 @@ def _check_memory(
             new and not old for new, old in zip(changes, reaction.of_value, strict=True)
         )
         # What is another number for such a site is chosen by site, not kept for it.
-        if forgotten and np.array_equal(before, here):
+        if forgotten and np.array_equal(before, reaction.here):
             raise ValueError(_MEMORY.format(element_name(moving.model, element)))
     return looked_up
 
