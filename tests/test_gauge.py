@@ -197,6 +197,18 @@ def test_the_fermi_sea_is_the_same_in_every_gauge():
     close(far.velocity, here.velocity)
 
 
+@pytest.mark.filterwarnings("ignore:No lead has an open mode")
+@pytest.mark.parametrize(("energy", "filling"), [(5.0, 1.0), (-5.0, 0.0)])
+def test_full_and_empty_orbitals_are_carried(energy, filling):
+    """Above all bands each orbital holds one electron, on which v x B is all that acts."""
+    syst, coordinates = triangle(landau(0.5), chains=True)
+    result = kc.force_response(syst, coordinates, energy, velocity=True, fermi_sea=True)
+    expected = np.zeros_like(result.equilibrium_lorentz)
+    for x in range(0, len(expected), 2):
+        expected[x, x + 1], expected[x + 1, x] = -0.5 * filling, 0.5 * filling
+    np.testing.assert_allclose(result.equilibrium_lorentz, expected, atol=1e-5)
+
+
 @pytest.mark.filterwarnings(SEA)
 def test_a_window_is_the_same_in_every_gauge():
     results = []

@@ -6,6 +6,7 @@ import pytest
 from systems import MODELS, atoms_of, has_mumps, random_hermitian, square_wire, two_levels
 
 import kwant_curl as kc
+from kwant_curl.model.leads import Cells
 
 ENERGY = 1.7
 
@@ -169,3 +170,21 @@ def test_a_lead_at_its_band_edge():
     with pytest.raises(ValueError, match=r"lead 0 at energy -2.0 apart: .* off this band edge"):
         kc.NonequilibriumDensity(syst, -2.0)
     assert kc.NonequilibriumDensity(syst, -1.999).density().size == 4
+
+
+@pytest.mark.parametrize("hopping", [1.0, 50.0, 3e-3])
+def test_modes_in_a_unit_of_their_own_are_kwants(hopping):
+    """Velocities, momenta and wave functions at unit current; Kwant's own tolerance holds here."""
+    lat = kwant.lattice.square(norbs=1)
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lat(0, y) for y in range(3))] = lambda site: 0.1 * hopping * site.pos[1]
+    lead[lat.neighbors()] = -hopping
+    finished = lead.finalized()
+    ours, stabilised = Cells(finished, None).modes(0.4 * hopping)
+    theirs, expected = finished.modes(0.4 * hopping)
+    np.testing.assert_allclose(ours.velocities, theirs.velocities, rtol=1e-10)
+    np.testing.assert_allclose(ours.momenta, theirs.momenta, rtol=1e-10)
+    np.testing.assert_allclose(
+        np.abs(ours.wave_functions), np.abs(theirs.wave_functions), rtol=1e-9
+    )
+    np.testing.assert_allclose(stabilised.sqrt_hop, expected.sqrt_hop, rtol=1e-12)
