@@ -70,7 +70,7 @@ CASES: dict[str, Callable[[], Case]] = {
         lattice, partial(square_with_spin, 80, 80), ENERGY, 5
     ),
     "200 x 200": partial(lattice, partial(square, 200, 200), ENERGY, 5),
-    "cubic wire, 60 x 20 x 20": partial(lattice, partial(wire, 60, 20), 2 * ENERGY, 3),
+    "cubic wire, 60 x 20 x 20": partial(lattice, partial(wire, 60, 20), 2 * ENERGY + 0.01, 3),
 }
 
 

@@ -47,8 +47,10 @@ def test_the_default_is_graphene(tmp_path, capsys, monkeypatch):
         units=device.units,
     )
     assert f"{np.abs(result.curl).max():.4g}" in table
-    assert result.band_distance is None  # its leads are wide: that would take too long
-    rates = result.pumping_rates(device.frequency, device.mass)
+    assert result.band_distance == pytest.approx(0.0324, abs=5e-4)
+    with pytest.warns(RuntimeWarning, match="next band edge of the leads is 0.0324"):
+        rates = result.pumping_rates(device.frequency, device.mass)
+    assert len(rates.warnings) == 2
     for text in rates.warnings:
         assert f"warning: {text.removesuffix(' (linear=False).')}" in table
     assert f"lowest threshold bias: {device.bias * rates.threshold.min():.4g} eV" in table

@@ -402,7 +402,10 @@ def test_phonopy_of_calculators_in_bohr(by_hand, calculator):
 )
 def test_lengths_of_the_calculators_of_phonopy():
     for calculator in (*IN_ANGSTROM, *IN_BOHR):
-        known = calculators.get_calculator_physical_units(calculator).distance_to_A
+        try:
+            known = calculators.get_calculator_physical_units(calculator).distance_to_A
+        except ValueError:  # an older Phonopy, which knows fewer calculators
+            continue
         assert _angstrom(calculator) == pytest.approx(known, rel=1e-6)
 
 

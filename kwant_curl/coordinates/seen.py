@@ -16,7 +16,6 @@ from kwant_curl.coordinates.elements import (
     present_values,
 )
 from kwant_curl.coordinates.where import MovingSites
-from kwant_curl.model.model import Model
 from kwant_curl.support.warning import warn
 
 __all__ = ["check_that_displacements_are_seen"]
@@ -107,20 +106,24 @@ def _ends(element: Element) -> tuple[int, ...]:
 
 
 def _reactions(moving: MovingSites, elements: Sequence[Element]) -> list[_Reaction]:
-    """Try all elements, with each of their sites displaced."""
+    """Try all elements, with each of their sites displaced; all are onsite ones, or none is."""
+    if not elements:
+        return []
     model, step = moving.model, _step(moving)
-    values = zip(elements, present_values(model, elements), strict=True)
-    return [_reaction(model, element, here, step) for element, here in values]
-
-
-def _reaction(
-    model: Model, element: Element, here: NDArray[np.complex128], step: FloatArray
-) -> _Reaction:
-    moved = [called(model, element, {end: step}) for end in _ends(element)]
-    noise = ROUNDING * np.abs(here).max(initial=0.0)
-    moduli = [bool(np.abs(np.abs(there) - np.abs(here)).max() > noise) for there in moved]
-    changes = tuple(not np.array_equal(there, here) for there in moved)
-    return _Reaction(here, tuple(moduli), changes)
+    blocks = present_values(model, elements)
+    here = np.concatenate(blocks)
+    begin = np.cumsum([0, *(len(block) for block in blocks[:-1])])
+    noise = ROUNDING * np.repeat(
+        np.maximum.reduceat(np.abs(here), begin), np.diff(begin, append=len(here))
+    )
+    of_modulus, of_value = [], []
+    for end in _ends(elements[0]):
+        there = np.concatenate([called(model, element, {end: step}) for element in elements])
+        changed = np.abs(np.abs(there) - np.abs(here)) > noise
+        of_modulus.append(np.logical_or.reduceat(changed, begin).tolist())
+        of_value.append(np.logical_or.reduceat(there != here, begin).tolist())
+    reactions = zip(blocks, zip(*of_modulus, strict=True), zip(*of_value, strict=True), strict=True)
+    return [_Reaction(*reaction) for reaction in reactions]
 
 
 def _check_gauges(moving: MovingSites, hoppings: Sequence[Element]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from kwant.physics import Bands
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.bloch import BlochCells
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["band_edges", "nearest_edge"]
@@ -45,63 +46,27 @@ def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:
     of the width of a band, and without gaps that are narrower than a band's change from one
     momentum to the next.  None where that isn't known, or takes more than a few per cent of a map.
     """
-    every = [Bands(cells) for cells in problem.distinct_cells()]
-    distinct = {_invariants(bands): bands for bands in every}
-    if not _is_cheap(list(distinct.values()), problem.n_orbitals):
-        return None
+    leads: list[BlochCells] = []
+    for cells in problem.distinct_cells():
+        bands = Bands(cells)
+        chain = BlochCells.of(bands.ham, bands.hop)
+        if not _is_cheap(chain, problem.n_orbitals):
+            return None
+        if not any(chain.has_bands_of(lead) for lead in leads):
+            leads.append(chain)
     distances = [
-        np.abs(_sampled_extrema(_sampled(bands)) - energy).min(initial=np.inf)
-        for bands in distinct.values()
+        np.abs(_sampled_extrema(lead.around(FEW_MOMENTA)) - energy).min(initial=np.inf)
+        for lead in leads
     ]
     nearest = min(distances, default=np.inf)
     return float(nearest) if np.isfinite(nearest) else None
 
 
-def _is_cheap(leads: list[Bands], n_orbitals: int) -> bool:
+def _is_cheap(lead: BlochCells, n_orbitals: int) -> bool:
     """Return whether eigenvalues cost little, compared with the states of the system."""
-    largest = max((len(bands.ham) for bands in leads), default=0)
-    work = sum((1 if _is_real(b) else 3) * FEW_MOMENTA * len(b.ham) ** 3 for b in leads)
-    return largest <= SMALL or work <= PART * n_orbitals * largest**2
-
-
-def _invariants(bands: Bands) -> tuple[float, ...]:
-    """Return numbers that leads share which are alike but for the order of sites and the direction.
-
-    Moments of the bands, averaged over momenta: the same ones for the same bands.
-    """
-    h, t = bands.ham, bands.hop
-    unit = np.abs(h).max(initial=0.0) + np.abs(t).max(initial=0.0) or 1.0
-    square, around = h @ h, t @ t.conj().T + t.conj().T @ t
-    moments = [
-        np.trace(h) / unit,
-        np.vdot(h, h).real / unit**2,
-        np.vdot(t, t).real / unit**2,
-        np.vdot(square, h) / unit**3,
-        np.vdot(around, h) / unit**3,
-        np.vdot(square, square) / unit**4,
-        np.vdot(around, around) / unit**4,
-        np.vdot(around, square) / unit**4,
-    ]
-    return (unit, *np.round(np.real(moments), 9).tolist())
-
-
-def _is_real(bands: Bands) -> bool:
-    return not (np.any(np.imag(bands.ham)) or np.any(np.imag(bands.hop)))
-
-
-def _sampled(bands: Bands) -> FloatArray:
-    """Return the energies of the bands at momenta around the circle, (FEW_MOMENTA, n_bands)."""
-    momenta = 2 * np.pi * np.arange(FEW_MOMENTA) / FEW_MOMENTA
-    is_real = _is_real(bands)
-    if is_real:  # E(-k) = E(k)
-        momenta = momenta[: FEW_MOMENTA // 2 + 1]
-    unit = max(np.abs(bands.ham).max(initial=0.0), np.abs(bands.hop).max(initial=0.0)) or 1.0
-    cell, hopping = ((part / unit).astype(np.complex64) for part in (bands.ham, bands.hop))
-    forwards = np.exp(-1j * momenta).astype(np.complex64)[:, None, None] * hopping
-    found = unit * np.linalg.eigvalsh(cell + forwards + forwards.conj().swapaxes(1, 2)).astype(
-        float
-    )
-    return np.concatenate([found, found[-2:0:-1]]) if is_real else found
+    n = len(lead.cell)
+    work = (1 if lead.is_real else 2) * FEW_MOMENTA * lead.work
+    return n <= SMALL or work <= PART * n_orbitals * n**2
 
 
 def _sampled_extrema(energies: FloatArray) -> FloatArray:

@@ -1,0 +1,109 @@
+"""Energies of bands: eigenvalues of H(k) = H_0 + V e^(-ik) + V^dagger e^(ik), at many momenta."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import eigvals_banded
+
+__all__ = ["BlochCells"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+LARGE, BANDED = 64, 10
+"""A matrix of more than 64 orbitals, 10 times as wide as its diagonals reach, is treated as a
+banded one: its eigenvalues are found faster than those of a full one (measured up to 800)."""
+
+
+class BlochCells(NamedTuple):
+    """A chain of equal cells, its orbitals in an order in which H(k) is narrow.
+
+    cell, hopping: within a cell, and from one to the next, in units of `unit`; reach: how far the
+    diagonals of H(k) reach, 0 where it is treated as full.
+    """
+
+    cell: NDArray[np.complex64]
+    hopping: NDArray[np.complex64]
+    reach: int
+    unit: float
+    is_real: bool
+
+    @classmethod
+    def of(cls, cell: ComplexArray, hopping: ComplexArray) -> "BlochCells":
+        """Return the chain of these matrices, in single precision."""
+        unit = max(np.abs(cell).max(initial=0.0), np.abs(hopping).max(initial=0.0)) or 1.0
+        is_real = not (np.any(np.imag(cell)) or np.any(np.imag(hopping)))
+        order, reach = _narrow(cell, hopping) if len(cell) > LARGE else (np.arange(len(cell)), 0)
+        if BANDED * reach >= len(cell):
+            reach = 0
+        here, on = (
+            (part[np.ix_(order, order)] / unit).astype(np.complex64) for part in (cell, hopping)
+        )
+        return cls(here, on, reach, float(unit), is_real)
+
+    @property
+    def work(self) -> float:
+        """Roughly the number of operations for the energies at one momentum."""
+        n = len(self.cell)
+        return float(n**2 * (BANDED * self.reach or n))
+
+    def energies(self, momenta: FloatArray) -> FloatArray:
+        """Return the energies at the momenta, sorted, (n_momenta, n_orbitals), to 1e-6 or so."""
+        phases = np.exp(-1j * momenta).astype(np.complex64)
+        parts = self.cell, self.hopping, self.hopping.conj().T
+        if self.reach:
+            here, on, back = (_diagonals(part, self.reach) for part in parts)
+            found = np.stack(
+                [
+                    eigvals_banded(
+                        here + phase * on + phase.conj() * back, lower=True, check_finite=False
+                    )
+                    for phase in phases
+                ]
+            )
+        else:
+            forwards = phases[:, None, None] * parts[1]
+            found = np.linalg.eigvalsh(parts[0] + forwards + forwards.conj().swapaxes(1, 2))
+        return np.asarray(self.unit * found.astype(np.float64))
+
+    def around(self, n_momenta: int) -> FloatArray:
+        """Return the energies at momenta around the circle, (n_momenta, n_orbitals).
+
+        n_momenta is even.
+        """
+        momenta = 2 * np.pi * np.arange(n_momenta) / n_momenta
+        if not self.is_real:
+            return self.energies(momenta)
+        half = self.energies(momenta[: n_momenta // 2 + 1])  # E(-k) = E(k)
+        return np.concatenate([half, half[-2:0:-1]])
+
+    def has_bands_of(self, other: "BlochCells") -> bool:
+        """Return whether both have the same energies at a momentum and its opposite.
+
+        Then they are taken to be the same chain, but for order and direction.
+        """
+        if len(self.cell) != len(other.cell):
+            return False
+        momenta = np.array([1.0] if self.is_real and other.is_real else [1.0, -1.0])
+        mine, theirs = (np.sort(chain.energies(momenta), axis=None) for chain in (self, other))
+        return bool(np.abs(mine - theirs).max(initial=0.0) <= 1e-5 * self.unit)
+
+
+def _narrow(cell: ComplexArray, hopping: ComplexArray) -> tuple[NDArray[np.intp], int]:
+    """Return an order of the orbitals in which H(k) is narrow, and how far its diagonals reach."""
+    stored = sparse.csr_array((cell != 0) | (hopping != 0) | (hopping != 0).T)
+    order = sparse.csgraph.reverse_cuthill_mckee(stored, symmetric_mode=True)
+    place = np.empty(len(order), dtype=np.intp)
+    place[order] = np.arange(len(order))
+    rows, columns = stored.nonzero()
+    return order, int(np.abs(place[rows] - place[columns]).max(initial=0))
+
+
+def _diagonals(matrix: NDArray[np.complex64], reach: int) -> NDArray[np.complex64]:
+    """Return the lower diagonals, (reach + 1, n), as LAPACK wants them."""
+    lower = np.zeros((reach + 1, len(matrix)), dtype=np.complex64)
+    for below in range(reach + 1):
+        lower[below, : len(matrix) - below] = np.diagonal(matrix, -below)
+    return lower
