@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
 from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.notices import integral_notices
-from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
+from kwant_curl.electrons.notices import window_notices
+from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
@@ -41,6 +41,7 @@ def phonon_rates(
     degeneracy: float = 1,
     temperature: float = 0.0,
     rtol: float = RTOL,
+    max_energies: int = MAX_ENERGIES,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -76,6 +77,7 @@ def phonon_rates(
     <degeneracy>
     <temperature>
     <rtol>
+    <max_energies>
     <params>
     <route>
     <max_memory>
@@ -110,7 +112,9 @@ def phonon_rates(
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     check_temperature(point.temperature, units)
-    numerics = Numerics(rtol, route, max_memory, None, executor, progress)
+    numerics = Numerics(
+        rtol, route, max_memory, None, executor, progress, max_energies=max_energies
+    )
     forces = forces_of(coordinates, model)
     warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
     pairs = mode_pairs(modes, len(forces))
@@ -141,15 +145,15 @@ def phonon_rates(
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
         exchanges.append(exchange)
     rates = prefactor[:, None, None, None]
-    error = max(exchange.error for exchange in exchanges)
+    worst = max((exchange.integral for exchange in exchanges), key=lambda integral: integral.error)
     partial = any(exchange.partial for exchange in exchanges)
     # Of the same states each frequency's window would speak in other words.
     bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
     return PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
-        error=error,
+        error=worst.error,
         partial=partial,
         units=units,
-        warnings=issued(bound + integral_notices(error, rtol, partial)),
+        warnings=issued(bound + window_notices(worst, rtol, partial)),
     )

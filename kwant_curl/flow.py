@@ -18,7 +18,7 @@ from kwant_curl.electrons.currents import (
 )
 from kwant_curl.electrons.kernels.flow import FlowKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
+from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.checks import check_sites
@@ -26,6 +26,7 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
+from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
@@ -49,6 +50,7 @@ def flow_map(
     temperature: float = 0.0,
     linear: bool = True,
     rtol: float = RTOL,
+    max_energies: int = MAX_ENERGIES,
     params: Mapping[str, Any] | None = None,
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
@@ -84,6 +86,7 @@ def flow_map(
     <temperature>
     <linear>
     <rtol>
+    <max_energies>
     <params>
     <max_memory>
     <solver>
@@ -123,7 +126,12 @@ def flow_map(
     closed = periods_of(model, period_vectors(periods))
     currents = site_currents(model, 1 / volumes, np.arange(len(volumes)), closed)
     numerics = Numerics(
-        rtol, max_memory=max_memory, solver=solver, executor=executor, progress=progress
+        rtol,
+        max_memory=max_memory,
+        solver=solver,
+        executor=executor,
+        progress=progress,
+        max_energies=max_energies,
     )
     charges = site_charges(model) if model.has_holes else None
     kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents, charges)
@@ -146,7 +154,19 @@ def flow_map(
         error=average.error,
         partial=average.partial,
         warnings=issued(average.notices),
+        spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(volumes)),
     )
+
+
+def _fields(volumes: NDArray[np.float64]) -> dict[str, tuple[str, int, Any]]:
+    """Return what the samples of a flow are in its result: kinds, numbers and factors."""
+    return {
+        "lead_dos": ("total", 0, 1 / volumes),
+        "lead_density": ("by_lead", 0, 1 / volumes),
+        "lead_current": ("by_lead", 1, 1.0),
+        "lead_capacity": ("by_lead", 2, 1 / volumes[:, None]),
+        "lead_correction": ("by_lead", 3, 1 / volumes[:, None]),
+    }
 
 
 def born_cross_section(

@@ -13,7 +13,7 @@ from kwant_curl.coordinates import Coordinates, forces_of
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
+from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
@@ -21,6 +21,7 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
+from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.units import Units, check_units
@@ -41,6 +42,7 @@ def curl_map(
     temperature: float = 0.0,
     linear: bool = True,
     rtol: float = RTOL,
+    max_energies: int = MAX_ENERGIES,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -69,6 +71,7 @@ def curl_map(
     <temperature>
     <linear>
     <rtol>
+    <max_energies>
     <params>
     <route>
     <max_memory>
@@ -107,7 +110,9 @@ def curl_map(
     check_temperature(point.temperature, units)
     forces = forces_of(coordinates, model)
     centres = _centres(forces, coordinates)
-    numerics = Numerics(rtol, route, max_memory, solver, executor, progress)
+    numerics = Numerics(
+        rtol, route, max_memory, solver, executor, progress, max_energies=max_energies
+    )
     kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, forces)
     average = averaged(kernel, point, numerics)
     force, curl = average.by_lead
@@ -124,6 +129,16 @@ def curl_map(
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
         warnings=issued(average.notices),
+        spectrum=kept_spectrum(
+            average.integral,
+            average.limits,
+            rtol,
+            {
+                "lead_force": ("by_lead", 0, point.degeneracy),
+                "lead_curl": ("by_lead", 1, point.degeneracy),
+                "friction": ("total", 0, point.degeneracy),
+            },
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from kwant_curl.electrons.averages import Average, averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import integral_notices
-from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics, Route
+from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
 from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.bands import nearest_edge
@@ -28,6 +28,7 @@ from kwant_curl.model.off_axis import are_cells, check_cells
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
+from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import true_or_false
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
@@ -63,6 +64,7 @@ def force_response(
     fermi_sea: bool = False,
     noise: bool = False,
     rtol: float = RTOL,
+    max_energies: int = MAX_ENERGIES,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -106,6 +108,7 @@ def force_response(
     noise : bool, default False
         Also the noise of the force.
     <rtol>
+    <max_energies>
     <params>
     <route>
     <max_memory>
@@ -150,7 +153,9 @@ def force_response(
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
     forces = forces_of(coordinates, model)
     second = second_derivatives_of(coordinates, model) if jacobian else None
-    numerics = Numerics(rtol, route, max_memory, solver, executor, progress)
+    numerics = Numerics(
+        rtol, route, max_memory, solver, executor, progress, max_energies=max_energies
+    )
     fields = None
     if velocity:
         warn_of_gauge(coordinates, model, forces, "the velocity tensor")
@@ -182,6 +187,16 @@ def force_response(
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
         warnings=issued(notices),
+        spectrum=kept_spectrum(
+            average.integral,
+            average.limits,
+            rtol,
+            {
+                **{f"lead_{name}": ("by_lead", i, g) for i, name in enumerate(kernel.by_lead)},
+                "friction": ("total", 0, g),
+                **({"pair_noise": ("by_pair", 0, g)} if noise else {}),
+            },
+        ),
     )
 
 
@@ -209,11 +224,12 @@ def _equilibrium_lorentz(
     The occupied states have one only without time-reversal symmetry.  It is that of the Fermi
     level's states, which is averaged, and an integral above the Fermi level in the complex plane.
     """
-    slope, sizes, share = average.total[1:]
+    slope, share = average.total[1:]
+    size = average.sizes[1]
     if kernel.problem.doubled:
         # Electrons and holes cancel where energies are measured from, and nowhere else.
-        slope, sizes = kernel(kernel.nearby(point.energy)).total[1:3]
-    size = float(sizes.max())
+        nearby = kernel(kernel.nearby(point.energy))
+        slope, size = nearby.total[1], nearby.total_sizes[1]
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
         # At this energy, or on average, it may cancel; or no lead is open.
         if are_cells(kernel.problem):
@@ -232,7 +248,7 @@ def _equilibrium_lorentz(
     check_cells(kernel.problem, what)
     integral = integral_above(kernel.above, point, numerics, kernel.problem.largest)
     notices = integral_notices(
-        integral.error, numerics.rtol, False, "The integral over the occupied states"
+        integral.error, numerics.rtol, integral.n_energies, "The integral over the occupied states"
     )
-    occupied = integral.parts[0] + kernel.half_filled
+    occupied = integral.value + kernel.half_filled
     return share + kernel.problem.sources.share * occupied, integral.error, notices

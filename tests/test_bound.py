@@ -11,6 +11,7 @@ from systems import dense_greens, has_mumps, random_system, square_wire
 import kwant_curl as kc
 from kwant_curl.devices import Atoms
 from kwant_curl.electrons import bound
+from kwant_curl.electrons.bound import narrow_levels
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.model import Model
 
@@ -110,7 +111,7 @@ def test_what_a_bound_state_in_a_window_would_have_added():
     mu, kt = LEVEL + 0.02, 0.05
 
     def friction(split, matrix):
-        coordinates, options = kc.Matrices([matrix]), {"temperature": kt, "rtol": 1e-3}
+        coordinates, options = kc.Matrices([matrix]), {"temperature": kt, "rtol": 1e-7}
         return said_by(lambda: kc.force_response(twins(split), coordinates, mu, **options))
 
     exact, said = friction(0.0, APART + np.diag([0, 1, 1]))
@@ -185,14 +186,14 @@ def test_many_orbitals():
     problem = Model(syst).scattering
     orbital = syst.id_by_site[atoms(0)]
     everywhere = np.arange(len(syst.sites))
-    _, (notice,) = bound.bound_states(problem, 2.85, 3.0, Numerics(), np.array([orbital]))
+    (notice,) = narrow_levels(problem, 2.85, 3.0, Numerics(), np.array([orbital])).notices
     assert "states are bound in the device, at 2.9;" in notice
     # No loss to what doesn't touch it.
     others = everywhere[:50][everywhere[:50] != orbital]
     others = np.setdiff1d(others, [syst.id_by_site[atoms(1)]])
-    levels, notices = bound.bound_states(problem, 2.85, 3.0, Numerics(), others)
-    np.testing.assert_allclose(levels, [2.9], rtol=1e-9)
-    assert not notices
+    levels = narrow_levels(problem, 2.85, 3.0, Numerics(), others)
+    np.testing.assert_allclose(levels.bound, [2.9], rtol=1e-9)
+    assert not levels.notices
 
 
 def test_every_routine_says_so():

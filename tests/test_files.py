@@ -7,6 +7,7 @@ import pytest
 from systems import square_wire
 
 import kwant_curl as kc
+from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.storage import Storable
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -57,6 +58,9 @@ def assert_equal(one, other):
         assert one.dtype == other.dtype
         assert not other.flags.writeable
         np.testing.assert_array_equal(one, other)
+    elif isinstance(one, Spectrum):
+        for field in one.__dataclass_fields__:
+            assert_equal(getattr(one, field), getattr(other, field))
     else:
         assert type(one) is type(other)
         assert one == other

@@ -343,9 +343,10 @@ def test_fermi_sea_in_a_magnetic_field():
     here = greens(mu + 1e-13j)
     expected = -(-1j * upwards).real / np.pi + trace(here, here.conj().T).real / (2 * np.pi)
     expected = 0.5 * (expected - expected.T)
-    result = kc.force_response(syst, kc.Matrices(first), mu, velocity=True, fermi_sea=True)
+    options = {"velocity": True, "fermi_sea": True, "rtol": 1e-7}
+    result = kc.force_response(syst, kc.Matrices(first), mu, **options)
     close(result.equilibrium_lorentz, expected, rtol=1e-7)
-    assert 0 < result.error <= RTOL  # that of the sea: nothing else was integrated
+    assert 0 < result.error <= 1e-7  # that of the sea: nothing else was integrated
     close(result.at_bias(0.0).lorentz, expected, rtol=1e-7)
     assert np.linalg.norm(result.at_bias(0.0).velocity - result.friction - expected) < 1e-6
 
@@ -399,12 +400,12 @@ def test_velocity_close_to_a_band_edge():
     window = kc.force_response(
         syst, moving, 2.9, bias=0.3, linear=False, velocity=True, jacobian=True
     )
-    assert window.error <= RTOL
+    assert window.error <= RTOL == 1e-4
     fine = kc.force_response(
         syst, moving, 2.9, bias=0.3, linear=False, velocity=True, jacobian=True, rtol=1e-8
     )
     for field in ("jacobian", "velocity"):
-        close(getattr(window, field), getattr(fine, field), rtol=1e-5)
+        close(getattr(window, field), getattr(fine, field), rtol=1e-4)
 
 
 def test_self_energies_have_their_derivatives():

@@ -14,9 +14,10 @@ from scipy import constants
 
 from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
+from kwant_curl.algebra.integration import Interpolated, Skipped
 from kwant_curl.devices.command import report
 from kwant_curl.devices.command.words import in_options
-from kwant_curl.electrons.notices import integral_notices
+from kwant_curl.electrons.notices import window_notices
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -386,11 +387,15 @@ def test_messages_name_options_not_keywords(run, capsys, tmp_path):
 
 
 def test_warnings_of_integrals_in_the_words_of_the_command():
-    text = integral_notices(1e-3, 1e-6, True)
+    nothing, skipped = np.empty(0), (Skipped(0.3, "ValueError: no mode."),)
+    integral = Interpolated(nothing, (), (), (), (), nothing, 1e-3, skipped, False)
+    text = window_notices(integral, 1e-6, True)
     assert in_options(text[0]) == (
-        "The integral over energy did not converge to 1e-06: its estimated error is 0.001."
+        "The integral over energy did not converge to 1e-06 with 1 energies: its estimated error "
+        "is 0.001."
     )
-    assert in_options(text[1]).endswith("the result is that of the others.")
+    assert in_options(text[1]).endswith("the first, 0.3: ValueError: no mode.")
+    assert in_options(text[2]).endswith("the result is that of the others.")
 
 
 def test_a_units_name_that_has_two_spellings(run):

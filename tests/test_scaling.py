@@ -82,7 +82,7 @@ def integrals(unit):
     for temperature, linear in ((unit.kt, True), (0.0, False)):
         result = kc.curl_map(
             unit.syst, unit.law, unit.energy, params=unit.params, bias=unit.bias,
-            temperature=temperature, linear=linear, rtol=1e-1,
+            temperature=temperature, linear=linear, rtol=1e-8,
         )  # fmt: skip
         parts[f"{linear} {temperature > 0}"] = result.curl / (unit.e / unit.a**2)
     return parts
@@ -135,7 +135,7 @@ def densities(unit):
             params=unit.params,
             bias=unit.bias,
             temperature=temperature,
-            rtol=1e-2,
+            rtol=1e-8,
         )
         force = kc.Force(unit.syst, unit.law)
         parts[f"density {temperature > 0}"] = rho.density()

@@ -1,164 +1,405 @@
-"""Adaptive integration over energy of many quantities at once, many energies at a time.
+"""Adaptive integration over energy of many functions at once, by rational interpolation.
 
-Arrays only: nothing here knows Kwant.
+Between two band edges what is integrated is analytic, with poles off the axis that all elements
+share.  A rational function goes through the samples; the next ones are taken where it still
+changes.  Arrays only: nothing here knows Kwant.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import quad_vec
 
-__all__ = ["Integral", "Sample", "gauss_points", "integrate"]
+from kwant_curl.algebra.rational import fitted
+from kwant_curl.algebra.segments import (
+    COARSE,
+    Fit,
+    Segment,
+    Weighting,
+    made_positive,
+    sample_weights,
+)
+from kwant_curl.algebra.sketches import CANCELLED, Parts, Sample, Sketch
+
+__all__ = ["Interpolated", "Skipped", "interpolated", "segments_between"]
 
 FloatArray = NDArray[np.float64]
-Parts = tuple[FloatArray, ...]
-Sample = tuple[Parts, tuple[float, ...]]
 
-CANCELLED = 1e-12
-"""What is left of a sum of terms that cancel, relative to the terms, is rounding: generously."""
+FIRST = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Where the first samples of a segment are, in its variable."""
+
+FITTED = 0.03
+"""What a fit leaves at samples that it doesn't go through, in units of the error that is asked."""
+
+SAFE = 0.5
+"""The part of the error asked for at which the search ends."""
+
+FAR = 30.0
+"""A segment whose error is this many times too large gets two samples at a time."""
+
+PATIENCE, NOISE = 12, 1e-3
+"""An error that has not halved in 12 rounds, and is below 1e-3, doesn't fall any more."""
+
+NEGLIGIBLE = 0.01
+"""A segment is left out if its weight is this part of rtol squared: E^(-1/2) counts by its root."""
 
 
-class Integral(NamedTuple):
-    """Integrals of several arrays over energy.
+NONE = np.empty(0, complex)
 
-    parts: the integrals; error: an estimate of their error, relative to the largest element of
-    the integral of each array's modulus; n_energies: how many energies were evaluated.
+
+class Skipped(NamedTuple):
+    """An energy that failed, where its weight is small."""
+
+    energy: float
+    reason: str
+
+
+Evaluate = Callable[[Sequence[float]], Iterable[Sample | Exception]]
+
+
+@dataclass
+class _Part:
+    """A segment, its samples so far, and how far its fit is from the one before."""
+
+    segment: Segment
+    places: list[float] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)
+    support: list[int] = field(default_factory=list)
+    fit: Fit | None = None
+    before: Fit | None = None
+    change: FloatArray = field(default_factory=lambda: np.zeros(0))
+    size: FloatArray = field(default_factory=lambda: np.zeros(0))
+    floor: FloatArray = field(default_factory=lambda: np.zeros(0))
+    next: list[float] = field(default_factory=list)
+    is_checked: bool = False
+    history: list[float] = field(default_factory=list)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the error is one of rounding: no smaller than it was many samples ago."""
+        recent, earlier = self.history[-PATIENCE:], self.history[:-PATIENCE]
+        return bool(earlier) and min(recent) > 0.5 * min(earlier) and max(recent) < NOISE
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolated:
+    """Samples at some energies, and rational fits through them.
+
+    energies: (n,); samples: one for each; fits, before: of each segment, the last and the last but
+    one; members: of each segment, which samples are in it; rows: sketches of the samples
+    (n, n_columns); error: what was estimated for the weights that steered; skipped: energies that
+    failed where they hardly count; ended: whether the error asked for was reached.
     """
 
-    parts: Parts
+    energies: FloatArray
+    samples: tuple[Sample, ...]
+    fits: tuple[Fit, ...]
+    before: tuple[Fit, ...]
+    members: tuple[NDArray[np.int64], ...]
+    rows: FloatArray
     error: float
-    n_energies: int
+    skipped: tuple[Skipped, ...]
+    ended: bool
+
+    @property
+    def n_energies(self) -> int:
+        """How many energies were evaluated."""
+        return len(self.energies) + len(self.skipped)
+
+    def stacks(self, kind: int) -> list[FloatArray]:
+        """Return the samples of each part of a kind, (n, ...)."""
+        parts = [sample.parts[kind] for sample in self.samples]
+        return [np.array(stack) for stack in zip(*parts, strict=True)]
+
+    def weights(self, weighting: Weighting, rtol: float) -> tuple[FloatArray, ...]:
+        """Return for each kind by what samples are multiplied in the integral, (..., n).
+
+        Of one sign where that changes the integrals by less than `rtol`.
+        """
+        plain = sample_weights(self.fits, weighting, len(self.energies))
+        parts = [stack for kind in range(len(plain)) for stack in self.stacks(kind)]
+        return of_one_sign(plain, parts, self.members, rtol)
+
+    def integrals(self, weighting: Weighting, rtol: float) -> tuple[Parts, ...]:
+        """Return the integrals of all parts, kind by kind."""
+        return tuple(
+            tuple(weighted(kind, stack) for stack in self.stacks(number))
+            for number, kind in enumerate(self.weights(weighting, rtol))
+        )
+
+    def sizes_of_last_kind(self, weighting: Weighting) -> tuple[float, ...]:
+        """Return the integrals of the sizes of the terms of the last kind's parts."""
+        weights = np.abs(sample_weights(self.fits, weighting, len(self.energies))[-1])
+        count = len(self.samples[0].parts[-1])
+        sizes = np.array([sample.sizes[len(sample.sizes) - count :] for sample in self.samples])
+        return tuple((weights @ sizes).tolist())
 
 
-def integrate(
-    evaluate: Callable[[Sequence[float]], Iterable[Sample]], points: FloatArray, rtol: float
-) -> Integral:
-    """Integrate a tuple of arrays from the first to the last of `points`, sorted.
+def weighted(weights: FloatArray, stack: FloatArray) -> FloatArray:
+    """Return sum_j weights[..., j] stack[j, ..., :], the first axes of both being the same."""
+    lead = "abc"[: weights.ndim - 1]
+    result: FloatArray = np.einsum(f"{lead}n,n{lead}...->{lead}...", weights, stack)
+    return result
 
-    Gauss and Kronrod's 21 points, intervals halved where the error is largest, by
-    `scipy.integrate.quad_vec`.  Between two break points a and b the variable is s with
-    E = a + (b - a) sin^2(pi s/2): at a band edge, where the integrand may go as (E - a)^(-1/2) or
-    (E - a)^(1/2), it is then smooth in s.
+
+def of_one_sign(
+    weights: tuple[FloatArray, ...],
+    stacks: list[FloatArray],
+    members: Sequence[NDArray[np.int64]],
+    rtol: float,
+) -> tuple[FloatArray, ...]:
+    """Return weights (..., n) of one sign for each of the first axes, where they do as well.
+
+    Equal ones stay equal: what holds at each energy holds for the integrals.
+    """
+    flat = [stack.reshape(len(stack), -1) for stack in stacks]
+    known: dict[bytes, FloatArray] = {}
+
+    def positive(row: FloatArray) -> FloatArray:
+        if row.tobytes() not in known:
+            units = [float((np.abs(row) @ np.abs(stack)).max(initial=0.0)) or 1.0 for stack in flat]
+            scaled = [stack / unit for stack, unit in zip(flat, units, strict=True)]
+            found = made_positive(row, members, scaled)
+            changes = (np.abs((found - row) @ stack).max(initial=0.0) for stack in scaled)
+            known[row.tobytes()] = found if max(changes, default=0.0) <= rtol else row
+        return known[row.tobytes()]
+
+    return tuple(np.apply_along_axis(positive, -1, kind) for kind in weights)
+
+
+def segments_between(points: FloatArray, weighting: Weighting, rtol: float) -> tuple[Segment, ...]:
+    """Return the segments between break points whose weight counts."""
+    segments = [
+        Segment(*pair) for pair in zip(points[:-1].tolist(), points[1:].tolist(), strict=True)
+    ]
+    masses = np.array([_mass(segment, weighting) for segment in segments])
+    counts = masses > NEGLIGIBLE * rtol**2 * masses.sum()
+    return tuple(segment for segment, one in zip(segments, counts, strict=True) if one)
+
+
+def _mass(segment: Segment, weighting: Weighting) -> float:
+    grid = segment.grid(NONE, weighting, COARSE)
+    kinds = weighting.of(grid.energies)
+    widths = grid.widths * grid.slopes
+    return max(float((np.abs(kind) @ widths).max(initial=0.0)) for kind in kinds)
+
+
+def interpolated(
+    evaluate: Evaluate,
+    segments: Sequence[Segment],
+    weighting: Weighting,
+    rtol: float,
+    *,
+    candidates: Sequence[tuple[float, float]] = (),
+    max_energies: int = 10_000,
+) -> Interpolated:
+    """Sample functions of energy until their weighted integrals are known.
 
     Parameters
     ----------
     evaluate : callable
-        Takes many energies, returns for each the arrays, and for each array the size of the terms
-        that its elements are sums of: where they cancel, rounding errors are not integrated.
-    points : array (n_points,)
-        Limits, and break points between them: jumps and band edges.
+        Takes many energies, returns a `Sample` for each, or what it raised.
+    segments : sequence of Segment
+        Between band edges.
+    weighting : Weighting
+        What the samples are integrated with.
     rtol : float
-        Error to be reached, in the sense of `Integral`.
+        Error to be reached, relative to the largest element of the integral of each part's modulus.
+    candidates : sequence of (energy, width)
+        Resonances, each of which is looked at.
+    max_energies : int
+        How many energies are taken at most.
     """
-    nodes = _Nodes(evaluate, points, CANCELLED / rtol)
-    options: dict[str, Any] = {
-        "points": np.arange(1, len(points) - 1),
-        "norm": "max",
-        "epsabs": rtol,
-        "epsrel": 0,
-    }
-    first = partial(quad_vec, nodes, 0, len(points) - 1, limit=len(points) - 1, **options)
-    nodes.fetch(first)
-    value, error = first()  # no interval is halved yet
-    if error > rtol:
-        value, error = quad_vec(nodes, 0, len(points) - 1, workers=nodes.map, **options)
-    return Integral(nodes.taken_apart(value), float(error), nodes.n_energies)
+    search = _Search(evaluate, [_Part(segment) for segment in segments], weighting, rtol)
+    search.begin(candidates)
+    ended = not search.parts
+    while not ended and search.n_energies < max_energies:
+        search.evaluate_next(max_energies)
+        search.fit()
+        ended = search.choose()
+    return search.result(ended)
 
 
-def substituted(s: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the energies at s, of which each unit is a segment between two points, and dE/ds."""
-    segment = np.clip(s.astype(int), 0, len(points) - 2)
-    x = 0.5 * np.pi * (s - segment)
-    length = np.diff(points)[segment]
-    energy = points[segment] + length * np.sin(x) ** 2
-    return energy, length * np.pi * np.sin(x) * np.cos(x)
-
-
-def gauss_points(
-    points: FloatArray, low: float, high: float, order: int
-) -> Iterator[tuple[float, float]]:
-    """Yield energies and weights of Gauss and Legendre's rule for s from low to high."""
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    half = 0.5 * (high - low)
-    energies, slopes = substituted(low + half * (1 + nodes), points)
-    yield from zip(energies.tolist(), (half * weights * slopes).tolist(), strict=True)
-
-
-def _beyond_rounding(part: FloatArray, size: float) -> FloatArray:
-    """Return the elements of an array, zero if all that is left of its terms is rounding."""
-    if np.abs(part).max(initial=0.0) <= CANCELLED * size:
-        return np.zeros(part.size)
-    return part.ravel()
-
-
-class _Nodes:
-    """The integrand as `quad_vec` wants it, from values that are fetched many at a time.
-
-    `quad_vec` asks for one node after another.  So what it does is done twice: first the nodes
-    are noted and zeros returned, then all are evaluated together and it runs on these values.
-    """
+class _Search:
+    """The search: what has been sampled, and where to look next."""
 
     def __init__(
-        self,
-        evaluate: Callable[[Sequence[float]], Iterable[Sample]],
-        points: FloatArray,
-        floor: float,
+        self, evaluate: Evaluate, parts: list[_Part], weighting: Weighting, rtol: float
     ) -> None:
-        self._evaluate, self._points, self._floor = evaluate, points, floor
-        self._noted: list[float] | None = None
-        self._values: dict[float, FloatArray] = {}
-        self._shapes: list[tuple[int, ...]] = []
-        self._scales: FloatArray = np.empty(0)
-        self.n_energies = 0
+        self.parts = parts
+        self._evaluate, self._weighting, self._rtol = evaluate, weighting, rtol
+        self._energies: list[float] = []
+        self._samples: list[Sample] = []
+        self._rows: list[FloatArray] = []
+        self._skipped: list[Skipped] = []
+        self._sketch = Sketch.of((), ())
+        self._error = np.inf
 
-    def __call__(self, s: float) -> FloatArray:
-        if self._noted is not None:
-            self._noted.append(s)
-            return np.zeros(1)
-        return self._values[s]
+    @property
+    def n_energies(self) -> int:
+        return len(self._energies) + len(self._skipped)
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        """Apply what evaluates nodes to all items, the nodes of all fetched first."""
-        listed = list(items)
-        self._values.clear()  # those before are in the integrals of their intervals
-        self.fetch(lambda: [function(item) for item in listed])
-        return [function(item) for item in listed]
+    def begin(self, candidates: Sequence[tuple[float, float]]) -> None:
+        """Choose the first samples: a few everywhere, and two at each resonance."""
+        for part in self.parts:
+            low, high = part.segment.low, part.segment.high
+            places = list(FIRST)
+            for energy, width in candidates:
+                near = [energy, energy + width if energy + width < high else energy - width]
+                places += [
+                    float(part.segment.place(np.array(e)).real) for e in near if low < e < high
+                ]
+            part.next = sorted(set(places))
 
-    def fetch(self, visit: Callable[[], Any]) -> None:
-        """Evaluate the integrand at all nodes that `visit` asks for."""
-        self._noted = []
-        visit()
-        noted, self._noted = self._noted, None
-        energies, slopes = substituted(np.array(noted), self._points)
-        values, sizes = [], []
-        for slope, (parts, size) in zip(slopes, self._evaluate(energies.tolist()), strict=True):
-            self._shapes = [part.shape for part in parts]
-            known = [_beyond_rounding(*pair) for pair in zip(parts, size, strict=True)]
-            values.append(slope * np.concatenate(known))
-            sizes.append(slope * np.array(size))
-        self.n_energies += len(noted)
-        if not self._scales.size:
-            self._scales = self._magnitudes(np.abs(values).mean(axis=0), np.mean(sizes, axis=0))
-        self._values |= {s: value / self._scales for s, value in zip(noted, values, strict=True)}
+    def evaluate_next(self, max_energies: int) -> None:
+        """Evaluate what was chosen, all segments together."""
+        wanted = [(part, s) for part in self.parts for s in part.next]
+        wanted = wanted[: max(max_energies - self.n_energies, 0)]
+        energies = [float(part.segment.energy(np.array(s))) for part, s in wanted]
+        for (part, s), energy, sample in zip(
+            wanted, energies, self._evaluate(energies), strict=True
+        ):
+            if isinstance(sample, Exception):
+                self._skip(energy, sample)
+                continue
+            part.places.append(s)
+            part.index.append(len(self._energies))
+            self._energies.append(energy)
+            self._samples.append(sample.beyond_rounding)
+        if not self._rows:
+            probes = (part.segment.grid(NONE, self._weighting, COARSE) for part in self.parts)
+            everywhere = np.concatenate([grid.energies for grid in probes])
+            self._sketch = Sketch.of(self._samples, self._weighting.of(everywhere))
+        self._rows += [self._sketch(sample) for sample in self._samples[len(self._rows) :]]
 
-    def _magnitudes(self, moduli: FloatArray, sizes: FloatArray) -> FloatArray:
-        """Return, for each element, the largest integrated modulus in the array it belongs to."""
-        length = len(self._points) - 1
-        parts = np.split(length * moduli, self._ends()[:-1])
-        return np.concatenate(
+    def _skip(self, energy: float, failure: Exception) -> None:
+        """Note an energy that failed, or raise where it counts."""
+        if self._weighting.counts(energy, self._rtol):
+            failure.add_note(
+                f"It was energy {energy} of an integral of which {len(self._energies)} energies "
+                "are done."
+            )
+            raise failure
+        self._skipped.append(Skipped(energy, f"{type(failure).__name__}: {failure}"))
+
+    def fit(self) -> None:
+        """Fit each segment that has new samples, and compare with the fit before."""
+        for part in self.parts:
+            if not part.next or not part.places:
+                continue
+            places = np.array(part.places)
+            slopes = part.segment.slope(places)[:, None]
+            rows = slopes * [self._rows[i] for i in part.index]
+            noise = slopes * [self._sketch.noise(self._samples[i]) for i in part.index]
+            rational = fitted(places, rows, FITTED * self._rtol, noise, part.support)
+            part.support = rational.support.tolist()
+            fit = Fit(part.segment, rational, np.array(part.index)[rational.support])
+            self._compare(part, fit, part.fit)
+            part.before, part.fit = part.fit, fit
+
+    def _compare(self, part: _Part, fit: Fit, before: Fit | None) -> None:
+        """Find where two fits of a segment differ most, and by how much in all."""
+        poles = fit.rational.poles()
+        if before is not None:
+            poles = np.concatenate([poles, before.rational.poles()])
+        grid = part.segment.grid(poles, self._weighting, COARSE)
+        envelope = self._sketch.envelope(self._weighting.of(grid.energies)) * grid.widths[:, None]
+        rows = np.array(self._rows)
+        basis = fit.basis(grid.s)
+        now = basis @ rows[fit.which]
+        part.size = (np.abs(now) * envelope).sum(axis=0)
+        # The size of the terms of each part, integrated, as far as it is rounding.
+        sizes = np.array([self._samples[i].sizes for i in fit.which])
+        reach = np.abs(basis).T @ envelope[:, self._sketch.first]
+        part.floor = CANCELLED / self._rtol * (reach * sizes).sum(axis=0)
+        if before is None:
+            part.change = np.full(rows.shape[1], np.inf)
+            part.next = []
+            return
+        change = np.abs(now - before.basis(grid.s) @ rows[before.which]) * envelope
+        part.change = change.sum(axis=0)
+        part.next = self._roughest(part, grid.s, change, grid.panel)
+
+    def _roughest(
+        self, part: _Part, s: FloatArray, change: FloatArray, panel: NDArray[np.int64]
+    ) -> list[float]:
+        """Return places in the two panels where the fits differ most."""
+        scale = self._sketch.scale(part.size, part.floor)
+        density = (change / scale)[:, self._sketch.counts].max(axis=1)
+        every = np.bincount(panel, density)
+        found: list[float] = []
+        for which in np.argsort(every)[::-1][:6]:
+            inside = np.flatnonzero(panel == which)
+            place = float(s[inside[density[inside].argmax()]])
+            if self._is_new(part, place) and all(abs(place - other) > 0.02 for other in found):
+                found.append(place)
+            if len(found) == 2:
+                break
+        return found
+
+    @staticmethod
+    def _is_new(part: _Part, place: float) -> bool:
+        nearest = min(abs(place - other) for other in part.places)
+        return nearest > 4 * float(np.finfo(float).eps)
+
+    def choose(self) -> bool:
+        """Keep the samples that are worth it; return whether none is."""
+        total = self._sketch.scale(
+            np.sum([part.size for part in self.parts], axis=0),
+            np.sum([part.floor for part in self.parts], axis=0),
+        )
+        errors = np.array(
             [
-                np.full(part.size, max(part.max(initial=0.0), length * self._floor * size) or 1.0)
-                for part, size in zip(parts, sizes, strict=True)
+                float((part.change / total)[self._sketch.counts].max(initial=0.0))
+                for part in self.parts
             ]
         )
+        self._error = float(errors.sum())
+        limit = SAFE * self._rtol
+        # Those are left alone whose errors together are small.
+        rank = np.argsort(errors)
+        small = np.cumsum(errors[rank]) <= limit
+        done = np.zeros(len(errors), dtype=bool)
+        done[rank[small]] = True
+        for part, error, is_done in zip(self.parts, errors, done, strict=True):
+            part.history.append(float(error))
+            if part.has_stopped:
+                part.next = []
+            elif not is_done:
+                part.is_checked = False
+                if not np.isfinite(error):
+                    part.next = [self._widest_gap(part)]
+                part.next = part.next[: 2 if error > FAR * self._rtol else 1]
+                if not part.next and part.places:
+                    part.next = [self._widest_gap(part)]
+            elif not part.is_checked:
+                part.is_checked, part.next = True, [self._widest_gap(part)]
+            else:
+                part.next = []
+        return all(not part.next for part in self.parts)
 
-    def _ends(self) -> NDArray[np.int64]:
-        return np.cumsum([np.prod(shape, dtype=int) for shape in self._shapes])
+    def _widest_gap(self, part: _Part) -> float:
+        """Return the middle of the gap between samples that counts most."""
+        ends = np.concatenate([[0.0], np.sort(part.places), [1.0]])
+        middle, gaps = 0.5 * (ends[1:] + ends[:-1]), np.diff(ends)
+        envelope = self._sketch.envelope(self._weighting.of(part.segment.energy(middle)))
+        return float(middle[(gaps * envelope.max(axis=1)).argmax()])
 
-    def taken_apart(self, value: FloatArray) -> Parts:
-        """Return the arrays of a vector as `quad_vec` has it."""
-        parts = np.split(value * self._scales, self._ends()[:-1])
-        return tuple(part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True))
+    def result(self, ended: bool) -> Interpolated:
+        """Return what was found."""
+        known = [part for part in self.parts if part.fit is not None]
+        fits = [part.fit for part in known if part.fit is not None]
+        before = [part.before or part.fit for part in known]
+        return Interpolated(
+            np.array(self._energies),
+            tuple(self._samples),
+            tuple(fits),
+            tuple(fit for fit in before if fit is not None),
+            tuple(np.array(part.index) for part in known),
+            np.array(self._rows),
+            self._error if self.parts else 0.0,
+            tuple(self._skipped),
+            ended,
+        )

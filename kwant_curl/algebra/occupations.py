@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import expit, exprel
 
+from kwant_curl.algebra.segments import Weighting
 from kwant_curl.support.checks import real_number
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "fermi",
     "fermi_difference",
     "fermi_poles",
+    "lead_weighting",
     "reach",
     "thermal_weight",
     "window",
@@ -90,7 +92,7 @@ REACH = 40.0
 """Where the Fermi function has ended, in units of kT: exp(-40) = 4e-18."""
 
 
-def fermi(energy: float, mu: NDArray[np.float64] | float, temperature: float) -> Any:
+def fermi(energy: Any, mu: NDArray[np.float64] | float, temperature: float) -> Any:
     """Return the Fermi function f(energy) of leads at chemical potentials mu and this kT.
 
     At zero temperature a step, one half at mu itself.
@@ -114,9 +116,7 @@ def fermi_poles(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return 1 / inverse, (vectors[0, : count - 1 : -1] / (2 * inverse)) ** 2
 
 
-def fermi_difference(
-    above: float, shifts: NDArray[np.float64], temperature: float
-) -> NDArray[np.float64]:
+def fermi_difference(above: Any, shifts: NDArray[np.float64], temperature: float) -> Any:
     """Return f(E - shift) - f(E) of each shift, E above the Fermi level; exact for small shifts.
 
     f_1 - f_0 = f_1 (1 - f_0) (1 - exp(-shift/kT)).
@@ -131,10 +131,39 @@ def fermi_difference(
     return result
 
 
-def thermal_weight(energy: float, mu: float, temperature: float) -> float:
+def thermal_weight(energy: Any, mu: float, temperature: float) -> Any:
     """Return -df/dE, whose integral over energy is one, at a temperature above zero."""
     x = (energy - mu) / temperature
-    return float(expit(x) * expit(-x) / temperature)
+    return expit(x) * expit(-x) / temperature
+
+
+def lead_weighting(
+    mu: float, shifts: NDArray[np.float64], temperature: float, *, linear: bool
+) -> Weighting:
+    """Return what an energy's shares are weighted with: those by lead, by pair of leads, others.
+
+    Linear: -df/dE for all of them.  Else f_alpha - f, f_alpha (1 - f_beta), and -df/dE.  At zero
+    temperature -df/dE is zero here: what it weights is taken at mu.
+    """
+    n = len(shifts)
+    levels = np.unique(np.append(mu + shifts, mu)) if not linear else np.array([mu])
+
+    def of(energies: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        thermal = np.zeros(len(energies))
+        if temperature > 0:
+            thermal = thermal_weight(energies, mu, temperature)
+        if linear:
+            ones = np.ones(n)
+            by_lead = ones[:, None] * thermal
+            return by_lead, ones[:, None, None] * by_lead, thermal
+        apart = (energies - mu)[None, :]
+        beyond = fermi_difference(apart, shifts[:, None], temperature)
+        filled = fermi(energies, (mu + shifts)[:, None], temperature)
+        return beyond, filled[:, None] * (1 - filled), thermal
+
+    if temperature > 0:
+        return Weighting(of, levels + 1j * np.pi * temperature, np.empty(0))
+    return Weighting(of, np.empty(0, complex), levels)
 
 
 def exchange_window(
@@ -153,23 +182,13 @@ def exchange_window(
 
 
 def reach(rtol: float) -> float:
-    """Return where a Fermi function has ended for an integral to this rtol, in units of kT.
-
-    What lies beyond, and is a thousand times as large as what counts, is below the error still.
-    """
-    return min(REACH, float(np.log(4e3 / rtol)))
+    """Return where a Fermi function has ended for an integral to this rtol, in units of kT."""
+    return min(REACH, float(np.log(40 / rtol)))
 
 
 def window(
     levels: NDArray[np.float64], temperature: float, reach: float = REACH
-) -> NDArray[np.float64]:
-    """Return where Fermi functions at these levels end, jump or fall: limits and break points.
-
-    Sorted.  Where the tails of two neighbouring levels don't meet, both end between them.
-    reach: where they end, in units of kT.
-    """
+) -> tuple[float, float]:
+    """Return between which energies Fermi functions at these levels change, to `reach` kT."""
     tail = reach * temperature
-    ordered = np.unique(levels)
-    apart = np.diff(ordered) > 2 * tail
-    ends = [ordered[:-1][apart] + tail, ordered[1:][apart] - tail]
-    return np.unique(np.concatenate([[ordered[0] - tail, ordered[-1] + tail], ordered, *ends]))
+    return float(levels.min() - tail), float(levels.max() + tail)

@@ -1,22 +1,23 @@
 """From energy shells to results: thermal averages and bias windows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from kwant_curl.algebra.integration import Sample, integrate
-from kwant_curl.algebra.occupations import fermi, fermi_difference, reach, thermal_weight, window
-from kwant_curl.electrons.beside import Beside
-from kwant_curl.electrons.bound import bound_states, counted_range
+from kwant_curl.algebra.integration import Interpolated, interpolated, segments_between
+from kwant_curl.algebra.occupations import lead_weighting, reach, window
+from kwant_curl.algebra.sketches import Sample
+from kwant_curl.electrons.beside import Attempt, Beside
+from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
 from kwant_curl.electrons.notices import (
     closed_notices,
-    integral_notices,
     lost_notices,
     slow_notices,
+    window_notices,
 )
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -32,8 +33,7 @@ __all__ = [
     "Shares",
     "averaged",
     "energy_bar",
-    "integration_points",
-    "lead_weights",
+    "integrated_shares",
     "response_sizes",
 ]
 
@@ -62,6 +62,11 @@ class Shares:
     slow_lead: int | None = None
     by_pair: Parts = ()
 
+    @property
+    def total_sizes(self) -> tuple[float, ...]:
+        """The sizes of `total`, the last of all."""
+        return self.sizes[len(self.sizes) - len(self.total) :]
+
 
 def response_sizes(friction: FloatArray, n_modes: int) -> tuple[float, float, float]:
     """Return the sizes of force, curl and friction, from the friction, in which nothing cancels.
@@ -79,6 +84,8 @@ class Average:
     notices: what is to be said of the energies and the integral.
     By lead, and by pair of leads; crossed: in a Nambu model in linear response, what is by pair
     between electrons of the first lead and holes of the second, else empty.
+    sizes: of the terms of each of `total`; integral: the samples, where there is an integral by
+    lead; limits: the energies that it goes over.
     """
 
     by_lead: Parts
@@ -88,6 +95,9 @@ class Average:
     partial: bool
     notices: tuple[str, ...] = ()
     crossed: Parts = ()
+    sizes: tuple[float, ...] = ()
+    integral: Interpolated | None = None
+    limits: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def of(
@@ -129,36 +139,78 @@ class Kernel(Protocol):
 
 def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Average:
     """Weight the shares of energy shells with the occupations of the leads."""
-    mu, temperature, sources = point.energy, point.temperature, kernel.problem.sources
-    filled = point.of_sources(sources)
-    if not point.is_one_energy:
-        check_energy_dependence(kernel.problem, "an integral over energies")
-    equilibrium: Parts = ()
-    notices: tuple[str, ...] = ()
-    if temperature == 0:
-        here = kernel(mu)
-        notices = slow_notices(here.slow_lead, mu)
-        equilibrium = here.total
+    sources = kernel.problem.sources
     if point.is_one_energy:
-        notices += closed_notices(here.n_modes, mu)
-        scale = 1.0 if point.linear else 0.0
-        by_lead, by_pair = (
-            tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
-        )
-        quality: Quality = (0.0, False, notices)
-        return Average.of((by_lead, by_pair, equilibrium), sources, point.linear, quality)
+        return _at_one_energy(kernel, point)
+    check_energy_dependence(kernel.problem, "an integral over energies")
+    summed = integrated_shares(kernel, point.of_sources(sources), numerics)
+    integral, parts, sizes = summed.integral, summed.parts, summed.sizes
+    notices = summed.notices + lost_notices(point.rounding, numerics.rtol)
+    if point.temperature == 0:
+        here = kernel(point.energy)
+        notices = slow_notices(here.slow_lead, point.energy) + notices
+        parts, sizes = (*parts[:2], here.total), here.total_sizes
+    quality = integral.error + point.rounding, summed.closed, notices
+    average = Average.of(parts, sources, point.linear, quality)
+    kept = integral if sources.are_leads else None
+    return replace(average, sizes=sizes, integral=kept, limits=summed.limits)
+
+
+def _at_one_energy(kernel: Kernel, point: OperatingPoint) -> Average:
+    """Return the average where the Fermi level alone counts."""
+    here = kernel(point.energy)
+    notices = slow_notices(here.slow_lead, point.energy)
+    notices += closed_notices(here.n_modes, point.energy)
+    scale = 1.0 if point.linear else 0.0
+    by_lead, by_pair = (
+        tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
+    )
+    quality: Quality = (0.0, False, notices)
+    parts = by_lead, by_pair, here.total
+    average = Average.of(parts, kernel.problem.sources, point.linear, quality)
+    return replace(average, sizes=here.total_sizes)
+
+
+class Integrated(NamedTuple):
+    """The integral of shares: the samples, its parts by kind, and what is to be said of it.
+
+    sizes: of the terms of the last kind's parts, integrated.
+    closed: whether at an energy that counts no lead has an open mode; limits: of the energies.
+    """
+
+    integral: Interpolated
+    parts: tuple[Parts, Parts, Parts]
+    sizes: tuple[float, ...]
+    closed: bool
+    notices: tuple[str, ...]
+    limits: tuple[float, float]
+
+
+def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Integrated:
+    """Integrate the shares of energy shells; point: with the shifts of the sources."""
+    weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
     with energy_bar(numerics) as bar:
-        points, bound = integration_points(kernel.problem, filled, numerics, kernel.orbitals)
-        summed = _WeightedShares(
-            Beside(kernel.in_window(), float(np.ptp(points))), filled, numerics, bar
+        points, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
+        segments = segments_between(points, weighting, numerics.rtol)
+        evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, bar)
+        integral = interpolated(
+            evaluate,
+            segments,
+            weighting,
+            numerics.rtol,
+            candidates=levels.resonances,
+            max_energies=numerics.max_energies,
         )
-        integral = integrate(summed, points, numerics.rtol)
-    error = integral.error + point.rounding
-    notices += bound + integral_notices(integral.error, numerics.rtol, summed.closed)
-    notices += lost_notices(point.rounding, numerics.rtol)
-    by_lead, by_pair, total = _divided(integral.parts, *summed.counts)
-    quality = error, summed.closed, notices
-    return Average.of((by_lead, by_pair, equilibrium or total), sources, point.linear, quality)
+    closed = any(
+        weighting.counts(energy, numerics.rtol)
+        for energy, n_modes in evaluate.n_modes.items()
+        if not n_modes
+    )
+    notices = levels.notices + window_notices(integral, numerics.rtol, closed)
+    by_lead, by_pair, total = integral.integrals(weighting, numerics.rtol)
+    sizes = integral.sizes_of_last_kind(weighting)
+    limits = float(points[0]), float(points[-1])
+    return Integrated(integral, (by_lead, by_pair, total), sizes, closed, notices, limits)
 
 
 def integration_points(
@@ -166,99 +218,39 @@ def integration_points(
     point: OperatingPoint,
     numerics: Numerics,
     orbitals: NDArray[np.int64] | None,
-) -> tuple[FloatArray, tuple[str, ...]]:
+) -> tuple[FloatArray, Levels]:
     """Return the limits of the integral, and where the integrand isn't smooth between them.
 
-    And what is to be said of states that are bound there; no energy that is solved at is on one
-    of them then.
+    And what there is of narrow levels; no energy that is solved at is on one that is bound.
     """
     levels = np.array([point.energy])
     if not point.linear:
         levels = np.append(point.energy + point.bias, levels)
-    limits = window(levels, point.temperature, reach(numerics.rtol))
-    edges = band_edges(problem, limits[0], limits[-1])
+    low, high = window(levels, point.temperature, reach(numerics.rtol))
+    edges = band_edges(problem, low, high)
     counted = counted_range(point, numerics.rtol)
-    bound, notices = bound_states(problem, *counted, numerics, orbitals)
-    return np.union1d(limits, np.append(edges, bound)), notices
+    found = narrow_levels(problem, *counted, numerics, orbitals)
+    return np.union1d([low, high], np.concatenate([edges, found.bound])), found
 
 
-class _WeightedShares:
-    """The integrand: the shares of many energies at a time, weighted.
+class _Shells:
+    """The samples of many energies; n_modes: how many are open at each that was evaluated."""
 
-    closed: whether an energy that counts has no open modes; counts: how many arrays are by lead
-    and by pair of leads.
-    """
+    def __init__(self, kernel: Callable[[float], Shares], numerics: Numerics, bar: Any) -> None:
+        self._kernel, self._numerics, self._bar = kernel, numerics, bar
+        self.n_modes: dict[float, int] = {}
 
-    def __init__(
-        self,
-        kernel: Callable[[float], Shares],
-        point: OperatingPoint,
-        numerics: Numerics,
-        bar: Any,
-    ) -> None:
-        self._kernel, self._point, self._numerics, self._bar = kernel, point, numerics, bar
-        self.closed, self.counts = False, (0, 0)
-
-    def __call__(self, energies: Sequence[float]) -> Iterator[Sample]:
-        shares = mapped(self._kernel, energies, self._numerics.executor, self._bar)
+    def __call__(self, energies: Sequence[float]) -> Iterator[Sample | Exception]:
+        find = Attempt(self._kernel)
+        shares = mapped(find, energies, self._numerics.executor, self._bar)
         for energy, share in zip(energies, shares, strict=True):
-            weights = lead_weights(energy, self._point)
-            counts = weights.size(self._point) > self._numerics.rtol
-            self.closed = self.closed or (counts and not share.n_modes)
-            self.counts = len(share.by_lead), len(share.by_pair)
-            total = share.total if self._point.temperature > 0 else ()
-            kinds = (share.by_lead, share.by_pair, total)
-            parts = [(w, part) for w, kind in zip(weights, kinds, strict=True) for part in kind]
-            sizes = share.sizes[: len(parts)]  # those of the last kind are not wanted at T = 0
-            yield (
-                tuple(_times(weight, part) for weight, part in parts),
-                tuple(
-                    float(np.abs(weight).max()) * size
-                    for (weight, _), size in zip(parts, sizes, strict=True)
-                ),
-            )
+            if isinstance(share, Exception):
+                yield share
+                continue
+            self.n_modes[energy] = share.n_modes
+            yield Sample((share.by_lead, share.by_pair, share.total), share.sizes)
 
 
 def energy_bar(numerics: Numerics) -> Any:
     """Return a progress bar that counts energies, shown if that is wanted."""
     return tqdm(disable=not numerics.progress, unit=" energies")
-
-
-def _divided(parts: Parts, n_first: int, n_second: int) -> tuple[Parts, Parts, Parts]:
-    """Return the first parts, the second ones, and the others."""
-    middle = n_first + n_second
-    return parts[:n_first], parts[n_first:middle], parts[middle:]
-
-
-class LeadWeights(NamedTuple):
-    """Weights of `Shares` at an energy: (n_sources,), (n_sources, n_sources), and a number."""
-
-    by_lead: NDArray[np.float64]
-    by_pair: NDArray[np.float64]
-    total: NDArray[np.float64]
-
-    def size(self, point: OperatingPoint) -> float:
-        """Return how much an energy counts, compared with the one that counts most."""
-        if point.linear:
-            return float(4 * point.temperature * self.total)
-        if not point.temperature:
-            return float(np.abs(self.by_lead).max())
-        # Fermi functions that are x apart differ by tanh(x / 4 kT) at most.
-        most = np.tanh(np.abs(point.bias) / (4 * point.temperature)).max()
-        return float(np.abs(self.by_lead).max() / most) if most else 0.0
-
-
-def lead_weights(energy: float, point: OperatingPoint) -> LeadWeights:
-    """Return the weights of what an energy shell gives.  point: with the shifts of the sources."""
-    mu, temperature, n_leads = point.energy, point.temperature, len(point.bias)
-    thermal = np.array(thermal_weight(energy, mu, temperature) if temperature > 0 else 0.0)
-    if point.linear:
-        return LeadWeights(np.full(n_leads, thermal), np.full((n_leads, n_leads), thermal), thermal)
-    filled = fermi(energy, mu + point.bias, temperature)
-    beyond = fermi_difference(energy - mu, point.bias, temperature)
-    return LeadWeights(beyond, np.outer(filled, 1 - filled), thermal)
-
-
-def _times(weights: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `part` times the weights of its first axes."""
-    return weights.reshape(*weights.shape, *[1] * (part.ndim - weights.ndim)) * part

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from kwant_curl.model.scattering import BandEdgeError
 
-__all__ = ["Beside"]
+__all__ = ["Attempt", "Beside"]
 
 Found = TypeVar("Found")
 
@@ -36,3 +36,17 @@ class Beside(Generic[Found]):
                 except BandEdgeError:
                     continue
             raise failure from None
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[Found]):
+    """What is found at an energy, or the exception that is raised there, noted as such."""
+
+    find: Callable[[float], Found]
+
+    def __call__(self, energy: float) -> Found | Exception:
+        """Return one of the two."""
+        try:
+            return self.find(energy)
+        except Exception as failure:
+            return failure

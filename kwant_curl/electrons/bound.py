@@ -4,7 +4,6 @@ At such an energy the linear system is singular; in a window of energies they ar
 eigenvalues of H + Sigma(E) that are real and equal to E.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from kwant_curl.model.scattering import ScatteringProblem, Solved
 from kwant_curl.model.solvers.singular import SingularMatrixError
 from kwant_curl.support.warning import warn
 
-__all__ = ["bound_states", "checked_inverse", "counted_range"]
+__all__ = ["Levels", "checked_inverse", "counted_range", "narrow_levels"]
 
 ComplexArray = NDArray[np.complex128]
 
@@ -48,7 +47,11 @@ ARNOLDI = 1e-6
 """Error of their distances from the energy, relatively: small on a level itself."""
 
 MOST_LOOKS = 16
-"""Factorisations that a window is worth."""
+"""Factorisations that a window is worth, four times as many in small systems."""
+
+NARROW, SUSPECTS = 0.05, 8
+"""Levels narrower than this part of what lies between two band edges are looked at each; so many
+of those that are as good as real are followed to their own energies."""
 
 
 class Level(NamedTuple):
@@ -151,14 +154,26 @@ def counted_range(point: OperatingPoint, rtol: float) -> tuple[float, float]:
     return float(min(levels) - tail), float(max(levels) + tail)
 
 
-def bound_states(
-    problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return the energies of states bound between two energies, and what is to be said of them.
+class Levels(NamedTuple):
+    """Levels of the device between two energies that are narrow, and what is to be said of them.
 
-    Those that don't reach the orbitals asked for (None: all) are no loss.
+    bound: energies of bound states, sorted; resonances: (energy, half width) of others.
     """
-    levels = _Search(problem, numerics, orbitals).between(low, high)
+
+    bound: NDArray[np.float64]
+    resonances: tuple[tuple[float, float], ...]
+    notices: tuple[str, ...]
+
+
+def narrow_levels(
+    problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
+) -> Levels:
+    """Return states that are bound between two energies, and resonances that are narrow there.
+
+    Bound ones that don't reach the orbitals asked for (None: all) are no loss.
+    """
+    search = _Search(problem, numerics, orbitals)
+    levels = search.between(low, high)
     missed = [level for level in levels if level.share > HARMLESS]
     notices: tuple[str, ...] = ()
     if missed:
@@ -171,15 +186,18 @@ def bound_states(
             "force, curl, friction and density is left out. Couple them to a lead, however "
             "weakly, or take a window without them.",
         )
-    return np.array([level.energy for level in levels]), notices
+    bound = np.array([level.energy for level in levels])
+    return Levels(bound, tuple(sorted(search.resonances)), notices)
 
 
 class _Search:
-    """The search for bound states; n_looks: factorisations so far."""
+    """The search for bound states and resonances; n_looks: factorisations so far."""
 
     def __init__(self, problem: ScatteringProblem, numerics: Numerics, orbitals: Any) -> None:
         self._problem, self._numerics, self._orbitals = problem, numerics, orbitals
         self._near = NEAR * problem.largest
+        self._most_looks = MOST_LOOKS if problem.n_orbitals > DENSE else 4 * MOST_LOOKS
+        self.resonances: set[tuple[float, float]] = set()
         self.n_looks = 0
 
     def between(self, low: float, high: float) -> list[Level]:
@@ -187,11 +205,16 @@ class _Search:
         found: list[Level] = []
         points = [low, *band_edges(self._problem, low, high), high]
         waiting = list(pairwise(points))
-        while waiting and self.n_looks < MOST_LOOKS:
+        while waiting and self.n_looks < self._most_looks:
             start, end = waiting.pop(0)
             centre = 0.5 * (start + end)
             values, _ = self._levels(centre, NEIGHBOURS)
-            for value in self._suspects(values, centre, start, end):
+            inside = values[(values.real > start) & (values.real < end)]
+            narrow = -inside.imag < NARROW * (end - start)
+            suspect = -inside.imag <= 0.3 * np.abs(inside.real - centre) + self._near
+            for value in inside[narrow & ~suspect]:
+                self._note(value.real, value)
+            for value in sorted(inside[suspect], key=lambda value: abs(value.imag))[:SUSPECTS]:
                 found += self._followed(value, centre)
             reach = np.abs(values - centre).max(initial=0.0)
             if self._n_found(values) and reach < 0.5 * (end - start):
@@ -202,22 +225,16 @@ class _Search:
         """Return whether there are more levels than these."""
         return 0 < len(values) < self._problem.n_orbitals
 
-    def _suspects(
-        self, values: ComplexArray, centre: float, start: float, end: float
-    ) -> Iterator[complex]:
-        """Yield a few levels that may become real at their own energy.
-
-        Away from it a state that is bound there has a width of second order.
-        """
-        inside = values[(values.real > start) & (values.real < end)]
-        narrow = -inside.imag <= 0.3 * np.abs(inside.real - centre) + self._near
-        yield from sorted(inside[narrow], key=lambda value: abs(value.imag))[:4]
+    def _note(self, energy: float, value: complex) -> None:
+        """Note a resonance that was found at an energy next to it."""
+        if abs(value.real - energy) <= 3 * abs(value.imag):
+            self.resonances.add((float(value.real), float(abs(value.imag))))
 
     def _followed(self, value: complex, centre: float) -> list[Level]:
         """Return the bound state that a level becomes if it is followed to its own energy."""
         before, miss, width = centre, value.real - centre, abs(value.imag)
         energy = value.real
-        while self.n_looks < MOST_LOOKS:
+        while self.n_looks < self._most_looks:
             values, vectors = self._levels(energy, FEW)
             if not len(values):
                 return []
@@ -226,8 +243,10 @@ class _Search:
             now = abs(values[nearest].imag)
             if abs(here) <= self._near:
                 close = np.abs(values - energy) <= 10 * self._near
-                return self._as_levels(energy, vectors[:, close]) if now <= self._near else []
-            if now > max(0.5 * width, self._near) or here == miss:
+                if now <= self._near:
+                    return self._as_levels(energy, vectors[:, close])
+            if now > max(0.5 * width, self._near) or here == miss or abs(here) <= self._near:
+                self._note(energy, values[nearest])
                 return []
             slope = (here - miss) / (energy - before)
             before, miss, width, energy = energy, here, now, energy - here / slope
@@ -247,7 +266,7 @@ class _Search:
             equations = self._problem.equations(self._problem.solved_leads(energy))
             inverse = _inverse(self._problem, equations, self._numerics)
         except (ValueError, SingularMatrixError):  # on a flat band; on a level, to the last digit
-            if self.n_looks == MOST_LOOKS:
+            if self.n_looks == self._most_looks:
                 return NOTHING
             return self._levels(energy + self._near, count)
         n = self._problem.n_orbitals

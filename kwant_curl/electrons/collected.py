@@ -1,14 +1,16 @@
 """Scattering states of many energies that together make up Delta rho."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import triu
 
-from kwant_curl.algebra.integration import gauss_points
-from kwant_curl.electrons.averages import integration_points, lead_weights
-from kwant_curl.electrons.beside import Beside
-from kwant_curl.electrons.notices import closed_notices, integral_notices, lost_notices
+from kwant_curl.algebra.occupations import lead_weighting
+from kwant_curl.algebra.segments import sample_weights
+from kwant_curl.electrons.averages import Shares, integrated_shares
+from kwant_curl.electrons.notices import closed_notices, lost_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -16,9 +18,6 @@ from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 
 __all__ = ["Collected", "collected_states"]
-
-NARROWEST = 2.0**-20
-"""Intervals of `collected_states` are not halved beyond this part of a segment."""
 
 
 class Collected(NamedTuple):
@@ -35,15 +34,47 @@ class Collected(NamedTuple):
     notices: tuple[str, ...]
 
 
-class _Sample(NamedTuple):
-    """States of an interval, their weights, and the density in each orbital; see `Collected`."""
+@dataclass(frozen=True, eq=False)
+class _DensityKernel:
+    """The density in each orbital and on each bond; states: those of each energy asked for.
 
-    low: float
-    high: float
-    states: NDArray[np.complex128]
-    weights: NDArray[np.float64]
-    density: NDArray[np.float64]
-    partial: bool
+    bonds: pairs of orbitals (2, n_bonds); n_modes: of each source, for each of these energies.
+    """
+
+    problem: ScatteringProblem
+    numerics: Numerics
+    bonds: NDArray[np.int64]
+    orbitals: None = None
+    states: list[NDArray[np.complex128]] = field(default_factory=list)
+    n_modes: list[tuple[int, ...]] = field(default_factory=list)
+
+    def in_window(self) -> Self:
+        """Return the same, keeping states in the same lists, for one of many energies."""
+        return replace(self, numerics=replace(self.numerics, in_window=True))
+
+    def __call__(self, energy: float) -> Shares:
+        """Return the density of states in each orbital and on each bond, by source."""
+        shell = EnergyShell(self.problem, energy, self.numerics)
+        psi = shell.states()
+        self.states.append(psi)
+        self.n_modes.append(shell.n_modes)
+        parts = [_densities(part, self.bonds) for part in shell.split(psi)]
+        on_orbitals, on_bonds = (np.array(some) for some in zip(*parts, strict=True))
+        size = float(on_orbitals.max(initial=0.0))
+        by_lead = on_orbitals, on_bonds.real, on_bonds.imag
+        return Shares(by_lead, (), (size, size, size), sum(shell.n_modes), shell.slow_lead)
+
+
+def _densities(
+    psi: NDArray[np.complex128], bonds: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Return sum psi_i^* psi_i / 2 pi of all orbitals, and psi_i^* psi_j of all bonds."""
+    unit = 1 / (2 * np.pi)
+    on_orbitals = unit * (np.abs(psi) ** 2).sum(axis=0)
+    on_bonds = np.zeros(bonds.shape[1], complex)
+    for state in psi:
+        on_bonds += unit * state[bonds[0]].conj() * state[bonds[1]]
+    return on_orbitals, on_bonds
 
 
 def collected_states(
@@ -51,51 +82,27 @@ def collected_states(
 ) -> Collected:
     """Return states and weights that make up Delta rho.
 
-    The states at Gauss and Legendre's 16 points of intervals in the variable of `integrate`, which
-    are halved until that no longer changes the density in each orbital.
+    The states of the energies at which the density in each orbital is sampled for its integral.
     """
     rounding = point.rounding
     point, share = point.of_sources(problem.sources), problem.sources.share
     check_energy_dependence(problem, "an integral over energies")
-    points, bound = integration_points(problem, point, numerics, None)
-
-    def shell_at(energy: float) -> EnergyShell:
-        return EnergyShell(problem, energy, numerics)
-
-    at_energy = Beside(shell_at, float(np.ptp(points)))
-
-    def sample(low: float, high: float) -> _Sample:
-        states, weights, partial = [], [], False
-        for energy, width in gauss_points(points, low, high, 16):
-            all_weights = lead_weights(energy, point)
-            by_lead = all_weights.by_lead * (point.bias if point.linear else 1.0)
-            shell = at_energy(energy)
-            counts = all_weights.size(point) > numerics.rtol
-            partial = partial or (counts and not sum(shell.n_modes))
-            states.append(shell.states())
-            weights.append(width * np.repeat(by_lead, shell.n_modes) / (2 * np.pi))
-        psi, weight = np.concatenate(states), np.concatenate(weights)
-        # Of both signs of the bias alike, or they could cancel and hide what is rough.
-        return _Sample(low, high, psi, weight, np.abs(weight) @ np.abs(psi) ** 2, partial)
-
-    waiting = [sample(i, i + 1) for i in range(len(points) - 1)]
-    size = np.sum([part.density for part in waiting], axis=0).max(initial=0.0) or 1.0
-    done, error = [], 0.0
-    while waiting:
-        part = waiting.pop()
-        middle = 0.5 * (part.low + part.high)
-        halves = [sample(part.low, middle), sample(middle, part.high)]
-        change = np.abs(halves[0].density + halves[1].density - part.density).max() / size
-        part_of_all = (part.high - part.low) / (len(points) - 1)
-        if change <= numerics.rtol * part_of_all or part.high - part.low < NARROWEST:
-            done += halves
-            error += float(change)
-        else:
-            waiting += halves
-    states = np.concatenate([part.states for part in done])
-    weights = share * point.degeneracy * np.concatenate([part.weights for part in done])
-    partial = bool(len(states)) and any(part.partial for part in done)
-    notices = bound + closed_notices(len(states), point.energy)
-    notices += integral_notices(error, numerics.rtol, partial)
+    kernel = _DensityKernel(problem, numerics, np.array(triu(problem.hamiltonian, 1).nonzero()))
+    summed = integrated_shares(kernel, point, numerics)
+    weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
+    integral = summed.integral
+    # Of both signs: what is positive isn't all that is asked of the density matrix.
+    by_lead = sample_weights(integral.fits, weighting, len(integral.energies))[0]
+    if point.linear:
+        by_lead = point.bias[:, None] * by_lead
+    weights = np.concatenate(
+        [np.repeat(w, n) for w, n in zip(by_lead.T, kernel.n_modes, strict=True)]
+    )
+    count = weights != 0
+    states = np.concatenate(kernel.states)[count]
+    weights = share * point.degeneracy / (2 * np.pi) * weights[count]
+    n_modes = sum(map(sum, kernel.n_modes))
+    notices = summed.notices if n_modes else closed_notices(0, point.energy)
     notices += lost_notices(rounding, numerics.rtol)
-    return Collected(states, weights, error + rounding, partial, notices)
+    error = integral.error + rounding
+    return Collected(states, weights, error, summed.closed and n_modes > 0, notices)

@@ -44,9 +44,14 @@ linear : bool, default True
     each lead's Fermi function minus that at mu, integrated over energy.
 """,
     "rtol": """
-rtol : float, default 1e-6
+rtol : float, default 1e-4
     Error to be reached by the adaptive integration over energy, where there is one, relative
     to the largest element of each quantity; see the result's `error`.
+""",
+    "max_energies": """
+max_energies : int, default 2000
+    How many energies an integral takes at most; what is known by then is returned, with its
+    `error` and a warning.
 """,
     "params": """
 params : mapping, optional

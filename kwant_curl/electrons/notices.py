@@ -3,7 +3,9 @@
 Notices are returned, and the routine issues them at its end (`kwant_curl.support.warning.issued`).
 """
 
-__all__ = ["closed_notices", "integral_notices", "lost_notices", "slow_notices"]
+from kwant_curl.algebra.integration import Interpolated
+
+__all__ = ["closed_notices", "integral_notices", "lost_notices", "slow_notices", "window_notices"]
 
 Notices = tuple[str, ...]
 
@@ -30,14 +32,28 @@ def closed_notices(n_modes: int, energy: float) -> Notices:
 
 
 def integral_notices(
-    error: float, rtol: float, closed: bool, what: str = "The integral over energy"
+    error: float, rtol: float, n_energies: int, what: str = "The integral over energy"
 ) -> Notices:
-    """Return what to say of an integral: not converged, or over energies without open modes."""
-    notices: Notices = ()
-    if error > rtol:
+    """Return what to say of an integral that did not converge."""
+    if error <= rtol:
+        return ()
+    return (
+        f"{what} did not converge to rtol={rtol:.3g} with {n_energies} energies: its estimated "
+        f"error is {error:.3g}, as the result's `error` says.",
+    )
+
+
+def window_notices(integral: Interpolated, rtol: float, closed: bool) -> Notices:
+    """Return what to say of an integral over a window.
+
+    Not converged, or without some energies, or over energies without open modes.
+    """
+    notices = integral_notices(integral.error, rtol, integral.n_energies)
+    if integral.skipped:
+        first = integral.skipped[0]
         notices += (
-            f"{what} did not converge to rtol={rtol:.3g}: its estimated error is {error:.3g}, as "
-            "the result's `error` says.",
+            f"The integral over energy goes without {len(integral.skipped)} energies that hardly "
+            f"count, at which there was an error; the first, {first.energy:.9g}: {first.reason}",
         )
     if closed:
         notices += (

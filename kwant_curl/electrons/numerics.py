@@ -6,13 +6,16 @@ from typing import Literal, Self, get_args
 import numpy as np
 
 from kwant_curl.model.solvers import DirectSolver
-from kwant_curl.support.checks import positive_number
+from kwant_curl.support.checks import positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
 
-__all__ = ["MAX_MEMORY", "RTOL", "Numerics", "Route"]
+__all__ = ["MAX_ENERGIES", "MAX_MEMORY", "RTOL", "Numerics", "Route"]
 
-RTOL = 1e-6
+RTOL = 1e-4
 """Error of integrals over energy that is asked for, relative to the largest element."""
+
+MAX_ENERGIES = 2000
+"""How many energies an integral takes at most."""
 
 MAX_MEMORY = 2**29
 """Bytes that the states in work may take, beside the factorisation and the results: 512 MiB."""
@@ -40,6 +43,8 @@ class Numerics:
         Whether a bar shows how many energies are done.
     in_window : bool
         Whether this is one of many energies, among which bound states were looked for already.
+    max_energies : int
+        How many energies an integral takes at most.
 
     Raises
     ------
@@ -54,12 +59,14 @@ class Numerics:
     executor: Executor | None = None
     progress: bool = False
     in_window: bool = False
+    max_energies: int = MAX_ENERGIES
 
     def __post_init__(self) -> None:
         if self.route not in get_args(Route):
             raise ValueError(f'route is {self.route!r}; expected "auto", "modes" or "adjoint".')
         check_executor(self.executor)
         positive_number("rtol", self.rtol)
+        positive_integer("max_energies", self.max_energies)
         if self.max_memory != np.inf:
             positive_number("max_memory", self.max_memory)
         has_methods = hasattr(self.solver, "factorise") and not isinstance(self.solver, type)

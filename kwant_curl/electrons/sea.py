@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.integration import Integral, Sample, integrate
+from kwant_curl.algebra.integration import interpolated
 from kwant_curl.algebra.occupations import fermi_poles
+from kwant_curl.algebra.segments import Segment, Weighting
+from kwant_curl.algebra.sketches import Sample
 from kwant_curl.electrons.averages import energy_bar
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
@@ -18,6 +21,18 @@ __all__ = ["integral_above"]
 FloatArray = NDArray[np.float64]
 Above = Callable[[complex], tuple[FloatArray, float]]
 """Returns an array at an energy above the real axis, and the size of the terms it sums."""
+
+
+class Integral(NamedTuple):
+    """An integral, and how many energies it took.
+
+    error: an estimate, relative to the largest element of the integral of the modulus.
+    """
+
+    value: FloatArray
+    error: float
+    n_energies: int
+
 
 FEWEST, MOST = 8, 1024
 """Poles of the Fermi function to begin with, and at most: enough for bands as wide as 1e5 kT."""
@@ -40,9 +55,13 @@ def integral_above(
             x = np.array(places)
             samples = _samples(above, point.energy, numerics, bar, width * x / (1 - x))
             for slope, (part, size) in zip(width / (1 - x) ** 2, samples, strict=True):
-                yield (slope * part,), (slope * size,)
+                yield Sample(((slope * part,),), (slope * size,))
 
-        return integrate(mapped_on, np.array([0.0, 1.0]), numerics.rtol)
+        plain = Weighting(lambda x: (np.ones(len(x)),), np.empty(0, complex), np.empty(0))
+        found = interpolated(
+            mapped_on, [Segment(0.0, 1.0)], plain, numerics.rtol, max_energies=numerics.max_energies
+        )
+        return Integral(found.integrals(plain, 0.0)[0][0], found.error, found.n_energies)
 
 
 def _samples(
@@ -71,4 +90,4 @@ def _matsubara_sum(
         if before is not None:
             error = float(np.abs(total - before).max(initial=0.0) / (modulus.max(initial=0.0) or 1))
         before, n_energies = total, n_energies + count
-    return Integral((total,), error, n_energies)
+    return Integral(total, error, n_energies)

@@ -1,8 +1,11 @@
 """Where the bands of the leads begin and end."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from kwant.physics import Bands
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from kwant_curl.algebra.bloch import BlochCells
 from kwant_curl.model.scattering import ScatteringProblem
@@ -31,7 +34,8 @@ def band_edges(problem: ScatteringProblem, low: float, high: float) -> FloatArra
     These are the extrema of the leads' bands.  An extremum that two of 65 momenta don't enclose
     is missed, and so are leads that are known by modes or a self-energy alone.
     """
-    edges = [_extrema(Bands(cells), low, high) for cells in problem.distinct_cells()]
+    distinct_bands = _distinct(map(Bands, problem.distinct_cells()))
+    edges = [_extrema(bands, low, high) for bands in distinct_bands]
     every = np.sort(np.concatenate([[], *edges]))
     grain = 1e-12 * max(abs(low), abs(high), high - low)
     distinct = np.diff(every, prepend=-np.inf) > grain
@@ -60,6 +64,16 @@ def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:
     ]
     nearest = min(distances, default=np.inf)
     return float(nearest) if np.isfinite(nearest) else None
+
+
+def _distinct(leads: Iterable[Bands]) -> list[Bands]:
+    """Return leads without those whose bands are another's, in another direction say."""
+    found: list[tuple[Bands, BlochCells]] = []
+    for bands in leads:
+        chain = BlochCells.of(bands.ham, bands.hop)
+        if not any(chain.has_bands_of(other) for _, other in found):
+            found.append((bands, chain))
+    return [bands for bands, _ in found]
 
 
 def _is_cheap(lead: BlochCells, n_orbitals: int) -> bool:
@@ -93,7 +107,10 @@ def _sampled_extrema(energies: FloatArray) -> FloatArray:
 
 def _extrema(bands: Bands, low: float, high: float) -> FloatArray:
     """Return the energies at which the velocity of a band is zero."""
+    is_real = not (np.any(np.imag(bands.ham)) or np.any(np.imag(bands.hop)))
     momenta = np.linspace(-np.pi, np.pi, MOMENTA)
+    if is_real:  # E(-k) = E(k)
+        momenta = momenta[MOMENTA // 2 :]
     energies, velocities = (
         np.stack(parts)
         for parts in zip(*(bands(k, derivative_order=1) for k in momenta), strict=True)
@@ -114,12 +131,10 @@ def _extrema(bands: Bands, low: float, high: float) -> FloatArray:
 
 def _turning_point(bands: Bands, left: float, right: float, band: int, small: float) -> list[float]:
     """Return the energy at which a band's velocity changes its sign, unless it jumps there."""
-    sign = bands(left, derivative_order=1)[1][band] > 0
-    for _ in range(50):
-        middle = 0.5 * (left + right)
-        energies, velocities = bands(middle, derivative_order=1)
-        if (velocities[band] > 0) == sign:
-            left = middle
-        else:
-            right = middle
+
+    def velocity(k: float) -> float:
+        return float(bands(k, derivative_order=1)[1][band])
+
+    k = brentq(velocity, left, right, xtol=1e-14, rtol=1e-14)
+    energies, velocities = bands(k, derivative_order=1)
     return [float(energies[band])] if abs(velocities[band]) <= small else []

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.occupations import check_pinned, chemical_potential_shifts
+from kwant_curl.results.spectrum import Spectrum
+from kwant_curl.support.checks import nonnegative_number
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units, spaced, unit_names
@@ -42,6 +44,9 @@ class Response(Storable, saved=False):
         is not known (for leads that are wide compared with the system, it would take too long).
     warnings : tuple of str
         What was warned of.
+    spectrum : Spectrum or None
+        The energies that were sampled, where there was an integral (not in a Nambu model): other
+        biases and temperatures within the window follow from it.
     """
 
     energy: float
@@ -56,24 +61,60 @@ class Response(Storable, saved=False):
     pinned: NDArray[np.bool_] | None = None
     band_distance: float | None = None
     warnings: tuple[str, ...] = ()
+    spectrum: Spectrum | None = None
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.
 
+        Of a whole bias window (``linear=False``) any bias whose window lies within that which was
+        integrated over, from the energies that were sampled there.
+
         Raises
         ------
         ValueError
-            For the result of a whole bias window (``linear=False``), which can't be scaled, and for
-            a bias that shifts a superconducting lead.
+            For a window that goes beyond that of the result, or a result that has kept no energies
+            (of a Nambu model), and for a bias that shifts a superconducting lead.
         """
-        if not self.linear:
-            raise ValueError(
-                "This result is that of a whole bias window (linear=False), which another bias "
-                "changes; call the routine again with the other bias."
-            )
         shifts = chemical_potential_shifts(bias, len(self.bias))
         check_pinned(shifts, self.pinned)
-        return replace(self, bias=shifts)
+        if self.linear or np.array_equal(shifts, self.bias):
+            return replace(self, bias=shifts)
+        return self._at(shifts, self.temperature, "bias")
+
+    def at_temperature(self, temperature: float) -> Self:
+        """Return the result at another temperature of the electrons, without a new solve.
+
+        Parameters
+        ----------
+        temperature : float
+            kT, an energy; as high as that of the result, or higher if its bias window is wide.
+
+        Raises
+        ------
+        ValueError
+            For a temperature that needs energies beyond those that were sampled, and a result
+            without any: of one energy, or of a Nambu model.
+        """
+        kt = nonnegative_number("temperature", temperature)
+        if kt == self.temperature:
+            return self
+        return self._at(self.bias, kt, "temperature")
+
+    def _at(self, shifts: FloatArray, temperature: float, what: str) -> Self:
+        """Return the result where the device is operated otherwise, from its spectrum."""
+        if self.spectrum is None:
+            raise ValueError(
+                f"This result has kept no energies from which another {what} would follow: it is "
+                "that of one energy, or of a Nambu model. Call the routine again with the other "
+                f"{what}."
+            )
+        spectrum, linear = self.spectrum, self.linear
+        fields, error = spectrum.integrals(self.energy, shifts, temperature, linear=linear)
+        known: dict[str, Any] = dict(fields)
+        if temperature == self.temperature == 0:  # of the Fermi level itself, and known already
+            total = zip(spectrum.names, spectrum.kinds, strict=True)
+            known |= {name: getattr(self, name) for name, kind in total if kind == "total"}
+        return replace(self, bias=shifts, temperature=temperature, error=error, **known)
 
     @property
     def _operation(self) -> str:

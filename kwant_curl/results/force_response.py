@@ -1,5 +1,6 @@
 """Force, curl, friction and more of coupled coordinates."""
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from kwant_curl.algebra.occupations import exchange_window
 from kwant_curl.results.base import Response
 from kwant_curl.results.mode_pairs import mode_pairs, mode_patterns, pair_responses
 from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
+from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.frozen import read_only
 
 __all__ = ["ForceResponse"]
@@ -58,7 +60,7 @@ class ForceResponse(Response):
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
-    temperature, linear, error, partial, units, pinned, band_distance, warnings
+    temperature, linear, error, partial, units, pinned, band_distance, warnings, spectrum
         See `Response`.
     """
 
@@ -210,7 +212,18 @@ class ForceResponse(Response):
             crossed_noise=projected(self.crossed_noise),
             positions=None,
             sites=None,
+            spectrum=_projected(self.spectrum, patterns),
         )
+
+    def _at(self, shifts: FloatArray, temperature: float, what: str) -> Self:
+        """Return the result where the device is operated otherwise, from its spectrum."""
+        lorentz = self.equilibrium_lorentz
+        if temperature != self.temperature and lorentz is not None and lorentz.any():
+            raise ValueError(
+                "The Lorentz-like force of equilibrium (fermi_sea=True) is not known at another "
+                "temperature; call force_response again with it."
+            )
+        return super()._at(shifts, temperature, what)
 
     def pumping_rates(
         self, modes: ArrayLike, frequency: ArrayLike, mass: ArrayLike = 1.0
@@ -248,3 +261,16 @@ class ForceResponse(Response):
         kappa, trace = pair_responses(self.curl, self.friction, pairs)
         squares = None if self.positions is None else np.max(np.sum(pairs**2, axis=2), axis=1)
         return pumping_rates(self, kappa, trace, frequency, mass, squares)
+
+
+def _projected(spectrum: Spectrum | None, patterns: FloatArray) -> Spectrum | None:
+    """Return samples in other coordinates."""
+    if spectrum is None:
+        return None
+
+    def tensor(samples: FloatArray) -> FloatArray:
+        return patterns @ samples @ patterns.T
+
+    functions: dict[str, Callable[[FloatArray], FloatArray]] = dict.fromkeys(spectrum.names, tensor)
+    functions["lead_force"] = lambda force: force @ patterns.T
+    return spectrum.mapped(functions)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 __all__ = [
     "nonnegative_number",
     "positive_array",
+    "positive_integer",
     "positive_number",
     "real_number",
     "true_or_false",
@@ -37,6 +38,13 @@ def positive_number(name: str, value: Any) -> float:
     if number <= 0:
         raise ValueError(f"{name} is {value!r}; expected a positive number.")
     return number
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Return `value` as an int, or raise if it is not a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a positive whole number.")
+    return int(value)
 
 
 def nonnegative_number(name: str, value: Any) -> float:

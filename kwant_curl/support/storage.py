@@ -1,12 +1,12 @@
 """Results in files, and as data sets with named dimensions."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from html import escape
 from importlib.metadata import version
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,12 +14,24 @@ import numpy as np
 from kwant_curl.support.frozen import Frozen, field_values
 from kwant_curl.support.units import Units
 
-__all__ = ["Storable", "load", "read_result"]
+__all__ = ["Storable", "load", "read_result", "saved_within"]
+
+Part = TypeVar("Part", bound=Frozen)
 
 UNITS = "hbar = 1; energies in the Hamiltonian's unit, lengths in the lattice's"
 
 SAVED: dict[str, type["Storable"]] = {}
 """The classes of results, by name: what `load` can read."""
+
+
+PARTS: dict[str, type[Frozen]] = {}
+"""The classes of what results hold beside arrays, by name."""
+
+
+def saved_within(kind: type[Part]) -> type[Part]:
+    """Let `load` know a class whose instances are in results."""
+    PARTS[kind.__name__] = kind
+    return kind
 
 
 class Storable(Frozen):
@@ -78,26 +90,8 @@ class Storable(Frozen):
         path : str or path-like
             The file, which is overwritten; no suffix is added.
         """
-        arrays: dict[str, Any] = {}
-        others: dict[str, Any] = {}
-        lists: dict[str, int] = {}
-        for name, value in field_values(self):
-            if isinstance(value, np.ndarray):
-                arrays[name] = value
-            elif isinstance(value, Units):
-                others[name] = asdict(value)
-            elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
-                lists[name] = len(value)
-                arrays |= {f"{name}.{i}": part for i, part in enumerate(value)}
-            else:
-                others[name] = value
-        metadata = {
-            "result": type(self).__name__,
-            "kwant_curl": version("kwant_curl"),
-            "units": UNITS,
-            "fields": others,
-            "lists": lists,
-        }
+        arrays, metadata = _packed(self)
+        metadata |= {"kwant_curl": version("kwant_curl"), "units": UNITS}
         with open(path, "wb") as file:
             np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
 
@@ -138,6 +132,50 @@ class Storable(Frozen):
         return xarray.Dataset(variables, coords=axes, attrs=attributes)
 
 
+def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays of a result, by name, and a description of the rest.
+
+    Of what is in it, and made of arrays itself, too; their names begin with its name and a slash.
+    """
+    arrays: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    lists: dict[str, int] = {}
+    parts: dict[str, Any] = {}
+    for name, value in field_values(instance):
+        if isinstance(value, np.ndarray):
+            arrays[prefix + name] = value
+        elif isinstance(value, Units):
+            others[name] = asdict(value)
+        elif isinstance(value, Frozen):
+            inner, parts[name] = _packed(value, f"{prefix}{name}/")
+            arrays |= inner
+        elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
+            lists[name] = len(value)
+            arrays |= {f"{prefix}{name}.{i}": part for i, part in enumerate(value)}
+        else:
+            others[name] = value
+    described = {"result": type(instance).__name__, "fields": others, "lists": lists}
+    return arrays, {**described, "parts": parts} if parts else described
+
+
+def _unpacked(
+    metadata: Mapping[str, Any], arrays: Mapping[str, Any], kinds: Mapping[str, Any]
+) -> Any:
+    """Return what `_packed` described."""
+    kind = kinds[metadata["result"]]
+    found = {name: value for name, value in arrays.items() if "/" not in name}
+    for name, length in metadata["lists"].items():
+        found[name] = tuple(found.pop(f"{name}.{i}") for i in range(length))
+    others = dict(metadata["fields"])
+    if others.get("units") is not None:
+        others["units"] = Units(**others["units"])
+    for name, inner in metadata.get("parts", {}).items():
+        start = f"{name}/"
+        own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
+        others[name] = _unpacked(inner, own, PARTS)
+    return kind(**found, **others)
+
+
 def load(path: str | PathLike[str]) -> Any:
     """Return the result that was saved to a file.
 
@@ -168,13 +206,7 @@ def read_result(path: str | PathLike[str], classes: Iterable[type] | None = None
         with open(path, "rb") as file:
             arrays = dict(np.load(file, allow_pickle=False))
         metadata = json.loads(str(arrays.pop("metadata")))
-        kind = known[metadata["result"]]
-        for name, length in metadata["lists"].items():
-            arrays[name] = tuple(arrays.pop(f"{name}.{i}") for i in range(length))
-        others = metadata["fields"]
-        if others.get("units") is not None:
-            others["units"] = Units(**others["units"])
-        return kind(**arrays, **others)
+        return _unpacked(metadata, arrays, known)
     except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
         raise ValueError(
             f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "

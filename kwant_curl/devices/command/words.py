@@ -16,7 +16,7 @@ PHRASES = (
     (r"units\.\w+\([^)]*\)(?:,| =) ", ""),
     (r" \((?:linear|fermi_sea)=\w+\)", ""),
     (r", by at_bias,", ""),
-    (r" to rtol=(\S+):", r" to \1:"),
+    (r" to rtol=(\S+) with", r" to \1 with"),
     (r", as the result's `error` says", ""),
     (r", and its `partial` is True", ""),
 )

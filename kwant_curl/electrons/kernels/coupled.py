@@ -110,8 +110,8 @@ class CoupledKernel:
         if self.velocity:
             odd = _antisymmetric(extra[-1].sum(axis=0))
             share, share_size = _fermi_share(factors, propagators)
-            total += [odd, np.array([sizes[-1]]), share]
-            total_sizes += [sizes[-1], sizes[-1], share_size]
+            total += [odd, share]
+            total_sizes += [sizes[-1], share_size]
         noise_sizes = [friction] if self.noise else []
         return Shares(
             by_lead=(answer.force, answer.curl, *extra),

@@ -1,19 +1,21 @@
 """The golden rule between two energies: what pairs of modes emit and absorb."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.integration import Sample, integrate
+from kwant_curl.algebra.integration import Interpolated, interpolated, segments_between
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, reach, window
+from kwant_curl.algebra.segments import Weighting
+from kwant_curl.algebra.sketches import Sample
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import energy_bar
-from kwant_curl.electrons.beside import Beside
-from kwant_curl.electrons.bound import bound_states, counted_range
+from kwant_curl.electrons.beside import Attempt, Beside
+from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -67,14 +69,14 @@ class EmissionKernel:
 
 @dataclass(frozen=True, eq=False)
 class Exchanged:
-    """The integrals for emission and absorption, their error, and whether they are partial.
+    """The integrals for emission and absorption, their samples, and whether they are partial.
 
     notices: what is to be said of states that are bound there.
     """
 
     emitted: FloatArray
     absorbed: FloatArray
-    error: float
+    integral: Interpolated
     partial: bool
     notices: tuple[str, ...]
 
@@ -84,59 +86,84 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     sources = kernel.problem.sources
     point = point.of_sources(sources)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
+    weighting = _weighting(point, kernel.quantum)
     with energy_bar(numerics) as bar:
-        points, bound = _break_points(kernel, point, numerics)
-        summed = _WeightedTraces(kernel, float(np.ptp(points)), point, numerics, bar)
-        integral = integrate(summed, points, numerics.rtol)
-    emitted, absorbed = (sources.of_pairs(part, axes=(2, 3)) for part in integral.parts)
-    return Exchanged(emitted, absorbed, integral.error, summed.closed, bound)
+        points, levels = _break_points(kernel, point, numerics)
+        evaluate = _Traces(Beside(kernel, float(np.ptp(points))), numerics, bar)
+        integral = interpolated(
+            evaluate,
+            segments_between(points, weighting, numerics.rtol),
+            weighting,
+            numerics.rtol,
+            candidates=levels.resonances,
+            max_energies=numerics.max_energies,
+        )
+    closed = any(
+        weighting.counts(energy, numerics.rtol)
+        for energy, is_open in evaluate.is_open.items()
+        if not is_open
+    )
+    parts = (part for (part,) in integral.integrals(weighting, numerics.rtol))
+    emitted, absorbed = (
+        sources.of_pairs(np.moveaxis(part, (0, 1), (2, 3)), axes=(2, 3)) for part in parts
+    )
+    return Exchanged(emitted, absorbed, integral, closed, levels.notices)
+
+
+def _weighting(point: OperatingPoint, quantum: float) -> Weighting:
+    """Return f_alpha(E + quantum) (1 - f_beta(E)), and the same the other way, (n, n, n_E) each."""
+    levels, kt = point.energy + point.bias, point.temperature
+
+    def of(energies: FloatArray) -> tuple[FloatArray, FloatArray]:
+        above = fermi(energies + quantum, levels[:, None], kt)[:, None]
+        below = fermi(energies, levels[:, None], kt)
+        if not kt:
+            return above * (1 - below), below * (1 - above)
+        empty_above = fermi(-energies - quantum, -levels[:, None], kt)[:, None]
+        empty_below = fermi(-energies, -levels[:, None], kt)
+        return above * empty_below, below * empty_above
+
+    every = np.unique(np.concatenate([levels, levels - quantum]))
+    if kt:
+        return Weighting(of, every + 1j * np.pi * kt, np.empty(0))
+    return Weighting(of, np.empty(0, complex), every)
 
 
 def _break_points(
     kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics
-) -> tuple[FloatArray, tuple[str, ...]]:
+) -> tuple[FloatArray, Levels]:
     """Return the limits of the integral, and where the integrand isn't smooth between them.
 
-    And what is to be said of states that are bound there.
+    And the narrow levels there, those of E + quantum too.
     """
     levels, quantum = point.energy + point.bias, kernel.quantum
-    limits = window(
-        np.concatenate([levels, levels - quantum]), point.temperature, reach(numerics.rtol)
-    )
-    edges = band_edges(kernel.problem, limits[0], limits[-1] + quantum)
+    every = np.concatenate([levels, levels - quantum])
+    limits = np.array(window(every, point.temperature, reach(numerics.rtol)))
+    edges = band_edges(kernel.problem, limits[0], limits[1] + quantum)
     low, high = counted_range(point._replace(linear=False), numerics.rtol)
-    bound, notices = bound_states(
-        kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals
-    )
-    rough = np.append(edges, bound)
+    found = narrow_levels(kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals)
+    rough = np.append(edges, found.bound)
     inner = np.concatenate([rough, rough - quantum])
-    return np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[-1])]), notices
+    shifted = ((energy - quantum, width) for energy, width in found.resonances)
+    return (
+        np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[1])]),
+        found._replace(resonances=(*found.resonances, *shifted)),
+    )
 
 
-class _WeightedTraces:
-    """The integrand; closed: whether at an energy that counts no mode is open."""
+class _Traces:
+    """The samples; is_open: whether modes are open at each energy that was evaluated."""
 
-    def __init__(
-        self,
-        kernel: EmissionKernel,
-        width: float,
-        point: OperatingPoint,
-        numerics: Numerics,
-        bar: Any,
-    ) -> None:
-        self._kernel, self._point, self._numerics, self._bar = kernel, point, numerics, bar
-        self._width = width
-        self.closed = False
+    def __init__(self, kernel: Callable[[float], Any], numerics: Numerics, bar: Any) -> None:
+        self._kernel, self._numerics, self._bar = kernel, numerics, bar
+        self.is_open: dict[float, bool] = {}
 
-    def __call__(self, energies: Sequence[float]) -> Iterator[Sample]:
-        numerics, kt = self._numerics, self._point.temperature
-        levels = self._point.energy + self._point.bias
-        find = Beside(self._kernel, self._width)
-        traces = mapped(find, energies, numerics.executor, self._bar)
-        for energy, (trace, is_open) in zip(energies, traces, strict=True):
-            above = fermi(energy + self._kernel.quantum, levels, kt)[:, None]
-            below = fermi(energy, levels, kt)
-            emitted, absorbed = above * (1 - below), below * (1 - above)
-            counts = max(emitted.max(), absorbed.max()) > numerics.rtol
-            self.closed = self.closed or (counts and not is_open)
-            yield (emitted * trace, absorbed * trace), (0.0, 0.0)  # nothing cancels
+    def __call__(self, energies: Sequence[float]) -> Iterator[Sample | Exception]:
+        found = mapped(Attempt(self._kernel), energies, self._numerics.executor, self._bar)
+        for energy, answer in zip(energies, found, strict=True):
+            if isinstance(answer, Exception):
+                yield answer
+                continue
+            trace, self.is_open[energy] = answer
+            by_pair = np.moveaxis(trace, (2, 3), (0, 1))
+            yield Sample(((by_pair,), (by_pair,)), (0.0, 0.0))  # nothing cancels

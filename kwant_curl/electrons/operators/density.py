@@ -12,7 +12,7 @@ from scipy import sparse
 from kwant_curl.electrons.collected import collected_states
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import closed_notices, slow_notices
-from kwant_curl.electrons.numerics import MAX_MEMORY, RTOL, Numerics
+from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
 from kwant_curl.electrons.operators.stacked import StackedOperator
@@ -45,9 +45,10 @@ class NonequilibriumDensity:
     <degeneracy>
     <temperature>
     <linear>
-    rtol : float, default 1e-6
+    rtol : float, default 1e-4
         Error of the density in each orbital that the integration over energy is to reach, where
         there is one, relative to the largest.  The states of all energies are kept.
+    <max_energies>
     <params>
     <max_memory>
     <solver>
@@ -96,13 +97,16 @@ class NonequilibriumDensity:
         temperature: float = 0.0,
         linear: bool = True,
         rtol: float = RTOL,
+        max_energies: int = MAX_ENERGIES,
         params: Mapping[str, Any] | None = None,
         max_memory: float = MAX_MEMORY,
         solver: DirectSolver | None = None,
     ) -> None:
         model = scattering_model(syst, params, charge)
         point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-        numerics = Numerics(rtol=rtol, max_memory=max_memory, solver=solver)
+        numerics = Numerics(
+            rtol=rtol, max_memory=max_memory, solver=solver, max_energies=max_energies
+        )
         self.syst, self.params = model.syst, model.params
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
