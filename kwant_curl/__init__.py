@@ -28,6 +28,7 @@ from kwant_curl.support.parallel import SweepError, sweep
 from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import (
+    CriticalBias,
     Orbit,
     PumpedPairs,
     Stability,
@@ -43,6 +44,7 @@ __all__ = [
     "ATOMIC_UNITS",
     "EV_ANGSTROM_AMU",
     "MEV_NANOMETRE_AMU",
+    "CriticalBias",
     "CurlMap",
     "Displacements",
     "Exponential",

@@ -1,6 +1,7 @@
 """Results in files and as data sets."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ def all_results():
         np.diag([1.0, 1.0, 2.0, 3.0]), 500.0, positions=response.positions, units=kc.EV_ANGSTROM_AMU
     )
     stable = kc.stability(response, vibrations, [0.0, 0.1])
+    kappa = np.array([0.5, -0.5])[:, None, None] * np.kron(np.eye(2), [[0, 1.0], [-1, 0]])
+    strong = replace(response, lead_curl=1e3 * kappa, lead_jacobian=None, lead_velocity=None)
     return {
         "CurlMap": curls,
         "of a window": kc.curl_map(
@@ -41,6 +44,8 @@ def all_results():
         "PumpedPairs": kc.pumped_pairs(response, vibrations),
         "Stability": stable,
         "Orbit": stable.orbit(),
+        "CriticalBias": kc.critical_bias(strong, vibrations, 1.0),
+        "no critical bias": kc.critical_bias(response, vibrations, 1e-9, steps=1),
         "Trajectory": kc.langevin(response, vibrations, 30.0, seed=1, n_trajectories=2),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
     }

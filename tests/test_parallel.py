@@ -1,5 +1,6 @@
 """Sweeps and integrals on many workers, dying ones among them."""
 
+import io
 import os
 import pickle
 import signal
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import kwant_curl as kc
 from kwant_curl.algebra import compiled
 from kwant_curl.support.parallel import mapped
+from kwant_curl.support.progress import PATIENCE, bar
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 
@@ -207,6 +209,33 @@ def test_progress(capsys):
     assert "energies" in capsys.readouterr().err
     kc.sweep(square, range(3))
     assert not capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_bars_by_themselves(monkeypatch):
+    """After two seconds, where somebody sees them; always or never if asked."""
+
+    def written(progress, file, patience):
+        monkeypatch.setattr("sys.stderr", file)
+        monkeypatch.setattr("kwant_curl.support.progress.PATIENCE", patience)
+        with bar(progress, " things", 3) as shown:
+            for _ in range(3):
+                time.sleep(0.15)
+                shown.update()
+        return file.getvalue()
+
+    assert PATIENCE == 2.0
+    assert "things" in written(None, Terminal(), 0.1)
+    assert not written(None, Terminal(), 60.0)
+    assert not written(None, io.StringIO(), 0.1)
+    assert "3/3" in written(True, io.StringIO(), 60.0)
+    assert not written(False, Terminal(), 0.1)
+    with pytest.raises(TypeError, match="progress is 'yes'; expected True, False or None"):
+        kc.sweep(square, [1], progress="yes")
 
 
 def test_no_executor():

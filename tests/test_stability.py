@@ -1,6 +1,11 @@
 """Which vibrations run away: pairs, stability, dynamics, and the energy that the current gives."""
 
+import copy
 import dataclasses
+import math
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -17,12 +22,16 @@ from systems import (
 )
 
 import kwant_curl as kc
+from kwant_curl.algebra.decay import DecayingEnergy
 from kwant_curl.algebra.dynamics import (
     angular_momenta,
     complex_frequencies,
+    fastest_growth,
     propagation,
     travel,
 )
+from kwant_curl.algebra.growing import followed
+from kwant_curl.vibrations.mechanics import mechanics
 
 
 def synthetic(curl, friction, **more):
@@ -877,3 +886,271 @@ def test_bad_input_of_dynamics():
     bad[0, 1] = -np.eye(2)
     with pytest.raises(ValueError, match="not positive semidefinite"):
         kc.langevin(dataclasses.replace(response, pair_noise=bad), DEGENERATE, 1.0, seed=1)
+
+
+# The critical bias: which mode it is
+
+
+def test_the_critical_bias_is_a_number():
+    found = kc.critical_bias(two(0.02, 1e-3, 1e-3), DEGENERATE, 1.0)
+    assert isinstance(found, float)
+    assert float(found) == found.bias == found
+    assert 2 * found == pytest.approx(0.06)
+    assert found < 0.04 <= found + 0.02
+    assert f"{found:.3f}" == "0.030"
+    assert np.array([found, 1.0]).dtype == float
+    assert found in {found.bias}
+    for again in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert type(again) is kc.CriticalBias
+        assert again == found
+        assert repr(again) == repr(found)
+        assert not again.vector.flags.writeable
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.bias = 1.0
+
+
+def test_the_critical_bias_knows_its_mode():
+    rng = np.random.default_rng(4)
+    kappa, root = rng.normal(size=(6, 6)), rng.normal(size=(6, 6))
+    positions = rng.normal(size=(3, 2))
+    response = synthetic(
+        kappa - kappa.T, 1e-3 * (root @ root.T + np.eye(6)), units=kc.EV_ANGSTROM_AMU
+    )
+    response = dataclasses.replace(response, positions=positions)
+    constants = np.diag(np.linspace(1.0, 1.4, 6)) ** 2
+    modes = kc.VibrationalModes.from_force_constants(constants, 2e3, positions=positions)
+    found = kc.critical_bias(response, modes, 1.0, direction={1: -1.0})
+    np.testing.assert_allclose(found.shifts, [0, -found])
+    at = kc.stability(response, modes, found.shifts[None])
+    assert found.mode == at.frequencies[0].imag.argmax()
+    assert found.frequency == pytest.approx(at.frequencies[0, found.mode].real)
+    assert abs(found.growth) < 1e-9
+    np.testing.assert_allclose(found.vector, at.vectors[0, found.mode], atol=1e-9)
+    np.testing.assert_allclose(found.amplitudes @ modes.patterns, found.vector)
+    assert found.vibration == np.abs(at.amplitudes[0, found.mode]).argmax()
+    orbit = found.orbit()
+    assert orbit.frequency == found.frequency
+    assert found.angular_momentum == orbit.angular_momentum == at.angular_momentum[0, found.mode]
+    np.testing.assert_array_equal(found.travel, orbit.travel)
+    assert repr(found).startswith(f"<CriticalBias {found.bias:.6g} eV: mode {found.mode}, mostly")
+    alone = kc.critical_bias(response, modes.select([0, 1]), 1.0)
+    assert alone.amplitudes.shape == (2,)
+    assert alone.vector.shape == (6,)
+
+
+def test_no_critical_bias_has_no_mode():
+    none = kc.critical_bias(two(0.02, 0.5, 0.5, units=kc.EV_ANGSTROM_AMU), DEGENERATE, 1.0)
+    assert math.isinf(none)
+    assert none.mode is none.frequency is none.vibration is none.vector is None
+    assert repr(none) == "<CriticalBias: none up to 1 eV>"
+    placed = dataclasses.replace(none, positions=np.zeros((1, 2)))
+    for ask in (placed.orbit, lambda: placed.travel, lambda: placed.angular_momentum):
+        with pytest.raises(ValueError, match=r"No mode grows at biases up to 1, .* search further"):
+            ask()
+
+
+def test_a_spring_that_is_lost_says_so():
+    soft = np.array([np.diag([0.0, 0.5]), np.diag([0.0, -0.5])])
+    with pytest.warns(RuntimeWarning, match="is no vibration"):
+        found = kc.critical_bias(two(1e-6, 1e-3, 1e-3, lead_jacobian=soft), DEGENERATE, 1.0)
+    assert found.frequency == 0
+    assert "a spring is lost>" in repr(found)
+    assert "is no vibration" in repr(found).splitlines()[1]
+    assert "the atoms leave their places" in repr(found.orbit())
+
+
+# Many modes
+
+
+def many(seed, n, strength, spread=0.8):
+    """Modes in a band, friction and curls of single atoms and their neighbours."""
+    rng = np.random.default_rng(seed)
+    omega = np.sort(rng.uniform(1 - spread, 1, n))
+    basis = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    friction = basis * (strength * rng.uniform(0.2, 1.5, n)) @ basis.T
+    curls = np.zeros((n, n))
+    for start in range(0, n - 3, 2):
+        block = rng.normal(size=(4, 4))
+        curls[start : start + 4, start : start + 4] += block - block.T
+    modes = kc.VibrationalModes(omega, np.eye(n), np.ones(n))
+    return synthetic(basis @ curls @ basis.T, friction), modes
+
+
+def by_all_eigenvalues(monkeypatch, *args, **more):
+    with monkeypatch.context() as patch:
+        patch.setattr("kwant_curl.vibrations.search.MANY", 10**9)
+        patch.setattr("kwant_curl.algebra.growing.MANY", 10**9)
+        return kc.critical_bias(*args, **more)
+
+
+@pytest.fixture
+def few_are_many(monkeypatch):
+    monkeypatch.setattr("kwant_curl.vibrations.search.MANY", 2)
+    monkeypatch.setattr("kwant_curl.algebra.growing.MANY", 2)
+
+
+@pytest.mark.filterwarnings("ignore:At the bias .* times the springs")
+@pytest.mark.parametrize("strength", [1e-5, 1e-3, 0.03, 0.5])
+@pytest.mark.parametrize("spread", [0.8, 1e-3])
+def test_many_modes_as_by_all_eigenvalues(few_are_many, monkeypatch, strength, spread):
+    """Weak against the distance of the modes, and so strong that everything mixes."""
+    for seed in range(8):
+        response, modes = many(seed, 30, strength, spread)
+        for steps in (3, 20):
+            expected = by_all_eigenvalues(monkeypatch, response, modes, 4 * strength, steps=steps)
+            found = kc.critical_bias(response, modes, 4 * strength, steps=steps)
+            assert found == pytest.approx(expected, rel=2e-9)
+            assert found.mode == expected.mode
+            if expected.mode is not None:
+                assert found.frequency == pytest.approx(expected.frequency, rel=1e-9)
+                overlap = abs(np.vdot(found.amplitudes, expected.amplitudes))
+                assert overlap == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:At the bias .* times the springs", "ignore:.*no vibration")
+def test_many_modes_of_other_kinds(few_are_many, monkeypatch):
+    """Negative springs, overdamped and degenerate modes, little friction or none."""
+    soft = np.array([np.diag([0.0, 0.5]), np.diag([0.0, -0.5])])
+    for response, modes, accuracy in (
+        (two(0.02, 1e-3, 1e-3), DEGENERATE, 1e-8),
+        (two(0.02, 5.0, 0.5), DEGENERATE, 1e-8),
+        (two(1e-6, 1e-3, 1e-3, lead_jacobian=soft), DEGENERATE, 1e-8),
+        (two(0.02, 0.0, 0.0), modes_of(0.3, 0.31), 1e-8),
+        (two(0.02, 0.0, 1e-3), modes_of(0.3, 0.31), 1e-3),  # growth above 1e-13 of the frequency
+        (two(0.02, 0.5, 0.5), DEGENERATE, 1e-8),
+    ):
+        expected = by_all_eigenvalues(monkeypatch, response, modes, 10.0)
+        found = kc.critical_bias(response, modes, 10.0)
+        called = kc.critical_bias(response.at_bias, modes, 10.0)
+        assert found == called == pytest.approx(expected, rel=accuracy)
+
+
+@pytest.mark.parametrize("what", ["STEPS", "ALIKE"])
+def test_a_motion_that_is_lost(few_are_many, monkeypatch, what):
+    """All eigenvalues then."""
+    response, modes = many(0, 12, 1e-3)
+    expected = by_all_eigenvalues(monkeypatch, response, modes, 4e-3)
+    module, value = {
+        "STEPS": ("kwant_curl.algebra.growing", 0),
+        "ALIKE": ("kwant_curl.vibrations.search", 2.0),
+    }[what]
+    monkeypatch.setattr(f"{module}.{what}", value)
+    found = kc.critical_bias(response, modes, 4e-3)
+    assert found == pytest.approx(expected, rel=2e-9)
+    assert found.mode == expected.mode
+
+
+def test_a_second_mode_that_grows_before(few_are_many):
+    """Of two that grow at a bias that is looked at, the slower is the first."""
+    omega = np.array([0.3, 0.3, 0.7, 0.7])
+    kappa = np.zeros((4, 4))
+    kappa[0, 1], kappa[2, 3] = 0.02, 0.1
+    response = synthetic(kappa - kappa.T, np.diag([1e-3, 1e-3, 0.012, 0.012]))
+    first, second = 2 * 0.3 * 1e-3 / 0.02, 2 * 0.7 * 0.012 / 0.1
+    modes = kc.VibrationalModes(omega, np.eye(4), np.ones(4))
+    at = kc.stability(response, modes, 1.0)
+    assert at.frequencies[0, at.frequencies[0].imag.argmax()].real > 0.6
+    found = kc.critical_bias(response, modes, 1.0, steps=1)
+    assert first < second < 1
+    assert found == pytest.approx(first, rel=1e-8)
+    assert found.frequency == pytest.approx(0.3, rel=1e-3)
+
+
+def test_eigenvalues_are_calculated_for_the_last_word_alone(monkeypatch):
+    """Of 200 modes: at the upper end of the bracket, and at the root."""
+    response, modes = many(1, 200, 1e-4)
+    calls = []
+
+    def counted(matrix):
+        calls.append(len(matrix))
+        return eigvals(matrix)
+
+    eigvals = np.linalg.eigvals
+    monkeypatch.setattr("numpy.linalg.eigvals", counted)
+    found = kc.critical_bias(response, modes, 4e-4, steps=16)
+    assert 4 <= found / (4e-4 / 16) <= 16
+    assert len(calls) <= 4
+    calls.clear()
+    assert by_all_eigenvalues(monkeypatch, response, modes, 4e-4, steps=16) == pytest.approx(found)
+    assert len(calls) > 10
+
+
+def test_energies_decay_only_where_no_motion_grows():
+    """A hundred random systems on both sides of their threshold, and what isn't a number."""
+    rng = np.random.default_rng(0)
+    found = {True: [], False: []}
+    for seed in range(100):
+        response, modes = many(seed, 12, 10 ** rng.uniform(-5, -0.5))
+        bias = rng.uniform(0, 3) * np.linalg.eigvalsh(response.friction)[0]
+        stiffness, damping = mechanics(response.at_bias(bias), modes)
+        stable = fastest_growth(stiffness, damping) <= 0
+        energy = DecayingEnergy(modes.frequencies, 1e-13)
+        found[stable].append(energy.is_found(bias, (stiffness, damping)))
+    assert not any(found[False])
+    assert np.mean(found[True]) > 0.5
+    assert min(map(len, found.values())) > 10
+    assert not energy.is_found(bias, (np.full((12, 12), np.nan), damping))
+
+
+def test_a_motion_is_followed():
+    response, modes = many(3, 20, 0.01)
+    stiffness, damping = mechanics(response.at_bias(0.01), modes)
+    frequencies, vectors = complex_frequencies(stiffness, damping)
+    for omega, vector in zip(frequencies, vectors, strict=True):
+        for guess, start in ((omega, None), (omega * (1 + 1e-4j), vector + 1e-3)):
+            again, v = followed(stiffness, damping, complex(guess), start)
+            assert again == pytest.approx(omega, rel=1e-11)
+            np.testing.assert_allclose(v, vector, atol=1e-9)
+    assert followed(np.full((2, 2), np.nan), np.eye(2), 1.0, None) is None
+
+
+# On many workers
+
+
+def test_executors_and_bars(capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    kappa, root = 1e-2 * rng.normal(size=(6, 6)), rng.normal(size=(6, 6))
+    response = synthetic(kappa - kappa.T, 2e-3 * (root @ root.T + np.eye(6)))
+    response = dataclasses.replace(response, pair_noise=np.full((2, 2, 6, 6), 0.01 * np.eye(6)))
+    modes = modes_of(0.3, 0.3, 0.3001, 0.31, 0.5, 0.5)
+    monkeypatch.setattr("kwant_curl.vibrations.pumping.PIECE", 4)
+    monkeypatch.setattr("kwant_curl.vibrations.integrator.TOGETHER", 12)
+    options = {"seed": 3, "n_trajectories": 5}
+    asked = {
+        " biases": lambda **on: kc.stability(response, modes, [0.1, 0.2], **on).frequencies,
+        "biases": lambda **on: kc.critical_bias(response.at_bias, modes, 40.0, **on).vector,
+        " pairs": lambda **on: kc.pumped_pairs(response, modes, **on).amplitudes,
+        " steps": lambda **on: kc.langevin(response, modes, 9.0, **options, **on).coordinates,
+    }
+    with ThreadPoolExecutor(2) as threads:
+        for unit, ask in asked.items():
+            expected = ask()
+            assert not capsys.readouterr().err
+            np.testing.assert_array_equal(ask(executor=threads, progress=False), expected)
+            assert not capsys.readouterr().err
+            for executor in (None, threads):
+                np.testing.assert_array_equal(ask(executor=executor, progress=True), expected)
+                assert unit in capsys.readouterr().err
+            with pytest.raises(TypeError, match="executor is 3; expected something with the map"):
+                ask(executor=3)
+            with pytest.raises(TypeError, match="progress is 1; expected True, False or None"):
+                ask(progress=1)
+    motion = asked[" steps"]()
+    assert np.unique(np.round(motion[:, -1, 0], 12)).size == 5
+    shared = np.random.default_rng(3)
+    first, second = (
+        kc.langevin(response, modes, 9.0, seed=shared, n_trajectories=5) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.coordinates, motion)
+    assert np.abs(first.coordinates[:, -1] - second.coordinates[:, -1]).min() > 0
+
+
+def test_processes_scale_a_response():
+    response, modes = many(0, 6, 1e-3)
+    with ProcessPoolExecutor(1, get_context("spawn")) as processes:
+        one = kc.stability(response, modes, [1e-4, 2e-4], executor=processes)
+        found = kc.critical_bias(response.at_bias, modes, 0.1, steps=2, executor=processes)
+    np.testing.assert_array_equal(
+        one.frequencies, kc.stability(response, modes, [1e-4, 2e-4]).frequencies
+    )
+    assert found == kc.critical_bias(response, modes, 0.1, steps=2)

@@ -16,6 +16,7 @@ __all__ = [
     "angular_momenta",
     "complex_frequencies",
     "fastest_growth",
+    "forward_frequencies",
     "propagation",
     "travel",
 ]
@@ -49,20 +50,34 @@ def complex_frequencies(
     vectors : array of complex (..., n, n)
         v of each, a row, of length one, its largest component real and positive.
     """
-    n = stiffness.shape[-1]
     companion, unit = _companion(stiffness, damping)
     rates, columns = np.linalg.eig(companion)
-    frequencies = 1j * rates
+    solutions: ComplexArray = np.multiply(1j, rates)
+    order = _forward(solutions)
+    frequencies = np.take_along_axis(solutions, order, axis=-1) * unit[..., 0]
+    vectors = np.take_along_axis(columns, order[..., None, :], axis=-1)
+    vectors = vectors[..., : stiffness.shape[-1], :].swapaxes(-1, -2)
+    return frequencies, _normalised(vectors)
+
+
+def forward_frequencies(stiffness: FloatArray, damping: FloatArray) -> ComplexArray:
+    """Return the frequencies of `complex_frequencies` without the vectors."""
+    companion, unit = _companion(stiffness, damping)
+    frequencies: ComplexArray = np.multiply(1j, np.linalg.eigvals(companion))
+    result: ComplexArray = np.take_along_axis(frequencies, _forward(frequencies), axis=-1)
+    return result * unit[..., 0]
+
+
+def _forward(frequencies: ComplexArray) -> NDArray[np.int64]:
+    """Return which of the 2 n solutions are those with a positive real part, ascending."""
+    n = frequencies.shape[-1] // 2
     # Real parts that are rounding are zero, so that pairs are told apart by their damping.
     oscillates = np.abs(frequencies.real) > ROUNDING
     key = np.where(oscillates, np.sign(frequencies.real), 0.0)
     order = np.lexsort((frequencies.imag, key), axis=-1)[..., n:]
-    frequencies = np.take_along_axis(frequencies, order, axis=-1)
-    vectors = np.take_along_axis(columns, order[..., None, :], axis=-1)[..., :n, :]
-    ascending = np.argsort(frequencies.real, axis=-1, kind="stable")
-    frequencies = np.take_along_axis(frequencies, ascending, axis=-1)
-    vectors = np.take_along_axis(vectors, ascending[..., None, :], axis=-1).swapaxes(-1, -2)
-    return frequencies * unit[..., 0], _normalised(vectors)
+    parts = np.take_along_axis(frequencies.real, order, axis=-1)
+    ascending = np.argsort(parts, axis=-1, kind="stable")
+    return np.take_along_axis(order, ascending, axis=-1)
 
 
 def _companion(stiffness: FloatArray, damping: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -7,8 +7,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol
 
-from tqdm.auto import tqdm
-
+from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.threads import one_thread
 
 __all__ = ["Executor", "SweepError", "check_executor", "mapped", "sweep"]
@@ -110,7 +109,7 @@ def sweep(
     points: Iterable[Any],
     *,
     executor: Executor | None = None,
-    progress: bool = False,
+    progress: Progress = None,
 ) -> list[Any]:
     """Call a function at many points: energies, biases, parameters.
 
@@ -127,8 +126,9 @@ def sweep(
         `dask.distributed.Client.get_executor()`, `mpi4py.futures.MPIPoolExecutor`.  None: one
         point after another, here.  Numerical libraries get one thread per worker, or
         OMP_NUM_THREADS.
-    progress : bool, default False
-        Show a progress bar with the time left.
+    progress : bool, optional
+        Show a progress bar with the time left.  Default: after two seconds, on a terminal or in a
+        notebook.
 
     Returns
     -------
@@ -147,13 +147,13 @@ def sweep(
     listed = list(points)
     results: dict[int, Any] = {}
     failures: dict[int, BaseException] = {}
-    with tqdm(total=len(listed), disable=not progress) as bar:
+    with bar(progress, " points", len(listed)) as shown:
         for index, result, failure in _outcomes(partial(_call, function), listed, executor):
             if failure is None:
                 results[index] = result
             else:
                 failures[index] = failure
-            bar.update()
+            shown.update()
     if failures:
         failures = dict(sorted(failures.items()))
         first = next(iter(failures))

@@ -3,6 +3,7 @@
 Imports `results`, `coordinates`, `model`, `algebra` and `support`.
 """
 
+from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.integrator import langevin
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.orbits import Orbit
@@ -14,6 +15,7 @@ from kwant_curl.vibrations.thresholds import critical_bias
 from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = [
+    "CriticalBias",
     "Orbit",
     "PumpedPairs",
     "Stability",

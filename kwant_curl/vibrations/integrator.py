@@ -1,16 +1,19 @@
 """Langevin dynamics of the atoms under current."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import BitGenerator, Generator, RandomState, SeedSequence
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.dynamics import propagation
+from kwant_curl.algebra.dynamics import Propagation, propagation
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, true_or_false
+from kwant_curl.support.parallel import Executor, check_executor, mapped
+from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     either,
@@ -32,6 +35,9 @@ Seed = int | Sequence[int] | SeedSequence | BitGenerator | Generator | RandomSta
 STEPS_PER_RADIAN = 20
 """Steps in 1/omega of the fastest mode, by default: 126 in its period."""
 
+TOGETHER = 2**13
+"""Coordinates that move together: trajectories beyond go to another worker."""
+
 FEWEST_PER_RADIAN = 2
 """Fewer steps in 1/omega than this are an error: at 1/2 the integrator is unstable."""
 
@@ -49,6 +55,8 @@ def langevin(
     n_trajectories: int = 1,
     every: int = 1,
     seed: Seed | None = None,
+    executor: Executor | None = None,
+    progress: Progress = None,
 ) -> Trajectory:
     """Follow the vibrations in time, driven by the current and by its noise.
 
@@ -81,7 +89,11 @@ def langevin(
         Every how many steps the motion is noted.
     seed : optional
         Of the noise, anything that `numpy.random.default_rng` takes.  Equal seeds give equal
-        trajectories.
+        trajectories, on any executor.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for groups of trajectories.
+    progress : bool, optional
+        Show a progress bar: steps.  Default: after two seconds, on a terminal or in a notebook.
 
     Returns
     -------
@@ -105,6 +117,7 @@ def langevin(
     the current: the constant part of the force, which shifts it, is left out.  Noise that is not
     white, and that of other origin than the electrons, is too.
     """
+    check_executor(executor)
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
     total = positive_number("duration", duration)
@@ -118,18 +131,11 @@ def langevin(
         spectrum = response.project(modes.patterns).noise + np.diag(other)
     if noise and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
-    generator = np.random.default_rng(seed) if noise else None
-    move = propagation(system.stiffness, system.damping, spectrum, step)
+    run = _Run(propagation(system.stiffness, system.damping, spectrum, step), n_steps, apart)
     q, v = _start("coordinates", coordinates, shape), _start("velocities", velocities, shape)
-    kept = np.empty((2, n_steps // apart + 1, *shape))
-    kept[:, 0] = q, v
-    with np.errstate(over="ignore", invalid="ignore"):
-        for number in range(1, n_steps + 1):
-            xi = None if generator is None else generator.standard_normal(shape)
-            q, v = move.advance(q, v, xi)
-            if number % apart == 0:
-                kept[:, number // apart] = q, v
-                _check_finite(q, step * number)
+    groups = _groups(q, v, np.random.default_rng(seed) if noise else None)
+    with bar(progress, " steps", n_steps * len(groups)) as shown:
+        kept = np.concatenate(list(_followed(run, groups, executor, shown)), axis=2)
     return Trajectory(
         times=step * apart * np.arange(kept.shape[1], dtype=float),
         coordinates=kept[0].swapaxes(0, 1),
@@ -139,6 +145,64 @@ def langevin(
         units=either(response.units, modes.units),
         warnings=issued(notices, notices_of_the_band([response])),
     )
+
+
+class _Group(NamedTuple):
+    """Trajectories that move together: their start, (n, n_modes), and their noise, if any."""
+
+    coordinates: FloatArray
+    velocities: FloatArray
+    generator: Generator | None
+
+
+def _groups(q: FloatArray, v: FloatArray, generator: Generator | None) -> list[_Group]:
+    """Return groups of trajectories, each with random numbers of its own."""
+    size = max(1, TOGETHER // q.shape[1])
+    starts = range(0, len(q), size)
+    own: list[Generator | None] = [None] * len(starts)
+    if generator is not None:
+        own = [np.random.default_rng(generator.integers(2**63, size=4)) for _ in starts]
+    return [
+        _Group(q[start : start + size], v[start : start + size], each)
+        for start, each in zip(starts, own, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """So many steps of the integrator, of which every so many are noted."""
+
+    move: Propagation
+    n_steps: int
+    every: int
+
+    def __call__(self, group: _Group, tick: Callable[[], Any] | None = None) -> FloatArray:
+        """Return coordinates and velocities, (2, n_times, n, n_modes); tick: called each step."""
+        q, v, generator = group
+        kept = np.empty((2, self.n_steps // self.every + 1, *q.shape))
+        kept[:, 0] = q, v
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in range(1, self.n_steps + 1):
+                xi = None if generator is None else generator.standard_normal(q.shape)
+                q, v = self.move.advance(q, v, xi)
+                if number % self.every == 0:
+                    kept[:, number // self.every] = q, v
+                    _check_finite(q, self.move.step * number)
+                if tick is not None:
+                    tick()
+        return kept
+
+
+def _followed(
+    run: _Run, groups: list[_Group], executor: Executor | None, shown: Any
+) -> Iterator[FloatArray]:
+    """Yield what becomes of each group; the bar counts steps here, and whole groups elsewhere."""
+    if executor is None:
+        yield from (run(group, shown.update) for group in groups)
+        return
+    for kept in mapped(run, groups, executor):
+        shown.update(run.n_steps)
+        yield kept
 
 
 def _time_step(time_step: float | None, modes: VibrationalModes, stiffness: FloatArray) -> float:

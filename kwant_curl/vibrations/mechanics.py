@@ -14,7 +14,16 @@ from kwant_curl.support.magnitudes import (
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 
-__all__ = ["Mechanics", "either", "mechanics", "notices_of", "notices_of_the_band", "other_damping"]
+__all__ = [
+    "Mechanics",
+    "check_response",
+    "either",
+    "mechanics",
+    "mechanics_of_modes",
+    "notices_of",
+    "notices_of_the_band",
+    "other_damping",
+]
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
@@ -45,10 +54,16 @@ def mechanics(
     gamma the velocity tensor, or the friction of equilibrium, and on its diagonal besides the
     `damping` of other origin, a number or one per mode.
     """
-    _check_response(response, modes)
-    projected = response.project(modes.patterns)
-    jacobian = -0.5 * projected.curl if response.lead_jacobian is None else projected.jacobian
-    gamma = projected.friction if response.lead_velocity is None else projected.velocity
+    check_response(response, modes)
+    return mechanics_of_modes(response.project(modes.patterns), modes, damping)
+
+
+def mechanics_of_modes(
+    projected: ForceResponse, modes: VibrationalModes, damping: ArrayLike
+) -> Mechanics:
+    """Return the same from a response that is projected on the modes already."""
+    jacobian = -0.5 * projected.curl if projected.lead_jacobian is None else projected.jacobian
+    gamma = projected.friction if projected.lead_velocity is None else projected.velocity
     return Mechanics(
         np.diag(modes.frequencies**2) - jacobian,
         gamma + np.diag(other_damping(damping, len(modes))),
@@ -144,7 +159,7 @@ def _shift_over_band(response: ForceResponse) -> float:
     return float(np.divide(shift, response.band_distance)) if response.band_distance else np.inf
 
 
-def _check_response(response: Any, modes: Any) -> None:
+def check_response(response: Any, modes: Any) -> None:
     """Raise unless the modes are those of the coordinates of the response."""
     if not isinstance(response, ForceResponse):
         raise TypeError(f"response is a {type(response).__name__}; expected a ForceResponse.")

@@ -25,7 +25,7 @@ ComplexArray = NDArray[np.complex128]
 class Orbit(Motions):
     """A mode of vibration with a phase: u_I(t) = Re v_I exp(-i Omega t), an ellipse per atom.
 
-    Made by `Stability.orbit` and `PumpedPairs.orbit`.
+    Made by `orbit` of `Stability`, `CriticalBias` and `PumpedPairs`.
 
     Attributes
     ----------

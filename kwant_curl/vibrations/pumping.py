@@ -1,13 +1,18 @@
 """Which pairs of vibrational modes the current drives, each pair by itself."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.dynamics import complex_frequencies
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
+from kwant_curl.support.parallel import Executor, check_executor, mapped
+from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
+    Mechanics,
     either,
     mechanics,
     notices_of,
@@ -19,7 +24,6 @@ from kwant_curl.vibrations.pairs import PumpedPairs
 
 __all__ = ["pumped_pairs"]
 
-FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 PIECE = 2**14
@@ -32,6 +36,8 @@ def pumped_pairs(
     *,
     max_detuning: float | None = None,
     damping: ArrayLike = 0.0,
+    executor: Executor | None = None,
+    progress: Progress = None,
 ) -> PumpedPairs:
     """Return what the current does to every pair of vibrational modes, each pair by itself.
 
@@ -51,6 +57,10 @@ def pumped_pairs(
     damping : float or array (n_modes,), default 0.0
         Damping of other origin than the electrons: the rate at which the energy of each mode
         decays.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for pieces of 16384 pairs.
+    progress : bool, optional
+        Show a progress bar: pairs.  Default: after two seconds, on a terminal or in a notebook.
 
     Returns
     -------
@@ -73,6 +83,7 @@ def pumped_pairs(
     Two modes by themselves are an approximation: `stability` has all of them at once.  The time
     grows as the number of pairs.
     """
+    check_executor(executor)
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
     omega = modes.frequencies
@@ -84,7 +95,8 @@ def pumped_pairs(
         first, second = first[near], second[near]
     projected = response.project(modes.patterns)
     pairs = np.stack([first, second], axis=1)
-    frequencies, amplitudes = _fastest(system.stiffness, system.damping, pairs)
+    with bar(progress, " pairs", len(pairs)) as shown:
+        frequencies, amplitudes = _fastest(system, pairs, executor, shown)
     friction = np.diag(projected.friction) + other_damping(damping, len(omega))
     order = np.argsort(-frequencies.imag, kind="stable")
     k, m = first[order], second[order]
@@ -104,16 +116,26 @@ def pumped_pairs(
 
 
 def _fastest(
-    stiffness: FloatArray, damping: FloatArray, pairs: NDArray[np.int64]
+    system: Mechanics, pairs: NDArray[np.int64], executor: Executor | None, shown: Any
 ) -> tuple[ComplexArray, ComplexArray]:
     """Return Omega and the amplitudes of the fastest growing motion of each pair."""
     frequencies = np.empty(len(pairs), complex)
     amplitudes = np.empty((len(pairs), 2), complex)
-    for start in range(0, len(pairs), PIECE):
-        some = slice(start, start + PIECE)
-        row, col = pairs[some][:, :, None], pairs[some][:, None, :]
-        found, vectors = complex_frequencies(stiffness[row, col], damping[row, col])
-        which = found.imag.argmax(axis=1)
-        each = np.arange(len(which))
-        frequencies[some], amplitudes[some] = found[each, which], vectors[each, which]
+    parts = [slice(start, start + PIECE) for start in range(0, len(pairs), PIECE)]
+    blocks = [_blocks(system, pairs[part]) for part in parts]
+    for part, found in zip(parts, mapped(_fastest_of_each, blocks, executor), strict=True):
+        frequencies[part], amplitudes[part] = found
+        shown.update(len(found[0]))
     return frequencies, amplitudes
+
+
+def _blocks(system: Mechanics, pairs: NDArray[np.int64]) -> Mechanics:
+    """Return the equations of motion of pairs, (n_pairs, 2, 2) each."""
+    row, col = pairs[:, :, None], pairs[:, None, :]
+    return Mechanics(system.stiffness[row, col], system.damping[row, col])
+
+
+def _fastest_of_each(system: Mechanics) -> tuple[ComplexArray, ComplexArray]:
+    found, vectors = complex_frequencies(*system)
+    which, each = found.imag.argmax(axis=1), np.arange(len(found))
+    return found[each, which], vectors[each, which]

@@ -1,7 +1,8 @@
 """Which vibration runs away at a bias."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,18 +10,22 @@ from scipy.optimize import linear_sum_assignment
 
 from kwant_curl.algebra.dynamics import complex_frequencies
 from kwant_curl.results.force_response import ForceResponse
+from kwant_curl.support.parallel import Executor, check_executor, mapped
+from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
+    check_response,
     either,
     mechanics,
+    mechanics_of_modes,
     notices_of,
     notices_of_the_band,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.stabilities import Stability
 
-__all__ = ["AtBias", "Bias", "at_bias", "solved", "stability"]
+__all__ = ["AtBias", "Bias", "Operated", "OperatedModes", "stability"]
 
 ComplexArray = NDArray[np.complex128]
 
@@ -37,6 +42,8 @@ def stability(
     bias: Bias | Sequence[Bias] | None = None,
     *,
     damping: ArrayLike = 0.0,
+    executor: Executor | None = None,
+    progress: Progress = None,
 ) -> Stability:
     """Return the complex frequencies of the vibrations under current.
 
@@ -58,6 +65,11 @@ def stability(
     damping : float or array (n_modes,), default 0.0
         Damping of other origin than the electrons, into the leads' lattice for instance: the rate
         at which the energy of each mode decays.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for the biases; a function of the
+        bias must be picklable for processes.
+    progress : bool, optional
+        Show a progress bar: biases.  Default: after two seconds, on a terminal or in a notebook.
 
     Returns
     -------
@@ -85,30 +97,69 @@ def stability(
     """
     if bias is None and not isinstance(response, ForceResponse) and callable(response):
         raise TypeError("response is a function of the bias, but bias is not given.")
+    check_executor(executor)
     biases = [None] if bias is None else _listed(bias)
-    answers = [at_bias(response, b) for b in biases]
-    systems = [mechanics(answer, modes, damping) for answer in answers]
+    operated = OperatedModes.of(response, modes, damping)
+    with bar(progress, " biases", len(biases)) as shown:
+        points = list(mapped(operated.solved, biases, executor, shown))
+    answers, systems = [point.response for point in points], [point.system for point in points]
     notices = notices_of(answers, systems, modes)
-    frequencies, amplitudes = solved(systems)
+    frequencies = np.array([point.frequencies for point in points])
+    amplitudes = np.array([point.amplitudes for point in points])
     _follow(frequencies, amplitudes)
+    of_atoms = response if isinstance(response, ForceResponse) else answers[0]
     return Stability(
         bias=np.array([answer.bias for answer in answers]),
         frequencies=frequencies,
         amplitudes=amplitudes,
         patterns=modes.patterns,
         masses=modes.masses,
-        positions=either(answers[0].positions, modes.positions),
-        units=either(answers[0].units, modes.units),
+        positions=either(of_atoms.positions, modes.positions),
+        units=either(of_atoms.units, modes.units),
         warnings=issued(notices, notices_of_the_band(answers)),
     )
 
 
-def solved(systems: Sequence[Mechanics]) -> tuple[ComplexArray, ComplexArray]:
-    """Return Omega (n_systems, n_modes) and the amplitudes (n_systems, n_modes, n_modes)."""
-    return complex_frequencies(
-        np.array([system.stiffness for system in systems]),
-        np.array([system.damping for system in systems]),
-    )
+class Operated(NamedTuple):
+    """The vibrations at a bias: the response, the equation of motion, and its solutions."""
+
+    response: ForceResponse
+    system: Mechanics
+    frequencies: ComplexArray
+    amplitudes: ComplexArray
+
+
+@dataclass(frozen=True)
+class OperatedModes:
+    """The vibrations at any bias; a response that may be scaled is projected on them once."""
+
+    response: AtBias
+    modes: VibrationalModes
+    damping: ArrayLike
+
+    @classmethod
+    def of(cls, response: AtBias, modes: VibrationalModes, damping: ArrayLike) -> Self:
+        """Check that response and modes go together, where the response is known."""
+        if isinstance(response, ForceResponse):
+            check_response(response, modes)
+            response = response.project(modes.patterns)
+        return cls(response, modes, damping)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the forces are linear in the bias."""
+        return isinstance(self.response, ForceResponse)
+
+    def at(self, bias: Bias | None) -> tuple[ForceResponse, Mechanics]:
+        """Return response and equation of motion; None: at the response's own bias."""
+        answer = _at_bias(self.response, bias)
+        find = mechanics_of_modes if self.is_scaled else mechanics
+        return answer, find(answer, self.modes, self.damping)
+
+    def solved(self, bias: Bias | None) -> Operated:
+        """Return them with the solutions, Omega and v by ascending Re Omega."""
+        answer, system = self.at(bias)
+        return Operated(answer, system, *complex_frequencies(*system))
 
 
 def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
@@ -123,7 +174,7 @@ def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
     return listed
 
 
-def at_bias(response: AtBias, bias: Bias | None) -> ForceResponse:
+def _at_bias(response: AtBias, bias: Bias | None) -> ForceResponse:
     """Return the response at a bias, or at its own for None; raise for something else."""
     if isinstance(response, ForceResponse):
         return response if bias is None else response.at_bias(bias)

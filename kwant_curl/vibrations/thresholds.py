@@ -1,30 +1,28 @@
 """At what bias the first vibration runs away."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
-from kwant_curl.algebra.dynamics import fastest_growth
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, real_number
+from kwant_curl.support.parallel import Executor, check_executor
+from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
+from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
-    mechanics,
+    either,
     notices_of,
     notices_of_the_band,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
-from kwant_curl.vibrations.runaway import AtBias, Bias, at_bias, solved
-from kwant_curl.vibrations.stabilities import MARGINAL
+from kwant_curl.vibrations.runaway import AtBias, Bias, OperatedModes
+from kwant_curl.vibrations.search import Search
 
 __all__ = ["critical_bias"]
-
-ITERATIONS = 2000
-"""Of the root search: enough to halve from the largest number to the smallest."""
 
 
 def critical_bias(
@@ -36,7 +34,9 @@ def critical_bias(
     damping: ArrayLike = 0.0,
     steps: int = 64,
     rtol: float = 1e-9,
-) -> float:
+    executor: Executor | None = None,
+    progress: Progress = None,
+) -> CriticalBias:
     """Return the bias at which the first vibration begins to grow.
 
     Parameters
@@ -55,12 +55,18 @@ def critical_bias(
         them goes unseen.
     rtol : float
         Relative error of the result.
+    executor : optional
+        Anything with the `map` of `concurrent.futures.Executor`, for a response that is a
+        function of the bias, which must be picklable for processes: the first biases are looked
+        at eight at a time, the root is searched one after another.
+    progress : bool, optional
+        Show a progress bar: biases.  Default: after two seconds, on a terminal or in a notebook.
 
     Returns
     -------
-    float
-        The smallest V so that at V times `direction` a mode is about to grow; infinite if none
-        does up to `largest`.
+    CriticalBias
+        A float, the smallest V so that at V times `direction` a mode is about to grow; infinite if
+        none does up to `largest`.  It knows which mode that is: its frequency, its orbit.
 
     Raises
     ------
@@ -74,44 +80,50 @@ def critical_bias(
 
     Notes
     -----
-    The root of the largest Im Omega, by `scipy.optimize.brentq`.  For two degenerate modes with
-    diagonal friction and the curl alone, V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
+    The root of the largest Im Omega, by `scipy.optimize.brentq`.  From 200 modes on, eigenvalues
+    are calculated only where no energy x^T H x is found that every motion loses (Lyapunov), and
+    the root is that of one mode that is followed, checked by all eigenvalues there.
+
+    For two degenerate modes with diagonal friction and the curl alone,
+    V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
     """
     limit, accuracy = positive_number("largest", largest), positive_number("rtol", rtol)
     _check_direction(direction)
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps is {steps!r}; expected a positive whole number.")
 
-    def system(v: float) -> tuple[ForceResponse, Mechanics]:
-        answer = at_bias(response, _scaled(direction, v))
-        return answer, mechanics(answer, modes, damping)
-
-    without = system(0.0)[1]  # which looks at the response and the modes first
-    tiny = MARGINAL * float(modes.frequencies.max())
-
-    def excess(v: float) -> float:
-        return fastest_growth(*system(v)[1]) - tiny
-
-    if fastest_growth(*without) > tiny:
-        raise ValueError(
-            "A mode grows without bias: the friction is not positive, or the Hamiltonian's "
-            "derivatives are not those of this system."
+    check_executor(executor)
+    with bar(progress, " biases") as shown:
+        search = Search(OperatedModes.of(response, modes, damping), direction, executor, shown)
+        if search.growing(0.0) is not None:
+            raise ValueError(
+                "A mode grows without bias: the friction is not positive, or the Hamiltonian's "
+                "derivatives are not those of this system."
+            )
+        known = response if isinstance(response, ForceResponse) else search.at(0.0)[0]
+        bracket = search.bracket((limit * np.arange(1, steps + 1) / steps).tolist())
+        found = None if bracket is None else search.root(bracket, accuracy)
+    positions, units = either(known.positions, modes.positions), either(known.units, modes.units)
+    if found is None:
+        return CriticalBias(
+            bias=math.inf, largest=limit, masses=modes.masses, positions=positions, units=units
         )
-    last = 0.0
-    for v in limit * np.arange(1, steps + 1) / steps:
-        if excess(v) > 0:
-            root = _root(excess, last, float(v), accuracy)
-            issued(_notices_of_the_root(*system(root), modes, root))
-            return root
-        last = float(v)
-    return math.inf
-
-
-def _root(excess: Callable[[float], float], low: float, high: float, rtol: float) -> float:
-    """Return where `excess` turns positive, to a relative error that holds for small roots too."""
-    relative = max(rtol, 4 * np.finfo(float).eps)
-    tiny = np.finfo(float).tiny
-    return float(brentq(excess, low, high, xtol=tiny, rtol=relative, maxiter=ITERATIONS))
+    root, mode, omega, amplitudes = found
+    answer, system = search.at(root)
+    return CriticalBias(
+        bias=root,
+        largest=limit,
+        masses=modes.masses,
+        positions=positions,
+        shifts=answer.bias,
+        mode=mode,
+        frequency=omega.real,
+        growth=2 * omega.imag,
+        amplitudes=amplitudes,
+        vector=amplitudes @ modes.patterns,
+        units=units,
+        warnings=issued(_notices_of_the_root(answer, system, modes, root, omega)),
+    )
 
 
 def _check_direction(direction: Bias) -> None:
@@ -122,20 +134,13 @@ def _check_direction(direction: Bias) -> None:
 
 
 def _notices_of_the_root(
-    answer: ForceResponse, system: Mechanics, modes: VibrationalModes, root: float
+    answer: ForceResponse, system: Mechanics, modes: VibrationalModes, root: float, omega: complex
 ) -> list[str]:
     """Return what to say where what becomes unstable is no vibration, and as `stability`."""
     notices = [*notices_of([answer], [system], modes), *notices_of_the_band([answer])]
-    frequencies = solved([system])[0][0]
-    if frequencies[frequencies.imag.argmax()].real == 0:
+    if omega.real == 0:
         notices.append(
             f"What becomes unstable at {root:.4g} is no vibration that runs away: the current has "
             "made a spring negative, so that the atoms leave their places."
         )
     return notices
-
-
-def _scaled(direction: Bias, factor: float) -> Bias:
-    if isinstance(direction, Mapping):
-        return {lead: factor * shift for lead, shift in direction.items()}
-    return factor * direction
