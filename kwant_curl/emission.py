@@ -42,6 +42,7 @@ def phonon_rates(
     temperature: float = 0.0,
     rtol: float = RTOL,
     max_energies: int = MAX_ENERGIES,
+    exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -78,6 +79,7 @@ def phonon_rates(
     <temperature>
     <rtol>
     <max_energies>
+    <exclude>
     <params>
     <route>
     <max_memory>
@@ -113,7 +115,14 @@ def phonon_rates(
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     check_temperature(point.temperature, units)
     numerics = Numerics(
-        rtol, route, max_memory, None, executor, progress, max_energies=max_energies
+        rtol,
+        route,
+        max_memory,
+        None,
+        executor,
+        progress,
+        max_energies=max_energies,
+        exclude=exclude,
     )
     forces = forces_of(coordinates, model)
     warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")

@@ -51,6 +51,7 @@ def flow_map(
     linear: bool = True,
     rtol: float = RTOL,
     max_energies: int = MAX_ENERGIES,
+    exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
@@ -87,6 +88,7 @@ def flow_map(
     <linear>
     <rtol>
     <max_energies>
+    <exclude>
     <params>
     <max_memory>
     <solver>
@@ -132,6 +134,7 @@ def flow_map(
         executor=executor,
         progress=progress,
         max_energies=max_energies,
+        exclude=exclude,
     )
     charges = site_charges(model) if model.has_holes else None
     kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents, charges)

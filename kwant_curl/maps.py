@@ -43,6 +43,7 @@ def curl_map(
     linear: bool = True,
     rtol: float = RTOL,
     max_energies: int = MAX_ENERGIES,
+    exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -72,6 +73,7 @@ def curl_map(
     <linear>
     <rtol>
     <max_energies>
+    <exclude>
     <params>
     <route>
     <max_memory>
@@ -111,7 +113,14 @@ def curl_map(
     forces = forces_of(coordinates, model)
     centres = _centres(forces, coordinates)
     numerics = Numerics(
-        rtol, route, max_memory, solver, executor, progress, max_energies=max_energies
+        rtol,
+        route,
+        max_memory,
+        solver,
+        executor,
+        progress,
+        max_energies=max_energies,
+        exclude=exclude,
     )
     kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, forces)
     average = averaged(kernel, point, numerics)

@@ -65,6 +65,7 @@ def force_response(
     noise: bool = False,
     rtol: float = RTOL,
     max_energies: int = MAX_ENERGIES,
+    exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
@@ -109,6 +110,7 @@ def force_response(
         Also the noise of the force.
     <rtol>
     <max_energies>
+    <exclude>
     <params>
     <route>
     <max_memory>
@@ -154,7 +156,14 @@ def force_response(
     forces = forces_of(coordinates, model)
     second = second_derivatives_of(coordinates, model) if jacobian else None
     numerics = Numerics(
-        rtol, route, max_memory, solver, executor, progress, max_energies=max_energies
+        rtol,
+        route,
+        max_memory,
+        solver,
+        executor,
+        progress,
+        max_energies=max_energies,
+        exclude=exclude,
     )
     fields = None
     if velocity:
@@ -187,17 +196,20 @@ def force_response(
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
         warnings=issued(notices),
-        spectrum=kept_spectrum(
-            average.integral,
-            average.limits,
-            rtol,
-            {
-                **{f"lead_{name}": ("by_lead", i, g) for i, name in enumerate(kernel.by_lead)},
-                "friction": ("total", 0, g),
-                **({"pair_noise": ("by_pair", 0, g)} if noise else {}),
-            },
-        ),
+        spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(kernel, g)),
     )
+
+
+def _fields(kernel: CoupledKernel, degeneracy: float) -> dict[str, tuple[str, int, Any]]:
+    """Return what the samples are in a result: kinds, numbers and factors."""
+    fields = {
+        f"lead_{name}": ("by_lead", number, degeneracy)
+        for number, name in enumerate(kernel.by_lead)
+    }
+    fields["friction"] = "total", 0, degeneracy
+    if kernel.noise:
+        fields["pair_noise"] = "by_pair", 0, degeneracy
+    return fields
 
 
 def _check_tensors(model: Model, **asked: Any) -> None:

@@ -7,6 +7,7 @@ changes.  Arrays only: nothing here knows Kwant.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from kwant_curl.algebra.segments import (
 )
 from kwant_curl.algebra.sketches import CANCELLED, Parts, Sample, Sketch
 
-__all__ = ["Interpolated", "Skipped", "interpolated", "segments_between"]
+__all__ = ["DivergentIntegralError", "Interpolated", "Skipped", "interpolated", "segments_between"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,14 +40,40 @@ SAFE = 0.5
 FAR = 30.0
 """A segment whose error is this many times too large gets two samples at a time."""
 
-PATIENCE, NOISE = 12, 1e-3
-"""An error that has not halved in 12 rounds, and is below 1e-3, doesn't fall any more."""
+PATIENCE, NOISE, LONG = 12, 1e-3, 60
+"""An error that has not halved in 12 rounds, and is below 1e-3, doesn't fall any more; nor one
+that is larger after 60."""
 
 NEGLIGIBLE = 0.01
 """A segment is left out if its weight is this part of rtol squared: E^(-1/2) counts by its root."""
 
 
 NONE = np.empty(0, complex)
+NO_EDGES = np.empty(0)
+
+
+NEAR_END, NEARER_END = 1e-3, 1e-5
+"""Places next to an end of a segment where it is told whether an integral exists."""
+
+SINGULAR = 0.1
+"""A function that is 1/s at the end of a segment, times s: from one place to the other as good as
+the same; a regular one falls to a hundredth."""
+
+
+class DivergentIntegralError(ValueError):
+    """An integral doesn't exist: a function goes as 1/(E - E0) at an end E0 of a segment.
+
+    Attributes
+    ----------
+    energy : float
+        E0.
+    """
+
+    def __init__(self, energy: float) -> None:
+        self.energy = energy
+        super().__init__(
+            f"The integral over energy does not exist: as 1/(E - E0) at E0 = {energy}."
+        )
 
 
 class Skipped(NamedTuple):
@@ -73,14 +100,17 @@ class _Part:
     size: FloatArray = field(default_factory=lambda: np.zeros(0))
     floor: FloatArray = field(default_factory=lambda: np.zeros(0))
     next: list[float] = field(default_factory=list)
+    wanted: list[float] = field(default_factory=list)
     is_checked: bool = False
+    probed: set[bool] = field(default_factory=set)
     history: list[float] = field(default_factory=list)
 
     @property
     def has_stopped(self) -> bool:
         """Whether the error is one of rounding: no smaller than it was many samples ago."""
         recent, earlier = self.history[-PATIENCE:], self.history[:-PATIENCE]
-        return bool(earlier) and min(recent) > 0.5 * min(earlier) and max(recent) < NOISE
+        stays = bool(earlier) and min(recent) > 0.5 * min(earlier)
+        return stays and (max(recent) < NOISE or len(self.history) > LONG)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +199,23 @@ def of_one_sign(
     return tuple(np.apply_along_axis(positive, -1, kind) for kind in weights)
 
 
-def segments_between(points: FloatArray, weighting: Weighting, rtol: float) -> tuple[Segment, ...]:
-    """Return the segments between break points whose weight counts."""
-    segments = [
-        Segment(*pair) for pair in zip(points[:-1].tolist(), points[1:].tolist(), strict=True)
-    ]
+def segments_between(
+    points: FloatArray,
+    weighting: Weighting,
+    rtol: float,
+    edges: FloatArray = NO_EDGES,
+    exclude: float = 0.0,
+) -> tuple[Segment, ...]:
+    """Return the segments between break points whose weight counts.
+
+    What is within `exclude` of an edge is left out.
+    """
+    segments = list[Segment]()
+    for start, end in pairwise(points.tolist()):
+        low = start + exclude * bool(np.any(edges == start))
+        high = end - exclude * bool(np.any(edges == end))
+        if low < high:
+            segments.append(Segment(low, high))
     masses = np.array([_mass(segment, weighting) for segment in segments])
     counts = masses > NEGLIGIBLE * rtol**2 * masses.sum()
     return tuple(segment for segment, one in zip(segments, counts, strict=True) if one)
@@ -363,9 +405,13 @@ class _Search:
         small = np.cumsum(errors[rank]) <= limit
         done = np.zeros(len(errors), dtype=bool)
         done[rank[small]] = True
+        for part in self.parts:
+            self._check_ends(part, total)
         for part, error, is_done in zip(self.parts, errors, done, strict=True):
             part.history.append(float(error))
-            if part.has_stopped:
+            if part.wanted:
+                part.next, part.wanted = part.wanted, []
+            elif part.has_stopped:
                 part.next = []
             elif not is_done:
                 part.is_checked = False
@@ -379,6 +425,34 @@ class _Search:
             else:
                 part.next = []
         return all(not part.next for part in self.parts)
+
+    def _check_ends(self, part: _Part, scale: FloatArray) -> None:
+        """Raise if a function goes as 1/(E - E0) at an end; look there if the fit says so."""
+        if part.fit is None:
+            return
+        for is_high in (False, True):
+            places = [1 - s if is_high else s for s in (NEAR_END, NEARER_END)]
+            if is_high in part.probed:
+                known = [part.places.index(s) for s in places if s in part.places]
+                slopes = part.segment.slope(np.array(places))[:, None]
+                values = slopes * [self._rows[part.index[i]] for i in known]
+                if len(known) == len(places) and self._is_singular(part, values, places, scale):
+                    raise DivergentIntegralError(part.segment.high if is_high else part.segment.low)
+                continue
+            fit = part.fit.basis(np.array(places)) @ np.array(self._rows)[part.fit.which]
+            if self._is_singular(part, fit, places, scale):
+                part.probed.add(is_high)
+                part.wanted += [s for s in places if s not in part.places]
+
+    def _is_singular(
+        self, part: _Part, values: FloatArray, places: list[float], scale: FloatArray
+    ) -> bool:
+        """Return whether values at two places near an end go as 1/s there, and count."""
+        energies = part.segment.energy(np.array(places))
+        weights = self._sketch.envelope(self._weighting.of(energies))
+        near, nearer = np.abs(values * weights) * [[NEAR_END], [NEARER_END]] / scale
+        counts = self._sketch.counts & (nearer > self._rtol)
+        return bool(np.any(nearer[counts] > SINGULAR * near[counts]))
 
     def _widest_gap(self, part: _Part) -> float:
         """Return the middle of the gap between samples that counts most."""

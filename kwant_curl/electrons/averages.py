@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from kwant_curl.algebra.integration import Interpolated, interpolated, segments_between
+from kwant_curl.algebra.integration import (
+    DivergentIntegralError,
+    Interpolated,
+    interpolated,
+    segments_between,
+)
 from kwant_curl.algebra.occupations import lead_weighting, reach, window
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.electrons.beside import Attempt, Beside
@@ -21,7 +26,7 @@ from kwant_curl.electrons.notices import (
 )
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges
+from kwant_curl.model.bands import band_edge_lead, band_edges
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.sources import Sources
@@ -190,17 +195,20 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     """Integrate the shares of energy shells; point: with the shifts of the sources."""
     weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
     with energy_bar(numerics) as bar:
-        points, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
-        segments = segments_between(points, weighting, numerics.rtol)
+        points, edges, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
+        segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
         evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, bar)
-        integral = interpolated(
-            evaluate,
-            segments,
-            weighting,
-            numerics.rtol,
-            candidates=levels.resonances,
-            max_energies=numerics.max_energies,
-        )
+        try:
+            integral = interpolated(
+                evaluate,
+                segments,
+                weighting,
+                numerics.rtol,
+                candidates=levels.resonances,
+                max_energies=numerics.max_energies,
+            )
+        except DivergentIntegralError as failure:
+            raise ValueError(_divergent(kernel.problem, failure.energy)) from None
     closed = any(
         weighting.counts(energy, numerics.rtol)
         for energy, n_modes in evaluate.n_modes.items()
@@ -213,15 +221,29 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     return Integrated(integral, (by_lead, by_pair, total), sizes, closed, notices, limits)
 
 
+def _divergent(problem: ScatteringProblem, energy: float) -> str:
+    """Return what is said where an integral doesn't exist."""
+    lead = band_edge_lead(problem, energy)
+    where = "" if lead is None else f", where a mode of lead {lead} opens or closes"
+    return (
+        f"The integral over energy does not exist: at {energy:.9g}{where}, what is asked for goes "
+        "as 1/(E - E0), because nothing in the device scatters electrons that stand still there. "
+        "Put a scatterer (disorder, a barrier, another width) into the device, take an energy, "
+        "bias and temperature whose window is off it, or leave out the energies around it with "
+        "exclude=half their width."
+    )
+
+
 def integration_points(
     problem: ScatteringProblem,
     point: OperatingPoint,
     numerics: Numerics,
     orbitals: NDArray[np.int64] | None,
-) -> tuple[FloatArray, Levels]:
+) -> tuple[FloatArray, FloatArray, Levels]:
     """Return the limits of the integral, and where the integrand isn't smooth between them.
 
-    And what there is of narrow levels; no energy that is solved at is on one that is bound.
+    And band edges, and what there is of narrow levels; no energy that is solved at is on one that
+    is bound.
     """
     levels = np.array([point.energy])
     if not point.linear:
@@ -230,7 +252,7 @@ def integration_points(
     edges = band_edges(problem, low, high)
     counted = counted_range(point, numerics.rtol)
     found = narrow_levels(problem, *counted, numerics, orbitals)
-    return np.union1d([low, high], np.concatenate([edges, found.bound])), found
+    return np.union1d([low, high], np.concatenate([edges, found.bound])), edges, found
 
 
 class _Shells:

@@ -53,6 +53,11 @@ max_energies : int, default 2000
     How many energies an integral takes at most; what is known by then is returned, with its
     `error` and a warning.
 """,
+    "exclude": """
+exclude : float, default 0.0
+    How far around the band edges of the leads energies are left out of an integral, an energy: in
+    a perfect wire curl and friction go as 1/(E - E0) there, and the integral doesn't exist.
+""",
     "params": """
 params : mapping, optional
     Parameters of the system's value functions.  A `Model` holds its own.

@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 
 from kwant_curl.model.solvers import DirectSolver
-from kwant_curl.support.checks import positive_integer, positive_number
+from kwant_curl.support.checks import nonnegative_number, positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
 
 __all__ = ["MAX_ENERGIES", "MAX_MEMORY", "RTOL", "Numerics", "Route"]
@@ -45,6 +45,8 @@ class Numerics:
         Whether this is one of many energies, among which bound states were looked for already.
     max_energies : int
         How many energies an integral takes at most.
+    exclude : float
+        How far around band edges of the leads energies are left out of integrals.
 
     Raises
     ------
@@ -60,12 +62,14 @@ class Numerics:
     progress: bool = False
     in_window: bool = False
     max_energies: int = MAX_ENERGIES
+    exclude: float = 0.0
 
     def __post_init__(self) -> None:
         if self.route not in get_args(Route):
             raise ValueError(f'route is {self.route!r}; expected "auto", "modes" or "adjoint".')
         check_executor(self.executor)
         positive_number("rtol", self.rtol)
+        nonnegative_number("exclude", self.exclude)
         positive_integer("max_energies", self.max_energies)
         if self.max_memory != np.inf:
             positive_number("max_memory", self.max_memory)

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from kwant_curl.algebra.bloch import BlochCells
 from kwant_curl.model.scattering import ScatteringProblem
 
-__all__ = ["band_edges", "nearest_edge"]
+__all__ = ["band_edge_lead", "band_edges", "nearest_edge"]
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +41,18 @@ def band_edges(problem: ScatteringProblem, low: float, high: float) -> FloatArra
     distinct = np.diff(every, prepend=-np.inf) > grain
     result: FloatArray = every[distinct & (every > low) & (every < high)]
     return result
+
+
+def band_edge_lead(problem: ScatteringProblem, energy: float) -> int | None:
+    """Return the first lead with a mode that opens or closes at an energy, or None."""
+    for number, lead in enumerate(problem.leads):
+        if lead.cells is None:
+            continue
+        grain = 1e-9 * problem.largest
+        edges = _extrema(Bands(lead.cells), energy - grain, energy + grain)
+        if np.abs(edges - energy).min(initial=np.inf) <= grain:
+            return number
+    return None
 
 
 def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:

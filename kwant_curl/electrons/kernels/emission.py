@@ -88,11 +88,11 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     weighting = _weighting(point, kernel.quantum)
     with energy_bar(numerics) as bar:
-        points, levels = _break_points(kernel, point, numerics)
+        points, edges, levels = _break_points(kernel, point, numerics)
         evaluate = _Traces(Beside(kernel, float(np.ptp(points))), numerics, bar)
         integral = interpolated(
             evaluate,
-            segments_between(points, weighting, numerics.rtol),
+            segments_between(points, weighting, numerics.rtol, edges, numerics.exclude),
             weighting,
             numerics.rtol,
             candidates=levels.resonances,
@@ -131,10 +131,10 @@ def _weighting(point: OperatingPoint, quantum: float) -> Weighting:
 
 def _break_points(
     kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics
-) -> tuple[FloatArray, Levels]:
+) -> tuple[FloatArray, FloatArray, Levels]:
     """Return the limits of the integral, and where the integrand isn't smooth between them.
 
-    And the narrow levels there, those of E + quantum too.
+    And the band edges and the narrow levels there, those of E + quantum too.
     """
     levels, quantum = point.energy + point.bias, kernel.quantum
     every = np.concatenate([levels, levels - quantum])
@@ -147,6 +147,7 @@ def _break_points(
     shifted = ((energy - quantum, width) for energy, width in found.resonances)
     return (
         np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[1])]),
+        np.concatenate([edges, edges - quantum]),
         found._replace(resonances=(*found.resonances, *shifted)),
     )
 

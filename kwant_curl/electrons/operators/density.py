@@ -49,6 +49,7 @@ class NonequilibriumDensity:
         Error of the density in each orbital that the integration over energy is to reach, where
         there is one, relative to the largest.  The states of all energies are kept.
     <max_energies>
+    <exclude>
     <params>
     <max_memory>
     <solver>
@@ -98,6 +99,7 @@ class NonequilibriumDensity:
         linear: bool = True,
         rtol: float = RTOL,
         max_energies: int = MAX_ENERGIES,
+        exclude: float = 0.0,
         params: Mapping[str, Any] | None = None,
         max_memory: float = MAX_MEMORY,
         solver: DirectSolver | None = None,
@@ -105,7 +107,11 @@ class NonequilibriumDensity:
         model = scattering_model(syst, params, charge)
         point = operating_point(model, energy, bias, degeneracy, temperature, linear)
         numerics = Numerics(
-            rtol=rtol, max_memory=max_memory, solver=solver, max_energies=max_energies
+            rtol=rtol,
+            max_memory=max_memory,
+            solver=solver,
+            max_energies=max_energies,
+            exclude=exclude,
         )
         self.syst, self.params = model.syst, model.params
         self.energy, self.degeneracy = point.energy, point.degeneracy
