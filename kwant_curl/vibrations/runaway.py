@@ -131,7 +131,7 @@ class Operated(NamedTuple):
 
 @dataclass(frozen=True)
 class OperatedModes:
-    """The vibrations at any bias; a response that may be scaled is projected on them once."""
+    """The vibrations at any bias; a response that knows other biases is projected on them once."""
 
     response: AtBias
     modes: VibrationalModes
@@ -146,14 +146,14 @@ class OperatedModes:
         return cls(response, modes, damping)
 
     @property
-    def is_scaled(self) -> bool:
-        """Whether the forces are linear in the bias."""
+    def knows_biases(self) -> bool:
+        """Whether the response knows other biases by itself, without a call."""
         return isinstance(self.response, ForceResponse)
 
     def at(self, bias: Bias | None) -> tuple[ForceResponse, Mechanics]:
         """Return response and equation of motion; None: at the response's own bias."""
         answer = _at_bias(self.response, bias)
-        find = mechanics_of_modes if self.is_scaled else mechanics
+        find = mechanics_of_modes if self.knows_biases else mechanics
         return answer, find(answer, self.modes, self.damping)
 
     def solved(self, bias: Bias | None) -> Operated:

@@ -52,7 +52,7 @@ class Search:
         self, operated: OperatedModes, direction: Bias, executor: Executor | None, bar: Any
     ) -> None:
         self._operated, self._direction = operated, direction
-        self._executor, self._bar = None if operated.is_scaled else executor, bar
+        self._executor, self._bar = None if operated.knows_biases else executor, bar
         frequencies = operated.modes.frequencies
         self._tiny = MARGINAL * float(frequencies.max())
         self._decay = DecayingEnergy(frequencies, MARGINAL) if len(frequencies) >= MANY else None
