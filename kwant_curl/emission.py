@@ -20,6 +20,7 @@ from kwant_curl.results.mode_pairs import mode_pairs
 from kwant_curl.support.checks import positive_array, positive_number
 from kwant_curl.support.magnitudes import check_frequencies, check_masses, check_temperature
 from kwant_curl.support.parallel import Executor
+from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units, check_units
 from kwant_curl.support.warning import issued
 
@@ -47,7 +48,7 @@ def phonon_rates(
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
     executor: Executor | None = None,
-    progress: bool = False,
+    progress: Progress = None,
     units: Units | None = None,
 ) -> PhononRates:
     """Return the rates at which electrons emit and absorb directional phonons.

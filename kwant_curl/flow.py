@@ -30,6 +30,7 @@ from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
+from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units, check_units
 from kwant_curl.support.warning import issued
 
@@ -56,7 +57,7 @@ def flow_map(
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
     executor: Executor | None = None,
-    progress: bool = False,
+    progress: Progress = None,
     units: Units | None = None,
 ) -> FlowMap:
     """Return the local density of states, the particle current and the momentum current per site.

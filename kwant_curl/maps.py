@@ -24,6 +24,7 @@ from kwant_curl.results import CurlMap
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
+from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units, check_units
 from kwant_curl.support.warning import issued
 
@@ -49,7 +50,7 @@ def curl_map(
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
     executor: Executor | None = None,
-    progress: bool = False,
+    progress: Progress = None,
     units: Units | None = None,
 ) -> CurlMap:
     """Return the force of the current, its curl and the friction on each atom by itself.

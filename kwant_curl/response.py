@@ -32,6 +32,7 @@ from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import true_or_false
 from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
+from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units, check_units
 from kwant_curl.support.warning import issued
 
@@ -71,7 +72,7 @@ def force_response(
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
     executor: Executor | None = None,
-    progress: bool = False,
+    progress: Progress = None,
     units: Units | None = None,
 ) -> ForceResponse:
     """Return force, generalised curl and friction of coordinates that are coupled to each other.

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from kwant_curl.algebra.integration import (
     DivergentIntegralError,
@@ -31,6 +30,7 @@ from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.sources import Sources
 from kwant_curl.support.parallel import mapped
+from kwant_curl.support.progress import bar
 
 __all__ = [
     "Average",
@@ -194,10 +194,10 @@ class Integrated(NamedTuple):
 def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Integrated:
     """Integrate the shares of energy shells; point: with the shifts of the sources."""
     weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
-    with energy_bar(numerics) as bar:
+    with energy_bar(numerics) as shown:
         points, edges, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
         segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
-        evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, bar)
+        evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, shown)
         try:
             integral = interpolated(
                 evaluate,
@@ -275,4 +275,4 @@ class _Shells:
 
 def energy_bar(numerics: Numerics) -> Any:
     """Return a progress bar that counts energies, shown if that is wanted."""
-    return tqdm(disable=not numerics.progress, unit=" energies")
+    return bar(numerics.progress, " energies")

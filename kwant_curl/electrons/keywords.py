@@ -85,8 +85,9 @@ executor : optional
     without.
 """,
     "progress": """
-progress : bool, default False
-    Show a progress bar: energies evaluated.
+progress : bool, optional
+    Show a progress bar: energies evaluated.  Default: after two seconds, on a terminal or in a
+    notebook.
 """,
     "units": """
 units : Units, optional

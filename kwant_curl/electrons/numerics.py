@@ -8,6 +8,7 @@ import numpy as np
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.support.checks import nonnegative_number, positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
+from kwant_curl.support.progress import Progress
 
 __all__ = ["MAX_ENERGIES", "MAX_MEMORY", "RTOL", "Numerics", "Route"]
 
@@ -39,8 +40,8 @@ class Numerics:
         The user's own.  It serves one call at a time, so an executor goes without.
     executor : Executor or None
         Where the energies of an integral go.
-    progress : bool
-        Whether a bar shows how many energies are done.
+    progress : bool or None
+        Whether a bar shows how many energies are done; None: after two seconds, if it is seen.
     in_window : bool
         Whether this is one of many energies, among which bound states were looked for already.
     max_energies : int
@@ -59,7 +60,7 @@ class Numerics:
     max_memory: float = MAX_MEMORY
     solver: DirectSolver | None = None
     executor: Executor | None = None
-    progress: bool = False
+    progress: Progress = False
     in_window: bool = False
     max_energies: int = MAX_ENERGIES
     exclude: float = 0.0
