@@ -1,6 +1,6 @@
 """Directional phonons by the golden rule: finite frequency, temperature and bias."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
 from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
-from kwant_curl.electrons.kernels.emission import EmissionKernel, exchanged
+from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import window_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
@@ -115,16 +115,8 @@ def phonon_rates(
     model = scattering_model(syst, params, charge)
     point = operating_point(model, energy, bias, degeneracy, temperature, False)
     check_temperature(point.temperature, units)
-    numerics = Numerics(
-        rtol,
-        route,
-        max_memory,
-        None,
-        executor,
-        progress,
-        max_energies=max_energies,
-        exclude=exclude,
-    )
+    limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
+    numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
     forces = forces_of(coordinates, model)
     warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
     pairs = mode_pairs(modes, len(forces))
@@ -155,15 +147,19 @@ def phonon_rates(
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
         exchanges.append(exchange)
     rates = prefactor[:, None, None, None]
-    worst = max((exchange.integral for exchange in exchanges), key=lambda integral: integral.error)
-    partial = any(exchange.partial for exchange in exchanges)
-    # Of the same states each frequency's window would speak in other words.
-    bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
     return PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
-        error=worst.error,
-        partial=partial,
+        error=max(exchange.integral.error for exchange in exchanges),
+        partial=any(exchange.partial for exchange in exchanges),
         units=units,
-        warnings=issued(bound + window_notices(worst, rtol, partial)),
+        warnings=issued(_notices(exchanges, rtol)),
     )
+
+
+def _notices(exchanges: Sequence[Exchanged], rtol: float) -> tuple[str, ...]:
+    """Return what to say of the integrals of all frequencies: of the worst, and of bound states."""
+    worst = max((exchange.integral for exchange in exchanges), key=lambda integral: integral.error)
+    # Of the same states each frequency's window would speak in other words.
+    bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
+    return bound + window_notices(worst, rtol, any(exchange.partial for exchange in exchanges))

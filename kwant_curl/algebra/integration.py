@@ -28,13 +28,16 @@ __all__ = ["DivergentIntegralError", "Interpolated", "Skipped", "interpolated", 
 
 FloatArray = NDArray[np.float64]
 
-FIRST = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Where the first samples of a segment are, in its variable."""
+FIRST, FIRST_OF_LIGHT = (0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.5, 0.8)
+"""Where the first samples of a segment are, in its variable, and where its weight is small."""
+
+LIGHT = 10.0
+"""A segment whose part of the weight is below this times rtol."""
 
 FITTED = 0.03
 """What a fit leaves at samples that it doesn't go through, in units of the error that is asked."""
 
-SAFE = 0.5
+SAFE = 0.8
 """The part of the error asked for at which the search ends."""
 
 FAR = 30.0
@@ -285,9 +288,11 @@ class _Search:
 
     def begin(self, candidates: Sequence[tuple[float, float]]) -> None:
         """Choose the first samples: a few everywhere, and two at each resonance."""
-        for part in self.parts:
+        masses = [_mass(part.segment, self._weighting) for part in self.parts]
+        for part, mass in zip(self.parts, masses, strict=True):
             low, high = part.segment.low, part.segment.high
-            places = list(FIRST)
+            is_light = mass < LIGHT * self._rtol * sum(masses)
+            places = list(FIRST_OF_LIGHT if is_light else FIRST)
             for energy, width in candidates:
                 near = [energy, energy + width if energy + width < high else energy - width]
                 places += [
