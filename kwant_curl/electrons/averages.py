@@ -31,6 +31,7 @@ from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.model.sources import Sources
 from kwant_curl.support.parallel import mapped
 from kwant_curl.support.progress import bar
+from kwant_curl.support.threads import for_small_matrices
 
 __all__ = [
     "Average",
@@ -194,7 +195,7 @@ class Integrated(NamedTuple):
 def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Integrated:
     """Integrate the shares of energy shells; point: with the shifts of the sources."""
     weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
-    with energy_bar(numerics) as shown:
+    with energy_bar(numerics) as shown, for_small_matrices(kernel.problem.n_orbitals):
         points, edges, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
         segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
         evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, shown)

@@ -4,10 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import current_thread, main_thread
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["available_threads", "one_thread"]
+__all__ = ["available_threads", "for_small_matrices", "one_thread"]
+
+LARGE = 50_000
+"""Orbitals from which on a second thread gains something in a factorisation."""
 
 ALONE = ContextVar("ALONE", default=True)
 """Whether no other processes share the cores, as far as we know: false in `one_thread`."""
@@ -22,6 +26,22 @@ def one_thread(*, libraries: bool) -> Iterator[None]:
             yield
     finally:
         ALONE.reset(token)
+
+
+@contextmanager
+def for_small_matrices(size: int) -> Iterator[None]:
+    """Give the numerical libraries one thread where matrices are small, unless the user chose.
+
+    Theirs wait for each other longer than they compute, by far if something else runs too.  size:
+    of the system, in orbitals.  Not in threads of the user's own, which would restore the limits in
+    any order.
+    """
+    chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"))
+    if chosen or size > LARGE or not ALONE.get() or current_thread() is not main_thread():
+        yield
+        return
+    with threadpool_limits(1):
+        yield
 
 
 def available_threads() -> int:

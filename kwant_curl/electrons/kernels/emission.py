@@ -23,6 +23,7 @@ from kwant_curl.model.bands import band_edges
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.support.parallel import mapped
+from kwant_curl.support.threads import for_small_matrices
 
 __all__ = ["EmissionKernel", "Exchanged", "exchanged"]
 
@@ -87,7 +88,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     point = point.of_sources(sources)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     weighting = _weighting(point, kernel.quantum)
-    with energy_bar(numerics) as bar:
+    with energy_bar(numerics) as bar, for_small_matrices(kernel.problem.n_orbitals):
         points, edges, levels = _break_points(kernel, point, numerics)
         evaluate = _Traces(Beside(kernel, float(np.ptp(points))), numerics, bar)
         integral = interpolated(
