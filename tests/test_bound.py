@@ -131,6 +131,24 @@ def test_what_a_bound_state_in_a_window_would_have_added():
     assert beside.friction[0, 0] == pytest.approx(missing, rel=0.05)
 
 
+@pytest.mark.parametrize("split", [1e-3, 1e-5, 1e-6])
+def test_resonances_that_are_all_but_bound(split):
+    """As wide as split^2 of the band, and each is found: its area doesn't depend on the width."""
+    mu, kt = LEVEL + 0.02, 0.05
+    coordinates, options = kc.Matrices([APART]), {"temperature": kt, "rtol": 1e-4}
+    broad = kc.force_response(twins(1e-2), coordinates, mu, **options)
+    result = kc.force_response(twins(split), coordinates, mu, **options)
+    assert result.friction[0, 0] == pytest.approx(10.68915, rel=2e-4)
+    assert broad.friction[0, 0] == pytest.approx(10.68915, rel=3e-3)
+    assert len(result.spectrum.energies) <= 30
+
+
+def test_a_level_that_energies_do_not_resolve():
+    options = {"temperature": 0.05, "rtol": 1e-4}
+    with pytest.raises(ValueError, match=r"At 0\.3 there is a state that is as good as bound"):
+        kc.force_response(twins(1e-7), kc.Matrices([APART]), LEVEL + 0.02, **options)
+
+
 def test_benzene():
     np.testing.assert_allclose(found(ring(3), -1.5, 1.4), [-1, 1], atol=1e-12)
     assert not found(ring(2), -1.5, 1.4)

@@ -388,7 +388,7 @@ def test_messages_name_options_not_keywords(run, capsys, tmp_path):
 
 def test_warnings_of_integrals_in_the_words_of_the_command():
     nothing, skipped = np.empty(0), (Skipped(0.3, "ValueError: no mode."),)
-    integral = Interpolated(nothing, (), (), (), (), nothing, 1e-3, skipped, False)
+    integral = Interpolated(nothing, (), (), (), (), 1e-3, skipped, False)
     text = window_notices(integral, 1e-6, True)
     assert in_options(text[0]) == (
         "The integral over energy did not converge to 1e-06 with 1 energies: its estimated error "

@@ -2,12 +2,14 @@
 
 from decimal import Decimal, getcontext
 
+import kwant
 import numpy as np
 import pytest
 from systems import square_wire
 
 import kwant_curl as kc
 from kwant_curl.algebra.occupations import fermi_difference
+from kwant_curl.devices import graphene_constriction
 from kwant_curl.electrons.beside import Beside
 from kwant_curl.model.scattering import BandEdgeError
 
@@ -86,3 +88,178 @@ def test_a_window_that_rounding_closes_is_refused(syst):
         kc.curl_map(syst, MOVING, 1.7, bias=1e-20, linear=False)
     with pytest.raises(ValueError, match="lost in the rounding of the energy"):
         kc.phonon_rates(syst, MOVING, np.eye(4)[:2], 1.7, frequency=1e-20, bias={0: 0.0})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_narrow_levels_anywhere_in_a_window(seed):
+    """Against the closed form; levels from a tenth of the window to 1e-9 of it: none is missed."""
+    rng = np.random.default_rng(seed)
+    width, centre = 10 ** rng.uniform(-9, -1), rng.uniform(-0.45, 0.45)
+    left, right, split = width, 0.4 * width, width * rng.uniform(0.2, 3)
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(2))] = centre
+    builder[lattice.neighbors()] = split
+    for i, gamma in enumerate((left, right)):
+
+        def sigma(energy, args=(), params=None, gamma=gamma):
+            return np.array([[-0.5j * gamma]])
+
+        builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(i)], []))
+    coordinates = kc.Matrices([np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]])])
+    rtol = 10 ** rng.uniform(-6, -2)
+    result = kc.force_response(
+        builder.finalized(), coordinates, 0.0, bias=1.0, linear=False, rtol=rtol
+    )
+    steps = width * 2.0 ** np.arange(-3, 45)
+    middles = np.array([centre - split, centre, centre + split])[:, None]
+    points = np.concatenate([[-0.5, 0.5], (middles + steps).ravel(), (middles - steps).ravel()])
+    points = np.unique(points[(points >= -0.5) & (points <= 0.5)])
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    half = 0.5 * np.diff(points)[:, None]
+    x = 0.5 * (points[1:] + points[:-1])[:, None] + half * nodes
+    values = half * weights * two_level_curl(x - centre, split, left, right)
+    # Relative to the largest of all elements' moduli, of which the curl's is one.
+    assert abs(result.curl[0, 1] - values.sum()) <= 2 * rtol * np.abs(values).sum()
+    assert len(result.spectrum.energies) <= 40
+
+
+def two_level_curl(x, w, left, right):
+    """kappa_XY per energy of the window, in closed form (lead 0 filled)."""
+    size = np.abs((x + 0.5j * left) * (x + 0.5j * right) - w**2) ** 4
+    numerator = left * right * w * (left - right) * (w**2 - x**2 + left * right / 4)
+    return numerator / (2 * np.pi * size)
+
+
+def lieb(length, width):
+    """A Lieb lattice, which has a flat band, between leads of the same."""
+    lattice = kwant.lattice.general([(1, 0), (0, 1)], [(0, 0), (0.5, 0), (0, 0.5)], norbs=1)
+    a, b, c = lattice.sublattices
+
+    def strip(builder, n):
+        builder[(f(x, y) for f in (a, b, c) for x in range(n) for y in range(width))] = 0
+        for shift, one, other in (((0, 0), a, b), ((0, 0), a, c), ((1, 0), a, b), ((0, 1), a, c)):
+            builder[kwant.builder.HoppingKind(shift, one, other)] = -1
+        return builder
+
+    builder = strip(kwant.Builder(), length)
+    lead = strip(kwant.Builder(kwant.TranslationalSymmetry((-1, 0))), 1)
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized()
+
+
+def test_integrals_that_do_not_exist():
+    """In a perfect wire curl and friction go as 1/(E - E0) at a band edge."""
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    perfect = square_wire(length=6, width=3).finalized()
+    message = r"does not exist: at 3\.41421356, where a mode of lead 0 opens or closes"
+    with pytest.raises(ValueError, match=message):
+        kc.curl_map(perfect, moving, 3.3, temperature=0.05)
+    with pytest.raises(ValueError, match=r"0\.445041868, where a mode of lead 0 .* exclude="):
+        kc.curl_map(lieb(5, 3), moving, 0.4, temperature=0.1)
+    off = kc.curl_map(perfect, moving, 3.3, temperature=0.05, exclude=1e-3, rtol=1e-3)
+    assert off.error <= 1e-3
+    # The logarithm: as much again for each factor in the width.
+    frictions = [
+        np.abs(
+            kc.curl_map(perfect, moving, 3.3, temperature=0.05, exclude=w, rtol=1e-6).friction
+        ).max()
+        for w in (1e-4, 1e-5, 1e-6)
+    ]
+    first, second = np.diff(frictions)
+    assert first > 0.1 * frictions[0]
+    assert second == pytest.approx(first, rel=0.02)
+    with pytest.raises(ValueError, match="leaves no energies to integrate over"):
+        kc.curl_map(perfect, moving, 3.3, temperature=0.05, exclude=9.0)
+    with pytest.raises(ValueError, match="exclude"):
+        kc.curl_map(perfect, moving, 3.3, temperature=0.05, exclude=-1.0)
+
+
+@pytest.mark.parametrize("disorder", [0.1, 1.0])
+def test_a_scatterer_makes_them_exist(disorder):
+    wire = square_wire(length=6, width=3, disorder=disorder).finalized()
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    coarse, fine = (
+        kc.curl_map(wire, moving, 1.9, temperature=0.05, rtol=rtol) for rtol in (1e-4, 1e-9)
+    )
+    for name in ("lead_force", "lead_curl", "friction"):
+        one, other = getattr(coarse, name), getattr(fine, name)
+        np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("distance", [4, 8, 12, 16])
+def test_a_fermi_level_in_a_gap(distance):
+    """What is excited over it is all that there is, and is known as well as elsewhere."""
+    kt = 0.1
+    wire = square_wire(length=5, width=1, disorder=0.3, seed=1).finalized()
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    options = {"temperature": kt, "bias": 0.1}
+    with pytest.warns(RuntimeWarning, match="no lead has an open mode"):
+        coarse, fine = (
+            kc.curl_map(wire, moving, 2.0 - distance * kt, rtol=rtol, **options)
+            for rtol in (1e-4, 1e-9)
+        )
+    largest = np.abs(fine.friction).max()
+    assert largest > 0
+    np.testing.assert_allclose(coarse.friction, fine.friction, atol=1e-4 * largest)
+
+
+def test_a_level_far_from_the_fermi_level():
+    """Weakly coupled, so that it outweighs all that is near, though few electrons are there."""
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(2))] = 0.0
+    builder[lattice.neighbors()] = 0.3
+    for i in range(2):
+
+        def sigma(energy, args=(), params=None):
+            return np.array([[-1e-6j]])
+
+        builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(i)], []))
+    coordinates = kc.Matrices([np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]])])
+    syst = builder.finalized()
+    kt, mu = 0.01, 0.3 - 0.16
+    result, fine = (
+        kc.force_response(syst, coordinates, mu, temperature=kt, rtol=rtol) for rtol in (1e-4, 1e-9)
+    )
+    # D of one level of half width g: int (g/pi)^2/(x^2 + g^2)^2 = 1/(2 pi g), times pi.
+    weight = np.exp(-16) / kt
+    assert fine.friction[0, 0] == pytest.approx(weight / (2 * 1e-6), rel=1e-3)
+    np.testing.assert_allclose(result.friction, fine.friction, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 12])
+def test_few_energies_are_an_answer_still(most):
+    wire = square_wire(length=6, width=3, disorder=1.0).finalized()
+    with pytest.warns(
+        RuntimeWarning, match=f"did not converge to rtol=0.0001 with {most} energies"
+    ):
+        result = kc.curl_map(wire, MOVING, 1.9, temperature=0.3, max_energies=most)
+    assert result.error > 1e-4
+
+
+def test_a_window_over_all_bands():
+    wire = square_wire(length=4, width=2, disorder=1.0, seed=3).finalized()
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    with pytest.warns(RuntimeWarning):
+        result = kc.curl_map(wire, moving, 4.0, bias=12.0, linear=False, rtol=1e-3)
+    assert result.partial
+    assert result.error <= 1e-3
+    assert len(result.spectrum.energies) <= 300
+
+
+def test_zigzag_graphene_at_room_temperature():
+    """The flagship of the gallery, whole, but small: its bands are flat at the edge states."""
+    device = graphene_constriction(40.0, 20.0, 10.0)
+    options = {"temperature": 0.02585, "units": device.units}
+    with pytest.warns(RuntimeWarning, match="states are bound in the device, at 0.561"):
+        result, fine = (
+            kc.curl_map(device.syst, device.coordinates, device.energy, rtol=rtol, **options)
+            for rtol in (1e-3, 1e-7)
+        )
+    for name in ("lead_force", "lead_curl", "friction"):
+        one, other = getattr(result, name), getattr(fine, name)
+        np.testing.assert_allclose(one, other, atol=1e-3 * np.abs(other).max())
+    assert np.linalg.eigvalsh(result.friction).min() >= -1e-14 * np.abs(result.friction).max()
+    assert len(result.spectrum.energies) <= 150

@@ -1,6 +1,6 @@
 """Energies of bands: eigenvalues of H(k) = H_0 + V e^(-ik) + V^dagger e^(ik), at many momenta."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +24,21 @@ class BlochCells(NamedTuple):
     diagonals of H(k) reach, 0 where it is treated as full.
     """
 
-    cell: NDArray[np.complex64]
-    hopping: NDArray[np.complex64]
+    cell: ComplexArray
+    hopping: ComplexArray
     reach: int
     unit: float
     is_real: bool
 
     @classmethod
     def of(cls, cell: ComplexArray, hopping: ComplexArray) -> "BlochCells":
-        """Return the chain of these matrices, in single precision."""
+        """Return the chain of these matrices."""
         unit = max(np.abs(cell).max(initial=0.0), np.abs(hopping).max(initial=0.0)) or 1.0
         is_real = not (np.any(np.imag(cell)) or np.any(np.imag(hopping)))
         order, reach = _narrow(cell, hopping) if len(cell) > LARGE else (np.arange(len(cell)), 0)
         if BANDED * reach >= len(cell):
             reach = 0
-        here, on = (
-            (part[np.ix_(order, order)] / unit).astype(np.complex64) for part in (cell, hopping)
-        )
+        here, on = ((part[np.ix_(order, order)] / unit).astype(complex) for part in (cell, hopping))
         return cls(here, on, reach, float(unit), is_real)
 
     @property
@@ -49,10 +47,15 @@ class BlochCells(NamedTuple):
         n = len(self.cell)
         return float(n**2 * (BANDED * self.reach or n))
 
-    def energies(self, momenta: FloatArray) -> FloatArray:
-        """Return the energies at the momenta, sorted, (n_momenta, n_orbitals), to 1e-6 or so."""
-        phases = np.exp(-1j * momenta).astype(np.complex64)
-        parts = self.cell, self.hopping, self.hopping.conj().T
+    def energies(self, momenta: FloatArray, *, single: bool = True) -> FloatArray:
+        """Return the energies at the momenta, sorted, (n_momenta, n_orbitals).
+
+        single: in single precision, to 1e-6 of the unit or so.
+        """
+        kind = np.complex64 if single else np.complex128
+        phases = np.exp(-1j * momenta).astype(kind)
+        cell, hopping = self.cell.astype(kind), self.hopping.astype(kind)
+        parts = cell, hopping, hopping.conj().T
         if self.reach:
             here, on, back = (_diagonals(part, self.reach) for part in parts)
             found = np.stack(
@@ -87,8 +90,10 @@ class BlochCells(NamedTuple):
         if len(self.cell) != len(other.cell):
             return False
         momenta = np.array([1.0] if self.is_real and other.is_real else [1.0, -1.0])
-        mine, theirs = (np.sort(chain.energies(momenta), axis=None) for chain in (self, other))
-        return bool(np.abs(mine - theirs).max(initial=0.0) <= 1e-5 * self.unit)
+        mine, theirs = (
+            np.sort(chain.energies(momenta, single=False), axis=None) for chain in (self, other)
+        )
+        return bool(np.abs(mine - theirs).max(initial=0.0) <= 1e-12 * len(self.cell) * self.unit)
 
 
 def _narrow(cell: ComplexArray, hopping: ComplexArray) -> tuple[NDArray[np.intp], int]:
@@ -101,9 +106,9 @@ def _narrow(cell: ComplexArray, hopping: ComplexArray) -> tuple[NDArray[np.intp]
     return order, int(np.abs(place[rows] - place[columns]).max(initial=0))
 
 
-def _diagonals(matrix: NDArray[np.complex64], reach: int) -> NDArray[np.complex64]:
+def _diagonals(matrix: NDArray[Any], reach: int) -> NDArray[Any]:
     """Return the lower diagonals, (reach + 1, n), as LAPACK wants them."""
-    lower = np.zeros((reach + 1, len(matrix)), dtype=np.complex64)
+    lower = np.zeros((reach + 1, len(matrix)), dtype=matrix.dtype)
     for below in range(reach + 1):
         lower[below, : len(matrix) - below] = np.diagonal(matrix, -below)
     return lower

@@ -8,7 +8,7 @@ changes.  Arrays only: nothing here knows Kwant.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,10 @@ class DivergentIntegralError(ValueError):
             f"The integral over energy does not exist: as 1/(E - E0) at E0 = {energy}."
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it by the energy that it is made of."""
+        return DivergentIntegralError, (self.energy,)
+
 
 class Skipped(NamedTuple):
     """An energy that failed, where its weight is small."""
@@ -105,6 +109,7 @@ class _Part:
     next: list[float] = field(default_factory=list)
     wanted: list[float] = field(default_factory=list)
     is_checked: bool = False
+    has_failed: bool = False
     probed: set[bool] = field(default_factory=set)
     history: list[float] = field(default_factory=list)
 
@@ -131,7 +136,6 @@ class Interpolated:
     fits: tuple[Fit, ...]
     before: tuple[Fit, ...]
     members: tuple[NDArray[np.int64], ...]
-    rows: FloatArray
     error: float
     skipped: tuple[Skipped, ...]
     ended: bool
@@ -191,12 +195,16 @@ def of_one_sign(
     known: dict[bytes, FloatArray] = {}
 
     def positive(row: FloatArray) -> FloatArray:
-        if row.tobytes() not in known:
-            units = [float((np.abs(row) @ np.abs(stack)).max(initial=0.0)) or 1.0 for stack in flat]
+        size = float(np.abs(row).max(initial=0.0))
+        if row.tobytes() not in known and size > 0:
+            ours = row / size
+            units = [float(np.abs(ours @ np.abs(stack)).max(initial=0.0)) or 1.0 for stack in flat]
             scaled = [stack / unit for stack, unit in zip(flat, units, strict=True)]
-            found = made_positive(row, members, scaled)
-            changes = (np.abs((found - row) @ stack).max(initial=0.0) for stack in scaled)
-            known[row.tobytes()] = found if max(changes, default=0.0) <= rtol else row
+            found = made_positive(ours, members, scaled)
+            changes = (np.abs((found - ours) @ stack).max(initial=0.0) for stack in scaled)
+            known[row.tobytes()] = size * found if max(changes, default=0.0) <= rtol else row
+        elif not size:
+            return row
         return known[row.tobytes()]
 
     return tuple(np.apply_along_axis(positive, -1, kind) for kind in weights)
@@ -214,11 +222,11 @@ def segments_between(
     What is within `exclude` of an edge is left out.
     """
     segments = list[Segment]()
-    for start, end in pairwise(points.tolist()):
-        low = start + exclude * bool(np.any(edges == start))
-        high = end - exclude * bool(np.any(edges == end))
-        if low < high:
-            segments.append(Segment(low, high))
+    ends = np.concatenate([edges - exclude, edges + exclude]) if exclude else NO_EDGES
+    ends = ends[(ends > points[0]) & (ends < points[-1])]
+    for start, end in pairwise(np.union1d(points, ends).tolist()):
+        if not np.any(np.abs(edges - 0.5 * (start + end)) < exclude):
+            segments.append(Segment(start, end))
     masses = np.array([_mass(segment, weighting) for segment in segments])
     counts = masses > NEGLIGIBLE * rtol**2 * masses.sum()
     return tuple(segment for segment, one in zip(segments, counts, strict=True) if one)
@@ -309,7 +317,7 @@ class _Search:
             wanted, energies, self._evaluate(energies), strict=True
         ):
             if isinstance(sample, Exception):
-                self._skip(energy, sample)
+                self._skip(part, energy, sample)
                 continue
             part.places.append(s)
             part.index.append(len(self._energies))
@@ -321,8 +329,9 @@ class _Search:
             self._sketch = Sketch.of(self._samples, self._weighting.of(everywhere))
         self._rows += [self._sketch(sample) for sample in self._samples[len(self._rows) :]]
 
-    def _skip(self, energy: float, failure: Exception) -> None:
+    def _skip(self, part: _Part, energy: float, failure: Exception) -> None:
         """Note an energy that failed, or raise where it counts."""
+        part.has_failed = True
         if self._weighting.counts(energy, self._rtol):
             failure.add_note(
                 f"It was energy {energy} of an integral of which {len(self._energies)} energies "
@@ -393,16 +402,12 @@ class _Search:
 
     def choose(self) -> bool:
         """Keep the samples that are worth it; return whether none is."""
+        known = [part for part in self.parts if part.fit is not None]
         total = self._sketch.scale(
-            np.sum([part.size for part in self.parts], axis=0),
-            np.sum([part.floor for part in self.parts], axis=0),
+            np.sum([part.size for part in known], axis=0),
+            np.sum([part.floor for part in known], axis=0),
         )
-        errors = np.array(
-            [
-                float((part.change / total)[self._sketch.counts].max(initial=0.0))
-                for part in self.parts
-            ]
-        )
+        errors = np.array([self._error_of(part, total) for part in self.parts])
         self._error = float(errors.sum())
         limit = SAFE * self._rtol
         # Those are left alone whose errors together are small.
@@ -426,10 +431,67 @@ class _Search:
                 if not part.next and part.places:
                     part.next = [self._widest_gap(part)]
             elif not part.is_checked:
-                part.is_checked, part.next = True, [self._widest_gap(part)]
+                part.is_checked, part.next = True, self._unseen(part)
             else:
                 part.next = []
-        return all(not part.next for part in self.parts)
+        return not any(part.next for part in self.parts) and self._is_known_by_element()
+
+    def _error_of(self, part: _Part, scale: FloatArray) -> float:
+        """Return by how much the fits of a segment differ; nothing is known without samples."""
+        if part.fit is None:
+            return 0.0 if part.has_failed else np.inf
+        return float((part.change / scale)[self._sketch.counts].max(initial=0.0))
+
+    def _unseen(self, part: _Part) -> list[float]:
+        """Return where to look once more: in the widest gap, and beside the narrowest pole."""
+        places = [self._widest_gap(part)]
+        if part.fit is not None:
+            poles = part.fit.rational.poles()
+            inside = poles[(poles.real > 0) & (poles.real < 1) & (poles.imag > 0)]
+            if inside.size:
+                pole = inside[inside.imag.argmin()]
+                beside = np.array([pole.real - pole.imag, pole.real + pole.imag])
+                near = np.abs(beside[:, None] - part.places).min(axis=1)
+                which = int(near.argmax())
+                if near[which] > 0.3 * pole.imag and 0 < beside[which] < 1:
+                    places.append(float(beside[which]))
+        return [place for place in places if self._is_new(part, place)]
+
+    def _is_known_by_element(self) -> bool:
+        """Return whether each element by itself is known; else look at the roughest segment."""
+        parts = [part for part in self.parts if part.fit is not None and not part.has_stopped]
+        fits = [(part, part.fit, part.before) for part in parts]
+        changes = [self._changes(fit, before) for _, fit, before in fits if fit and before]
+        if not changes:
+            return True
+        change, size = (np.array(some) for some in zip(*changes, strict=True))
+        largest = size.sum(axis=0)
+        errors = (change / np.where(largest > 0, largest, 1.0)).max(axis=1)
+        self._error = max(self._error, float(errors.sum()))
+        if errors.sum() <= self._rtol:
+            return True
+        part = parts[int(errors.argmax())]
+        part.is_checked, part.next = False, self._unseen(part)
+        return not part.next
+
+    def _changes(self, fit: Fit, before: Fit) -> tuple[FloatArray, FloatArray]:
+        """Return, for each part, the largest change of an element, and how large elements are."""
+        first, kinds = 0, list[tuple[float, float]]()
+        now, earlier = fit.weights(self._weighting), before.weights(self._weighting)
+        for kind, (new, old) in enumerate(zip(now, earlier, strict=True)):
+            for number in range(len(self._samples[0].parts[kind])):
+                ours, theirs = (
+                    np.array([self._samples[i].parts[kind][number] for i in some.which])
+                    for some in (fit, before)
+                )
+                change = np.abs(weighted(new, ours) - weighted(old, theirs)).max(initial=0.0)
+                size = weighted(np.abs(new), np.abs(ours)).max(initial=0.0)
+                terms = np.array([self._samples[i].sizes[first] for i in fit.which])
+                floor = float((np.abs(new).reshape(-1, len(terms)) @ terms).max(initial=0.0))
+                kinds.append((float(change), max(float(size), CANCELLED / self._rtol * floor)))
+                first += 1
+        change_of, size_of = np.array(kinds).reshape(-1, 2).T
+        return change_of, size_of
 
     def _check_ends(self, part: _Part, scale: FloatArray) -> None:
         """Raise if a function goes as 1/(E - E0) at an end; look there if the fit says so."""
@@ -477,7 +539,6 @@ class _Search:
             tuple(fits),
             tuple(fit for fit in before if fit is not None),
             tuple(np.array(part.index) for part in known),
-            np.array(self._rows),
             self._error if self.parts else 0.0,
             tuple(self._skipped),
             ended,

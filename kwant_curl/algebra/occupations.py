@@ -14,6 +14,7 @@ from kwant_curl.support.checks import real_number
 
 __all__ = [
     "COLD",
+    "REACH",
     "check_pinned",
     "chemical_potential_shifts",
     "exchange_window",
@@ -24,6 +25,7 @@ __all__ = [
     "reach",
     "thermal_weight",
     "window",
+    "window_rounding",
 ]
 
 
@@ -183,7 +185,27 @@ def exchange_window(
 
 def reach(rtol: float) -> float:
     """Return where a Fermi function has ended for an integral to this rtol, in units of kT."""
-    return min(REACH, float(np.log(40 / rtol)))
+    return min(REACH, max(float(np.log(40 / rtol)), 1.0))
+
+
+def window_rounding(mu: float, shifts: NDArray[np.float64]) -> float:
+    """Return how large rounding errors of chemical potentials are, relative to a window.
+
+    Raises
+    ------
+    ValueError
+        If all shifts are lost in it.
+    """
+    if not shifts.any():
+        return 0.0
+    if np.all(mu + shifts == mu):
+        raise ValueError(
+            f"bias shifts the leads by {np.abs(shifts).max():.3g}, which is lost in the rounding "
+            f"of the energy {mu}, so that the window is empty; take linear=True for so small a "
+            "bias."
+        )
+    sizes = np.abs(shifts[shifts != 0])
+    return float(np.finfo(float).eps) * float((abs(mu) + sizes.max()) / sizes.min())
 
 
 def window(

@@ -18,6 +18,9 @@ __all__ = ["Fit", "Grid", "Segment", "Weighting", "made_positive", "sample_weigh
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
+LEAST = 1e-30
+"""Weights below this part of the largest stay as they are."""
+
 FINE, COARSE = 16, 8
 """Points of each panel for integrals that are returned, and for those that steer."""
 
@@ -158,7 +161,7 @@ def made_positive(
     for some in members:
         ours = weights[some]
         sign = np.sign(ours.sum()) or 1.0
-        if np.all(sign * ours >= 0):
+        if np.all(sign * ours >= 0) or np.abs(ours).max() < LEAST * np.abs(weights).max():
             continue
         gram = np.sum([stack[some] @ stack[some].T for stack in stacks], axis=0)
         # In units of the samples' sizes, so that narrow peaks don't drown the others.

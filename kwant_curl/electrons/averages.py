@@ -13,10 +13,11 @@ from kwant_curl.algebra.integration import (
     interpolated,
     segments_between,
 )
-from kwant_curl.algebra.occupations import lead_weighting, reach, window
+from kwant_curl.algebra.occupations import REACH, lead_weighting, reach, window
+from kwant_curl.algebra.segments import Segment, Weighting
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.electrons.beside import Attempt, Beside
-from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
+from kwant_curl.electrons.bound import Levels, narrow_levels
 from kwant_curl.electrons.notices import (
     closed_notices,
     lost_notices,
@@ -38,10 +39,15 @@ __all__ = [
     "Kernel",
     "Shares",
     "averaged",
+    "check_segments",
+    "divergent",
     "energy_bar",
     "integrated_shares",
     "response_sizes",
 ]
+
+FAR_TAIL, MOST_FAR = 15.0, 8
+"""How much further narrow levels are looked for, in kT, and how many of them are looked at."""
 
 FloatArray = NDArray[np.float64]
 Parts = tuple[FloatArray, ...]
@@ -196,8 +202,9 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     """Integrate the shares of energy shells; point: with the shifts of the sources."""
     weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
     with energy_bar(numerics) as shown, for_small_matrices(kernel.problem.n_orbitals):
-        points, edges, levels = integration_points(kernel.problem, point, numerics, kernel.orbitals)
+        points, edges, levels = integration_points(kernel, point, weighting, numerics)
         segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
+        check_segments(segments, numerics)
         evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, shown)
         try:
             integral = interpolated(
@@ -209,7 +216,7 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
                 max_energies=numerics.max_energies,
             )
         except DivergentIntegralError as failure:
-            raise ValueError(_divergent(kernel.problem, failure.energy)) from None
+            raise ValueError(divergent(kernel.problem, failure.energy, levels)) from None
     closed = any(
         weighting.counts(energy, numerics.rtol)
         for energy, n_modes in evaluate.n_modes.items()
@@ -222,8 +229,24 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     return Integrated(integral, (by_lead, by_pair, total), sizes, closed, notices, limits)
 
 
-def _divergent(problem: ScatteringProblem, energy: float) -> str:
+def check_segments(segments: Sequence[Segment], numerics: Numerics) -> None:
+    """Raise if no energies are left."""
+    if not segments:
+        raise ValueError(
+            f"exclude is {numerics.exclude:.6g}, which leaves no energies to integrate over; "
+            "expected less than half the distance of the leads' band edges."
+        )
+
+
+def divergent(problem: ScatteringProblem, energy: float, levels: Levels) -> str:
     """Return what is said where an integral doesn't exist."""
+    if energy in levels.bound:
+        return (
+            f"At {energy:.12g} there is a state that is as good as bound in the device, but not "
+            "quite: its width is below what energies resolve, and so is what it adds to the "
+            "integral over energy. Couple it to a lead, or take it out, or take an energy, bias "
+            "and temperature whose window is off it."
+        )
     lead = band_edge_lead(problem, energy)
     where = "" if lead is None else f", where a mode of lead {lead} opens or closes"
     return (
@@ -236,24 +259,81 @@ def _divergent(problem: ScatteringProblem, energy: float) -> str:
 
 
 def integration_points(
-    problem: ScatteringProblem,
-    point: OperatingPoint,
-    numerics: Numerics,
-    orbitals: NDArray[np.int64] | None,
+    kernel: Kernel, point: OperatingPoint, weighting: Weighting, numerics: Numerics
 ) -> tuple[FloatArray, FloatArray, Levels]:
     """Return the limits of the integral, and where the integrand isn't smooth between them.
 
     And band edges, and what there is of narrow levels; no energy that is solved at is on one that
     is bound.
     """
-    levels = np.array([point.energy])
+    problem, kt = kernel.problem, point.temperature
+    filled = np.array([point.energy])
     if not point.linear:
-        levels = np.append(point.energy + point.bias, levels)
-    low, high = window(levels, point.temperature, reach(numerics.rtol))
-    edges = band_edges(problem, low, high)
-    counted = counted_range(point, numerics.rtol)
-    found = narrow_levels(problem, *counted, numerics, orbitals)
-    return np.union1d([low, high], np.concatenate([edges, found.bound])), edges, found
+        filled = np.append(point.energy + point.bias, filled)
+    low, high = window(filled, kt, reach(numerics.rtol))
+    low, high = _beyond_a_gap(problem, low, high, point)
+    far = window(filled, kt, reach(numerics.rtol) + FAR_TAIL)
+    found = narrow_levels(problem, min(low, far[0]), max(high, far[1]), numerics, kernel.orbitals)
+    for energy in _that_count(kernel, found, (low, high), point, weighting, numerics.rtol):
+        low, high = min(low, energy), max(high, energy)
+    found = found.between(low, high)
+    # Strictly between; those at the ends too where energies around them are left out.
+    beyond = (1 + 1e-9) * numerics.exclude
+    edges = band_edges(problem, low - beyond, high + beyond)
+    inner = edges[(edges > low) & (edges < high)]
+    return np.union1d([low, high], np.concatenate([inner, found.bound])), edges, found
+
+
+def _beyond_a_gap(
+    problem: ScatteringProblem, low: float, high: float, point: OperatingPoint
+) -> tuple[float, float]:
+    """Return limits that go as far beyond the next band edge, if no lead is open at mu."""
+    if not point.temperature:
+        return low, high
+    modes = problem.solved_leads(point.energy).modes
+    if any(some is None or some[0].velocities.size for some in modes):
+        return low, high
+    widest = REACH * point.temperature
+    edges = band_edges(problem, point.energy - widest, point.energy + widest)
+    distance = float(np.abs(edges - point.energy).min(initial=widest))
+    return low - distance, high + distance
+
+
+def _that_count(
+    kernel: Kernel,
+    levels: Levels,
+    limits: tuple[float, float],
+    point: OperatingPoint,
+    weighting: Weighting,
+    rtol: float,
+) -> Iterator[float]:
+    """Yield energies as far as which narrow levels beyond the limits count.
+
+    Where a level is much narrower than kT, what it adds may be as large as all that is near the
+    Fermi level, though hardly any electrons are there: each is looked at once.
+    """
+    outside = [pair for pair in levels.resonances if not limits[0] < pair[0] < limits[1]]
+    if not outside or not point.temperature:
+        return
+    find = kernel.in_window()
+    here, kt = find(point.energy), point.temperature
+
+    def weight(energy: float) -> float:
+        return max(
+            float(np.abs(kind).max(initial=0.0)) for kind in weighting.of(np.array([energy]))
+        )
+
+    nearest = sorted(outside, key=lambda pair: abs(pair[0] - point.energy))[:MOST_FAR]
+    for energy, width in nearest:
+        there = find(energy)
+        pairs = zip((*there.by_lead, *there.total), (*here.by_lead, *here.total), strict=True)
+        sizes = [(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0)) for a, b in pairs]
+        share = max(
+            a * width * weight(energy) - 0.1 * rtol * b * kt * weight(point.energy)
+            for a, b in sizes
+        )
+        if share > 0:
+            yield energy + np.sign(energy - point.energy) * min(30 * width, kt)
 
 
 class _Shells:

@@ -48,5 +48,7 @@ class Attempt(Generic[Found]):
         """Return one of the two."""
         try:
             return self.find(energy)
+        except (MemoryError, TypeError):
+            raise
         except Exception as failure:
             return failure

@@ -28,6 +28,9 @@ ComplexArray = NDArray[np.complex128]
 NEAR = 1e-9
 """A level that is this close to an energy, in units of the Hamiltonian, is as good as bound."""
 
+TINY = 1e-12
+"""A level that is narrower, in the same units, is bound; an integral resolves what is wider."""
+
 MEANINGLESS = 1e-13
 """Closer than this, what is solved for is the level times rounding errors."""
 
@@ -164,6 +167,13 @@ class Levels(NamedTuple):
     resonances: tuple[tuple[float, float], ...]
     notices: tuple[str, ...]
 
+    def between(self, low: float, high: float) -> "Levels":
+        """Return those between two energies."""
+        inside = (self.bound > low) & (self.bound < high)
+        resonances = tuple(pair for pair in self.resonances if low < pair[0] < high)
+        notices = self.notices if inside.any() else ()
+        return Levels(self.bound[inside], resonances, notices)
+
 
 def narrow_levels(
     problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
@@ -195,7 +205,7 @@ class _Search:
 
     def __init__(self, problem: ScatteringProblem, numerics: Numerics, orbitals: Any) -> None:
         self._problem, self._numerics, self._orbitals = problem, numerics, orbitals
-        self._near = NEAR * problem.largest
+        self._tiny = TINY * problem.largest
         self._most_looks = MOST_LOOKS if problem.n_orbitals > DENSE else 4 * MOST_LOOKS
         self.resonances: set[tuple[float, float]] = set()
         self.n_looks = 0
@@ -211,7 +221,7 @@ class _Search:
             values, _ = self._levels(centre, NEIGHBOURS)
             inside = values[(values.real > start) & (values.real < end)]
             narrow = -inside.imag < NARROW * (end - start)
-            suspect = -inside.imag <= 0.3 * np.abs(inside.real - centre) + self._near
+            suspect = -inside.imag <= 0.3 * np.abs(inside.real - centre) + self._tiny
             for value in inside[narrow & ~suspect]:
                 self._note(value.real, value)
             for value in sorted(inside[suspect], key=lambda value: abs(value.imag))[:SUSPECTS]:
@@ -241,11 +251,11 @@ class _Search:
             nearest = int(np.abs(values - energy).argmin())
             here = values[nearest].real - energy
             now = abs(values[nearest].imag)
-            if abs(here) <= self._near:
-                close = np.abs(values - energy) <= 10 * self._near
-                if now <= self._near:
-                    return self._as_levels(energy, vectors[:, close])
-            if now > max(0.5 * width, self._near) or here == miss or abs(here) <= self._near:
+            is_there = abs(here) <= max(0.3 * now, self._tiny)
+            if is_there and now <= self._tiny:
+                close = np.abs(values - energy) <= 10 * self._tiny
+                return self._as_levels(energy, vectors[:, close])
+            if is_there or now > max(0.5 * width, self._tiny) or here == miss:
                 self._note(energy, values[nearest])
                 return []
             slope = (here - miss) / (energy - before)
@@ -268,7 +278,7 @@ class _Search:
         except (ValueError, SingularMatrixError):  # on a flat band; on a level, to the last digit
             if self.n_looks == self._most_looks:
                 return NOTHING
-            return self._levels(energy + self._near, count)
+            return self._levels(energy + 0.5 * self._tiny, count)
         n = self._problem.n_orbitals
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
@@ -285,7 +295,7 @@ class _Search:
         for level in sorted(found):
             if not low <= level.energy <= high:
                 continue
-            if not result or level.energy - result[-1].energy > 10 * self._near:
+            if not result or level.energy - result[-1].energy > 10 * self._tiny:
                 result.append(level)
         return result
 

@@ -6,7 +6,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.occupations import COLD, check_pinned, chemical_potential_shifts
+from kwant_curl.algebra.occupations import (
+    COLD,
+    check_pinned,
+    chemical_potential_shifts,
+    window_rounding,
+)
 from kwant_curl.model.model import Model
 from kwant_curl.model.sources import Sources
 from kwant_curl.support.checks import (
@@ -41,11 +46,9 @@ class OperatingPoint(NamedTuple):
     @property
     def rounding(self) -> float:
         """How large rounding errors of the leads' chemical potentials are, relative to a window."""
-        shifts = np.abs(self.bias[self.bias != 0])
-        if self.linear or self.temperature > 0 or not shifts.size:
+        if self.linear or self.temperature > 0:
             return 0.0
-        eps = float(np.finfo(float).eps)
-        return eps * float((abs(self.energy) + shifts.max()) / shifts.min())
+        return window_rounding(self.energy, self.bias)
 
     def of_sources(self, sources: Sources) -> Self:
         """Return the same with the shifts of what comes in: holes against their lead."""
@@ -66,12 +69,8 @@ def operating_point(
     kt = nonnegative_number("temperature", temperature)
     pinned = model.scattering.sources.pinned if model.has_holes else None
     check_pinned(shifts, pinned)
-    if not linear and kt == 0 and shifts.any() and np.all(mu + shifts == mu):
-        raise ValueError(
-            f"bias shifts the leads by {np.abs(shifts).max():.3g}, which is lost in the rounding "
-            f"of the energy {mu}, so that the window is empty; take linear=True for so small a "
-            "bias."
-        )
+    if not linear and kt == 0:
+        window_rounding(mu, shifts)
     return OperatingPoint(
         mu,
         shifts,

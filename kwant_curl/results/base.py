@@ -7,12 +7,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.occupations import check_pinned, chemical_potential_shifts
+from kwant_curl.algebra.occupations import (
+    COLD,
+    check_pinned,
+    chemical_potential_shifts,
+    window_rounding,
+)
 from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.checks import nonnegative_number
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units, spaced, unit_names
+from kwant_curl.support.warning import issued
 
 __all__ = ["Response"]
 
@@ -96,6 +102,7 @@ class Response(Storable, saved=False):
             without any: of one energy, or of a Nambu model.
         """
         kt = nonnegative_number("temperature", temperature)
+        kt = 0.0 if kt < COLD * max(abs(self.energy), np.abs(self.bias).max()) else kt
         if kt == self.temperature:
             return self
         return self._at(self.bias, kt, "temperature")
@@ -110,11 +117,22 @@ class Response(Storable, saved=False):
             )
         spectrum, linear = self.spectrum, self.linear
         fields, error = spectrum.integrals(self.energy, shifts, temperature, linear=linear)
+        if not linear and temperature == 0:
+            error += window_rounding(self.energy, shifts)
         known: dict[str, Any] = dict(fields)
         if temperature == self.temperature == 0:  # of the Fermi level itself, and known already
             total = zip(spectrum.names, spectrum.kinds, strict=True)
             known |= {name: getattr(self, name) for name, kind in total if kind == "total"}
-        return replace(self, bias=shifts, temperature=temperature, error=error, **known)
+        notices = [text for text in self.warnings if "did not converge to rtol=" not in text]
+        if error > spectrum.rtol:
+            notices += issued(
+                (
+                    f"At this {what} the energies that were sampled leave an error of {error:.3g}, "
+                    f"more than rtol={spectrum.rtol:.3g}, as the result's `error` says.",
+                )
+            )
+        changed: dict[str, Any] = {"bias": shifts, "temperature": temperature, "error": error}
+        return replace(self, **changed, warnings=tuple(notices), **known)
 
     @property
     def _operation(self) -> str:

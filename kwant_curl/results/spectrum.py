@@ -118,7 +118,7 @@ class Spectrum(Frozen):
         return cls(
             integral.energies,
             np.array(limits),
-            rtol,
+            float(rtol),
             np.array([(f.segment.low, f.segment.high) for f in integral.fits]).reshape(-1, 2),
             segment,
             *_listed(integral.fits),
@@ -192,11 +192,15 @@ class Spectrum(Frozen):
         return by_lead, by_pair, total
 
     def _at_energy(self, fits: list[Fit], energy: float) -> FloatArray:
-        result = np.zeros(len(self.energies))
         for fit in fits:
             if fit.segment.low < energy < fit.segment.high:
+                result = np.zeros(len(self.energies))
                 result[fit.which] = fit.at(energy)
-        return result
+                return result
+        raise UncoveredError(
+            f"At zero temperature energy {energy:.6g} alone counts, which is on a band edge of the "
+            "leads or a bound level, or was left out; call the routine there."
+        )
 
     def _check_cover(
         self, energy: float, bias: FloatArray, temperature: float, linear: bool

@@ -1,5 +1,6 @@
 """Progress bars that appear where somebody sees them."""
 
+from multiprocessing import parent_process
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ def bar(progress: Progress, unit: str, total: int | None = None) -> Any:
     """
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress is {progress!r}; expected True, False or None.")
+    if progress is None and parent_process() is not None:  # that of the caller is enough
+        progress = False
     if progress is None:  # tqdm, in a notebook or not, takes None for "if somebody sees it"
         return tqdm(total=total, unit=unit, disable=None, delay=PATIENCE)
     return tqdm(total=total, unit=unit, disable=not progress)
