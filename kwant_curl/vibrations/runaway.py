@@ -54,9 +54,9 @@ def stability(
     Parameters
     ----------
     response : ForceResponse or callable
-        Of the same coordinates as the modes, in linear response if there is more than one bias; or
-        a function ``response(bias)`` that returns it at each bias, for whole bias windows
-        (``linear=False``).
+        Of the same coordinates as the modes: in linear response, or of a whole bias window
+        (``linear=False``) that is as wide as the largest bias, whose energies serve all smaller
+        ones; or a function ``response(bias)`` that returns it at each bias.
     modes : VibrationalModes
         The vibrations without current: all, or those that are allowed to mix.
     bias : number, mapping, or a sequence of these, optional
