@@ -228,7 +228,7 @@ def segments_between(
         if not np.any(np.abs(edges - 0.5 * (start + end)) < exclude):
             segments.append(Segment(start, end))
     masses = np.array([_mass(segment, weighting) for segment in segments])
-    counts = masses > NEGLIGIBLE * rtol**2 * masses.sum()
+    counts = masses > NEGLIGIBLE * min(rtol, 1.0) ** 2 * masses.sum()
     return tuple(segment for segment, one in zip(segments, counts, strict=True) if one)
 
 
