@@ -150,7 +150,7 @@ def phonons(unit):
     pairs = np.eye(6)[:2][None]
     rates = kc.phonon_rates(
         unit.syst, unit.law, pairs, unit.energy, frequency=unit.frequency, mass=unit.mass,
-        bias=unit.bias, params=unit.params, rtol=1e-2,
+        bias=unit.bias, params=unit.params, rtol=1e-8,
     )  # fmt: skip
     return {"emission": rates.emission / unit.e, "absorption": rates.absorption / unit.e}
 

@@ -95,14 +95,15 @@ def collected_states(
     by_lead = sample_weights(integral.fits, weighting, len(integral.energies))[0]
     if point.linear:
         by_lead = point.bias[:, None] * by_lead
-    weights = np.concatenate(
-        [np.repeat(w, n) for w, n in zip(by_lead.T, kernel.n_modes, strict=True)]
-    )
+    # Those of the integral are the last ones: the limits may have been looked at before.
+    last = slice(-by_lead.shape[1], None)
+    states, n_modes = kernel.states[last], kernel.n_modes[last]
+    weights = np.concatenate([np.repeat(w, n) for w, n in zip(by_lead.T, n_modes, strict=True)])
     count = weights != 0
-    states = np.concatenate(kernel.states)[count]
+    states = np.concatenate(states)[count]
     weights = share * point.degeneracy / (2 * np.pi) * weights[count]
-    n_modes = sum(map(sum, kernel.n_modes))
-    notices = summed.notices if n_modes else closed_notices(0, point.energy)
+    n_open = sum(map(sum, n_modes))
+    notices = summed.notices if n_open else closed_notices(0, point.energy)
     notices += lost_notices(rounding, numerics.rtol)
     error = integral.error + rounding
-    return Collected(states, weights, error, summed.closed and n_modes > 0, notices)
+    return Collected(states, weights, error, summed.closed and n_open > 0, notices)
