@@ -14,7 +14,7 @@ from scipy import constants
 
 from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
-from kwant_curl.algebra.integration import Interpolated, Skipped
+from kwant_curl.algebra.interpolated import Interpolated, Skipped
 from kwant_curl.devices.command import report
 from kwant_curl.devices.command.words import in_options
 from kwant_curl.electrons.notices import window_notices

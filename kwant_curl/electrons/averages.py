@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.integration import (
     DivergentIntegralError,
-    Interpolated,
+    Evaluate,
     interpolated,
     segments_between,
 )
+from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.algebra.occupations import REACH, lead_weighting, reach, window
-from kwant_curl.algebra.segments import Segment, Weighting
+from kwant_curl.algebra.segments import Weighting
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.electrons.beside import Attempt, Beside
 from kwant_curl.electrons.bound import Levels, narrow_levels
@@ -38,12 +39,12 @@ __all__ = [
     "Average",
     "Kernel",
     "Shares",
+    "Window",
     "averaged",
-    "check_segments",
-    "divergent",
     "energy_bar",
     "integrated_shares",
     "response_sizes",
+    "sampled",
 ]
 
 FAR_TAIL, MOST_FAR = 15.0, 8
@@ -203,20 +204,9 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     weighting = lead_weighting(point.energy, point.bias, point.temperature, linear=point.linear)
     with energy_bar(numerics) as shown, for_small_matrices(kernel.problem.n_orbitals):
         points, edges, levels = integration_points(kernel, point, weighting, numerics)
-        segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
-        check_segments(segments, numerics)
         evaluate = _Shells(Beside(kernel.in_window(), float(np.ptp(points))), numerics, shown)
-        try:
-            integral = interpolated(
-                evaluate,
-                segments,
-                weighting,
-                numerics.rtol,
-                candidates=levels.resonances,
-                max_energies=numerics.max_energies,
-            )
-        except DivergentIntegralError as failure:
-            raise ValueError(divergent(kernel.problem, failure.energy, levels)) from None
+        found = Window(points, edges, levels)
+        integral = sampled(evaluate, kernel.problem, found, weighting, numerics)
     closed = any(
         weighting.counts(energy, numerics.rtol)
         for energy, n_modes in evaluate.n_modes.items()
@@ -229,16 +219,44 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
     return Integrated(integral, (by_lead, by_pair, total), sizes, closed, notices, limits)
 
 
-def check_segments(segments: Sequence[Segment], numerics: Numerics) -> None:
-    """Raise if no energies are left."""
+class Window(NamedTuple):
+    """Energies of an integral: limits and break points, band edges, and narrow levels."""
+
+    points: FloatArray
+    edges: FloatArray
+    levels: Levels
+
+
+def sampled(
+    evaluate: Evaluate,
+    problem: ScatteringProblem,
+    found: Window,
+    weighting: Weighting,
+    numerics: Numerics,
+) -> Interpolated:
+    """Sample a window of energies, or say why its integral doesn't exist."""
+    segments = segments_between(
+        found.points, weighting, numerics.rtol, found.edges, numerics.exclude
+    )
     if not segments:
         raise ValueError(
             f"exclude is {numerics.exclude:.6g}, which leaves no energies to integrate over; "
             "expected less than half the distance of the leads' band edges."
         )
+    try:
+        return interpolated(
+            evaluate,
+            segments,
+            weighting,
+            numerics.rtol,
+            candidates=found.levels.resonances,
+            max_energies=numerics.max_energies,
+        )
+    except DivergentIntegralError as failure:
+        raise ValueError(_divergent(problem, failure.energy, found.levels)) from None
 
 
-def divergent(problem: ScatteringProblem, energy: float, levels: Levels) -> str:
+def _divergent(problem: ScatteringProblem, energy: float, levels: Levels) -> str:
     """Return what is said where an integral doesn't exist."""
     if energy in levels.bound:
         return (

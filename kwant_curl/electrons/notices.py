@@ -3,7 +3,7 @@
 Notices are returned, and the routine issues them at its end (`kwant_curl.support.warning.issued`).
 """
 
-from kwant_curl.algebra.integration import Interpolated
+from kwant_curl.algebra.interpolated import Interpolated
 
 __all__ = ["closed_notices", "integral_notices", "lost_notices", "slow_notices", "window_notices"]
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.integration import Interpolated, of_one_sign, weighted
+from kwant_curl.algebra.interpolated import Interpolated, of_one_sign, weighted
 from kwant_curl.algebra.occupations import lead_weighting, window
 from kwant_curl.algebra.rational import Rational
 from kwant_curl.algebra.segments import Fit, Segment, sample_weights

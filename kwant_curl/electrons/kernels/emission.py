@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.integration import (
-    DivergentIntegralError,
-    Interpolated,
-    interpolated,
-    segments_between,
-)
+from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, reach, window
 from kwant_curl.algebra.segments import Weighting
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.algebra.stack import Factors
-from kwant_curl.electrons.averages import check_segments, divergent, energy_bar
+from kwant_curl.electrons.averages import Window, energy_bar, sampled
 from kwant_curl.electrons.beside import Attempt, Beside
 from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
 from kwant_curl.electrons.numerics import Numerics
@@ -96,19 +91,8 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     with energy_bar(numerics) as bar, for_small_matrices(kernel.problem.n_orbitals):
         points, edges, levels = _break_points(kernel, point, numerics)
         evaluate = _Traces(Beside(kernel, float(np.ptp(points))), numerics, bar)
-        segments = segments_between(points, weighting, numerics.rtol, edges, numerics.exclude)
-        check_segments(segments, numerics)
-        try:
-            integral = interpolated(
-                evaluate,
-                segments,
-                weighting,
-                numerics.rtol,
-                candidates=levels.resonances,
-                max_energies=numerics.max_energies,
-            )
-        except DivergentIntegralError as failure:
-            raise ValueError(divergent(kernel.problem, failure.energy, levels)) from None
+        found = Window(points, edges, levels)
+        integral = sampled(evaluate, kernel.problem, found, weighting, numerics)
     closed = any(
         weighting.counts(energy, numerics.rtol)
         for energy, is_open in evaluate.is_open.items()
