@@ -13,6 +13,7 @@ from scipy import sparse
 from kwant_curl.algebra.stack import ranges
 from kwant_curl.model.charges import Charge, charge_operator, check_charge, with_charges
 from kwant_curl.model.checks import check_finite_system, check_leads
+from kwant_curl.model.energies import check_energy_parameter
 from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import evaluated_lead
 from kwant_curl.model.nambu import check_declared, check_lead
@@ -48,6 +49,9 @@ class Model:
         the whole Hamiltonian isn't evaluated if a few rows are asked for.
     charge : number, array or mapping, optional
         Electrons and holes of a Nambu model, as the routines take it, which then go without.
+    energy_parameter : str, optional
+        The entry of `params` in which value functions see the energy, as the routines take it:
+        they return H - E S.
 
     Notes
     -----
@@ -66,6 +70,7 @@ class Model:
     _: KW_ONLY
     purpose: Purpose = "many calls"
     charge: Charge = None
+    energy_parameter: str | None = None
 
     def __post_init__(self) -> None:
         check_finite_system(self.syst)
@@ -81,6 +86,14 @@ class Model:
             object.__setattr__(self, "params", dict(self.params))
         if self.charge is not None:
             check_charge(self.charge)
+        if self.energy_parameter is not None:
+            check_energy_parameter(self.energy_parameter, self.charge)
+
+    def at(self, energy: float) -> "Model":
+        """Return the model whose value functions see this energy; itself if they see none."""
+        if self.energy_parameter is None:
+            return self
+        return replace(self, params={**(self.params or {}), self.energy_parameter: energy})
 
     def with_charge(self, charge: Charge) -> "Model":
         """Return a model that knows electrons from holes, and has the same Hamiltonian."""
