@@ -227,3 +227,16 @@ def test_every_routine_says_so():
     for call in calls:
         _, said = said_by(call)
         assert any("states are bound in the device, at -1;" in one for one in said), said
+
+
+@pytest.mark.parametrize("seed", [3, 12])
+def test_levels_that_weak_disorder_binds_below_a_band(seed):
+    """A hundred-millionth of the band from its edge, they are a hundred times all the rest."""
+    syst = square_wire(6, 3, disorder=2e-3, seed=seed).finalized()
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    found, reference = (
+        kc.force_response(syst, moving, 3.5, temperature=0.05, rtol=rtol).friction
+        for rtol in (1e-4, 1e-5)
+    )
+    assert np.abs(reference).max() > 100
+    assert np.abs(found - reference).max() <= 1e-4 * np.abs(reference).max()

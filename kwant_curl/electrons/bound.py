@@ -46,11 +46,16 @@ DENSE = 150
 NEIGHBOURS, FEW = 12, 3
 """Eigenvalues around an energy that are found in larger systems, and where one is followed."""
 
-ARNOLDI = 1e-6
-"""Error of their distances from the energy, relatively: small on a level itself."""
+ARNOLDI, ALONE = 1e-6, 5
+"""Error of their distances from the energy, relatively: small on a level itself.  Vectors that are
+kept where a single one is looked for."""
 
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
+
+CLOSEST, FARTHEST, LOOKS_BESIDE = 1e-9, 0.1, 6
+"""Where levels beside a band edge are looked for first, in units of the Hamiltonian, how far from
+it they may be, in the root of these, and in how many steps they are followed."""
 
 NARROW, SUSPECTS = 0.05, 8
 """Levels narrower than this part of what lies between two band edges are looked at each; so many
@@ -212,9 +217,12 @@ class _Search:
 
     def between(self, low: float, high: float) -> list[Level]:
         """Return the bound states between two energies, from a look between any two band edges."""
-        found: list[Level] = []
-        points = [low, *band_edges(self._problem, low, high), high]
-        waiting = list(pairwise(points))
+        edges = band_edges(self._problem, low, high)
+        central = sorted(edges, key=lambda edge: abs(edge - 0.5 * (low + high)))
+        central = central[: self._most_looks // 2]
+        found = [level for edge in central for level in self._beside(edge)]
+        self.n_looks = 0
+        waiting = list(pairwise([low, *edges, high]))
         while waiting and self.n_looks < self._most_looks:
             start, end = waiting.pop(0)
             centre = 0.5 * (start + end)
@@ -239,6 +247,46 @@ class _Search:
         """Note a resonance that was found at an energy next to it."""
         if abs(value.real - energy) <= 3 * abs(value.imag):
             self.resonances.add((float(value.real), float(abs(value.imag))))
+
+    def _beside(self, edge: float) -> list[Level]:
+        """Return the bound state next to a band edge, on the side where its mode is closed.
+
+        A weak attraction splits it off from the band, by its square.  It is seen from there alone,
+        since self-energies go as the root of the distance; in that root it is followed.
+        """
+        side = self._closed_side(edge)
+        root = np.sqrt(CLOSEST * self._problem.largest)
+        before: tuple[float, float] | None = None
+        for _ in range(LOOKS_BESIDE):
+            energy = edge + side * root**2
+            values, vectors = self._levels(energy, 1)
+            if not len(values):
+                return []
+            nearest = int(np.abs(values - energy).argmin())
+            miss, width = values[nearest].real - energy, abs(values[nearest].imag)
+            if before and abs(miss) <= max(0.3 * width, self._tiny):
+                if width <= self._tiny:
+                    close = np.abs(values - energy) <= 10 * self._tiny
+                    return self._as_levels(energy, vectors[:, close])
+                self._note(energy, values[nearest])
+                return []
+            slope = (miss - before[1]) / (root - before[0]) if before else -miss / root
+            before, root = (root, miss), root - miss / slope if slope else 0.0
+            if not 0 < root < FARTHEST * np.sqrt(self._problem.largest):
+                return []
+        return []
+
+    def _closed_side(self, edge: float) -> float:
+        """Return on which side of a band edge fewer modes are open: 1 above, -1 below."""
+        step = CLOSEST * self._problem.largest
+        try:
+            below, above = (self._problem.solved_leads(e) for e in (edge - step, edge + step))
+        except ValueError:  # a flat band
+            return -1.0
+        n_below, n_above = (
+            sum(modes[1].nmodes for modes in solved.modes if modes) for solved in (below, above)
+        )
+        return 1.0 if n_below > n_above else -1.0
 
     def _followed(self, value: complex, centre: float) -> list[Level]:
         """Return the bound state that a level becomes if it is followed to its own energy."""
@@ -315,7 +363,9 @@ def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, Complex
     start = np.random.default_rng(1).normal(size=n) + 0j
     operator = LinearOperator((n, n), matvec=greens, dtype=complex)
     try:
-        values, vectors = eigs(operator, k=count, which="LM", v0=start, maxiter=100, tol=ARNOLDI)
+        # One that is far closer than others is found at once.
+        limits = {"ncv": ALONE, "maxiter": 3} if count == 1 else {"maxiter": 100}
+        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **limits)
     except ArpackNoConvergence as failure:
         values, vectors = failure.eigenvalues, failure.eigenvectors
     return values, vectors
