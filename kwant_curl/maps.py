@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.images import period_vectors
-from kwant_curl.coordinates import Coordinates, forces_of
+from kwant_curl.coordinates import Coordinates, forces_by_energy
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
@@ -46,6 +46,7 @@ def curl_map(
     max_energies: int = MAX_ENERGIES,
     exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
+    energy_parameter: str | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
@@ -76,6 +77,7 @@ def curl_map(
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <route>
     <max_memory>
     <solver>
@@ -108,10 +110,11 @@ def curl_map(
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
     check_units(units)
-    model = scattering_model(syst, params, charge)
+    model = scattering_model(syst, params, charge, energy_parameter)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear)
     check_temperature(point.temperature, units)
-    forces = forces_of(coordinates, model)
+    operators = forces_by_energy(coordinates, model, point.energy)
+    forces = operators.at(point.energy)
     centres = _centres(forces, coordinates)
     numerics = Numerics(
         rtol,
@@ -123,7 +126,7 @@ def curl_map(
         max_energies=max_energies,
         exclude=exclude,
     )
-    kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, forces)
+    kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, operators, point.energy)
     average = averaged(kernel, point, numerics)
     force, curl = average.by_lead
     return CurlMap(

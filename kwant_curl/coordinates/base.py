@@ -1,7 +1,7 @@
 """What every specification of coordinates offers, and how the routines ask for it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
 from kwant.system import FiniteSystem
@@ -16,6 +16,7 @@ __all__ = [
     "check_coordinates",
     "field_strengths_of",
     "forces_of",
+    "one_sided_overlaps_of",
     "second_derivatives_of",
 ]
 
@@ -47,6 +48,10 @@ class Specification(ABC):
 
     def field_strengths(self, model: Model) -> SecondDerivatives | None:
         """Return d_I N_J - d_J N_I where the electrons obey H(Q) - sum_J N_J dQ_J/dt, or None."""
+        return None
+
+    def one_sided_overlaps(self, model: Model) -> Sequence[Any] | None:
+        """Return <phi_i|d phi_j/dQ_I> of all coordinates as sparse arrays, or None: not known."""
         return None
 
     def hamiltonian_derivatives(
@@ -89,6 +94,11 @@ def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
 def field_strengths_of(coordinates: Any, model: Model) -> SecondDerivatives | None:
     """Return the operators of the Lorentz force on the electrons that are carried along."""
     return coordinates.field_strengths(model) if isinstance(coordinates, Specification) else None
+
+
+def one_sided_overlaps_of(coordinates: Any, model: Model) -> Sequence[Any] | None:
+    """Return <phi_i|d phi_j/dQ_I> of all coordinates where they are known, else None."""
+    return coordinates.one_sided_overlaps(model) if isinstance(coordinates, Specification) else None
 
 
 def second_derivatives_of(coordinates: Any, model: Model) -> SecondDerivatives:

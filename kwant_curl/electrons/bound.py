@@ -331,9 +331,9 @@ class _Search:
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
             greens = inverse.propagators(nothing, None).greens
-            values, vectors = np.linalg.eig(greens)
+            values, vectors = np.linalg.eig(greens @ self._problem.overlap(energy))
         else:
-            values, vectors = _around(inverse, n, count)
+            values, vectors = _around(inverse, self._problem.overlap(energy), count)
         large = np.abs(values) > 0
         return energy - 1 / values[large], vectors[:, large]
 
@@ -351,12 +351,13 @@ class _Search:
 NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
-def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, ComplexArray]:
-    """Return the largest eigenvalues of G, by Arnoldi's method, and their vectors."""
+def _around(inverse: Inverse, overlap: Any, count: int) -> tuple[ComplexArray, ComplexArray]:
+    """Return the largest eigenvalues of G S, by Arnoldi's method, and their vectors."""
+    n = overlap.shape[0]
 
     def greens(vector: ComplexArray) -> ComplexArray:
         rhs = np.zeros((inverse.size, 1), complex)
-        rhs[:n, 0] = np.ravel(vector)
+        rhs[:n, 0] = overlap @ np.ravel(vector)
         solution: ComplexArray = -inverse.solve(sparse.csc_matrix(rhs))[:n, 0]
         return solution
 

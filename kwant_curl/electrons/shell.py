@@ -107,10 +107,13 @@ class EnergyShell:
     def propagators(self, *, slopes: bool = False) -> Propagators:
         """Return all states, and the Green's function between the orbitals asked for.
 
-        slopes: whether its energy derivative too, dG/dE = -G (1 - dSigma/dE) G.
+        slopes: whether its energy derivative too, dG/dE = -G (S - dSigma/dE) G.
         """
-        slope = self_energy_slope(self._problem, self._solved) if slopes else None
-        return self._inverse.propagators(self._incoming(), slope)
+        change = None
+        if slopes:
+            overlap = self._problem.overlap(self._solved.energy)
+            change = overlap - self_energy_slope(self._problem, self._solved)
+        return self._inverse.propagators(self._incoming(), change)
 
     def _fill_by_orbitals(self, result: ComplexArray) -> None:
         """Set the states at the orbitals: psi = e^T A^-1 rhs = (A^-T e)^T rhs."""

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from kwant_curl.model.energies import Values
 from kwant_curl.model.leads import Cells, Lead, Modes, same_cells
 from kwant_curl.model.linear import (
     Equations,
@@ -60,12 +62,16 @@ class ScatteringProblem:
         Whether it is asked at one energy, most likely, so that no thorough analysis pays.
     doubled : bool
         Whether each electron is there twice, as an electron and as a hole: a Nambu model.
+    varying : Values or None
+        The elements of the Hamiltonian at any energy, where value functions see the energy: what
+        is called H - E is then H - E S, and `hamiltonian` is that at one energy.
     """
 
     hamiltonian: Any
     leads: tuple[Lead, ...]
     for_one_call: bool = False
     doubled: bool = False
+    varying: Values | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_kept", threading.local())
@@ -101,7 +107,15 @@ class ScatteringProblem:
 
     @cached_property
     def _shifted(self) -> Shifted:
-        return Shifted(self.hamiltonian)
+        return Shifted(self.hamiltonian, self.varying)
+
+    def overlap(self, energy: complex) -> Any:
+        """Return the change of E - H with E, sparse CSR: one, or the overlap S."""
+        if self.varying is None:
+            return sparse.eye_array(self.n_orbitals, format="csr")
+        pattern = self.hamiltonian.indices, self.hamiltonian.indptr
+        change = -self.varying.slope(energy)
+        return sparse.csr_array((change, *pattern), shape=self.hamiltonian.shape)
 
     def shifted(self, energy: complex) -> Triplets:
         """Return the elements of H - E."""

@@ -19,6 +19,9 @@ class Force(StackedOperator):
         Finalized system; its site families declare `norbs`.
     coordinates : Displacements, Parameters, Matrices or Probe
         What moves, and how the Hamiltonian follows.
+    energy_parameter : str, optional
+        The entry of `params` in which value functions see the energy, as the routines take it: the
+        operators are then -(dH/dQ_I - E dS/dQ_I), at the energy of `params`.
 
     Notes
     -----
@@ -33,8 +36,14 @@ class Force(StackedOperator):
     Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
     """
 
-    def __init__(self, syst: FiniteSystem | Model, coordinates: Coordinates) -> None:
-        super().__init__(syst)
+    def __init__(
+        self,
+        syst: FiniteSystem | Model,
+        coordinates: Coordinates,
+        *,
+        energy_parameter: str | None = None,
+    ) -> None:
+        super().__init__(syst, energy_parameter)
         check_coordinates(coordinates)
         self.coordinates = coordinates
 

@@ -43,6 +43,9 @@ class MomentumCurrent(StackedOperator):
         Vectors of the periods of a system that closes on itself: bonds go to nearest images.
         None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
         look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
+    energy_parameter : str, optional
+        The entry of `params` in which value functions see the energy, as the routines take it:
+        H - E S takes the place of H in the current.
 
     Raises
     ------
@@ -70,8 +73,9 @@ class MomentumCurrent(StackedOperator):
         where: Where = None,
         cell_volume: ArrayLike | None = None,
         periods: ArrayLike | None = None,
+        energy_parameter: str | None = None,
     ) -> None:
-        super().__init__(syst)
+        super().__init__(syst, energy_parameter)
         model = as_model(syst)
         check_sites(model.syst)
         # An array is copied, since the operator shall not change with it.
