@@ -164,7 +164,8 @@ class NonequilibriumDensity:
         operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
             An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
             bound takes the same `charge` too.  A matrix is sparse or dense,
-            (n_orbitals, n_orbitals).
+            (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
+            holes as they are told to: ``Density(syst, tau_z)`` counts electrons.
 
         Returns
         -------

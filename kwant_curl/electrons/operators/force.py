@@ -30,6 +30,11 @@ class Force(StackedOperator):
     once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what is
     called more than once.
 
+    In a Nambu (Bogoliubov-de Gennes) model F_I is that of the whole matrix, which holds each
+    electron twice: the force is half of the sum over its states, as
+    `NonequilibriumDensity.expectation` takes it.  A `Probe` acts on holes with the opposite sign,
+    so that it needs to know them: ``bind(charge=...)``, or a `Model` with `charge`.
+
     Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
     """
 
