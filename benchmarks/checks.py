@@ -33,7 +33,7 @@ CHECKS = {
     "bound states in a window": ("kwant_curl.electrons.averages", "bound_states"),
     "band edge": ("kwant_curl.maps", "nearest_edge"),
     "holes": ("kwant_curl.model.model", "Model.check_charge"),
-    "displacements seen": ("kwant_curl.coordinates.moved", "check_that_displacements_are_seen"),
+    "displacements seen": ("kwant_curl.coordinates.moved", "displacements_seen"),
 }
 
 LAW = kwant_curl.Displacements(scaling=kwant_curl.PowerLaw(2))

@@ -7,7 +7,7 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
-from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
+from kwant_curl.coordinates import Coordinates, forces_of, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import window_notices
@@ -118,7 +118,8 @@ def phonon_rates(
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
     forces = forces_of(coordinates, model)
-    warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
+    notices = forces.notices
+    notices += gauge_notices(coordinates, model, forces, "a rate at a finite frequency")
     pairs = mode_pairs(modes, len(forces))
     quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
     mass = positive_array("mass", mass, len(pairs))
@@ -153,7 +154,7 @@ def phonon_rates(
         error=max(exchange.integral.error for exchange in exchanges),
         partial=any(exchange.partial for exchange in exchanges),
         units=units,
-        warnings=issued(_notices(exchanges, rtol)),
+        warnings=issued(notices + _notices(exchanges, rtol)),
     )
 
 

@@ -138,7 +138,7 @@ def curl_map(
         error=average.error,
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
-        warnings=issued(average.notices),
+        warnings=issued(forces.notices + average.notices),
         spectrum=kept_spectrum(
             average.integral,
             average.limits,

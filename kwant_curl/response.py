@@ -11,8 +11,8 @@ from kwant_curl.coordinates import (
     Coordinates,
     field_strengths_of,
     forces_of,
+    gauge_notices,
     second_derivatives_of,
-    warn_of_gauge,
 )
 from kwant_curl.electrons.averages import Average, averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
@@ -166,14 +166,14 @@ def force_response(
         max_energies=max_energies,
         exclude=exclude,
     )
-    fields = None
+    fields, notices = None, forces.notices
     if velocity:
-        warn_of_gauge(coordinates, model, forces, "the velocity tensor")
+        notices += gauge_notices(coordinates, model, forces, "the velocity tensor")
         fields = field_strengths_of(coordinates, model)
     operators = Operators.of(forces, second, fields)
     kernel = CoupledKernel(model.scattering, numerics.of_one_energy, operators, velocity, noise)
     average = averaged(kernel, point, numerics)
-    lorentz, sea_error, notices = None, 0.0, average.notices
+    lorentz, sea_error, notices = None, 0.0, notices + average.notices
     if velocity:
         sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
         lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]

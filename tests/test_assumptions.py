@@ -317,10 +317,11 @@ def test_a_probe_out_of_reach_is_said_once():
     syst = square_wire().finalized()
     probe = kc.Probe([(2.0, 1.0), (50.0, 50.0)], width=1.0)
     for jacobian in (False, True):
-        _, found = caught(
+        result, found = caught(
             lambda j=jacobian: kc.force_response(syst, probe, ENERGY, bias=0.1, jacobian=j)
         )
         (text,) = [str(warning.message) for warning in found]
+        assert result.warnings == (text,)
         assert text.startswith("1 of the probe's 2 points have no site within reach (7.434)")
 
 

@@ -108,6 +108,35 @@ def test_a_site_that_is_looked_up_by_its_tag_is_said():
         response(strip(half, onsite))
 
 
+def test_what_is_said_of_coordinates_is_kept(tmp_path):
+    """In every result, also where it is loaded; and an operator or derivatives alone warn once."""
+
+    def half(a, b):
+        return -(apart(a.pos, LAT(*b.tag).pos) ** -2)
+
+    syst, moving = strip(half, onsite), kc.Displacements(WHERE)
+    pair = np.eye(6)[:2]
+    asked = [
+        lambda: kc.curl_map(syst, moving, ENERGY),
+        lambda: kc.force_response(syst, moving, ENERGY),
+        lambda: kc.phonon_rates(syst, moving, pair, ENERGY, frequency=0.1, bias=0.1),
+    ]
+    for ask in asked:
+        with pytest.warns(RuntimeWarning, match="one of their sites") as found:
+            result = ask()
+        assert result.warnings == tuple(str(warning.message) for warning in found)
+        assert [warning.filename for warning in found] == [__file__]
+        result.save(tmp_path / "result.npz")
+        assert kc.load(tmp_path / "result.npz").warnings == result.warnings
+    for ask in (
+        lambda: kc.Force(syst, moving).bind(),
+        lambda: moving.hamiltonian_derivatives(syst),
+    ):
+        with pytest.warns(RuntimeWarning, match="one of their sites") as found:
+            ask()
+        assert len(found) == 1
+
+
 def test_places_are_no_halves():
     """Hoppings that depend on the place, and phases of either site, are as they are."""
 

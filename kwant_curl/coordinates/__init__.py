@@ -12,7 +12,7 @@ from kwant_curl.coordinates.base import (
     second_derivatives_of,
 )
 from kwant_curl.coordinates.displacements import Displacements
-from kwant_curl.coordinates.gauge import warn_of_gauge
+from kwant_curl.coordinates.gauge import gauge_notices
 from kwant_curl.coordinates.laws import Exponential, PowerLaw, ScalingLaw
 from kwant_curl.coordinates.matrices import Matrices
 from kwant_curl.coordinates.parameters import Parameters
@@ -31,6 +31,6 @@ __all__ = [
     "check_coordinates",
     "field_strengths_of",
     "forces_of",
+    "gauge_notices",
     "second_derivatives_of",
-    "warn_of_gauge",
 ]

@@ -60,7 +60,7 @@ class LocalKernel:
         n_modes = sum(shell.n_modes)
         sizes = response_sizes(friction, n_modes)
         by_lead = (force, rotation_vector(curl))
-        return Shares(by_lead, (friction,), sizes, n_modes, shell.slow_lead)
+        return Shares(by_lead, (friction,), sizes, n_modes, shell.notices)
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> Responses:

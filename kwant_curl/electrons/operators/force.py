@@ -6,6 +6,7 @@ from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.coordinates import Coordinates, check_coordinates, forces_of
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.model.model import Model
+from kwant_curl.support.warning import issued
 
 __all__ = ["Force"]
 
@@ -44,4 +45,6 @@ class Force(StackedOperator):
         self.coordinates = coordinates
 
     def _evaluate(self, model: Model) -> OperatorStack:
-        return forces_of(self.coordinates, model)
+        forces = forces_of(self.coordinates, model)
+        issued(forces.notices)
+        return forces
