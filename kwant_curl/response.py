@@ -20,6 +20,7 @@ from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
@@ -178,8 +179,7 @@ def force_response(
         sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
         lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]
     g = point.degeneracy
-    shares = zip(kernel.by_lead, average.by_lead, strict=True)
-    by_lead = {name: g * share for name, share in shares}
+    by_lead = {name: g * part for name, part in zip(kernel.by_lead, average.by_lead, strict=True)}
     return ForceResponse(
         **point._asdict(),
         units=units,
@@ -196,6 +196,7 @@ def force_response(
         error=max(average.error, sea_error),
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
+        resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
         warnings=issued(notices),
         spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(kernel, g)),
     )
