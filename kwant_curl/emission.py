@@ -7,7 +7,7 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
-from kwant_curl.coordinates import Coordinates, forces_by_energy, warn_of_gauge
+from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
 from kwant_curl.electrons.kernels.operators import operators_by_energy
 from kwant_curl.electrons.keywords import with_shared_keywords
@@ -123,10 +123,12 @@ def phonon_rates(
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
     by_energy = forces_by_energy(coordinates, model, point.energy)
     forces = by_energy.at(point.energy)
-    warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
+    notices = forces.notices
+    notices += gauge_notices(coordinates, model, forces, "a rate at a finite frequency")
     moved, unknown = moved_orbitals(
         coordinates, model, by_energy, point.energy, "a rate at a finite frequency"
     )
+    notices += unknown
     pairs = mode_pairs(modes, len(forces))
     quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
     mass = positive_array("mass", mass, len(pairs))
@@ -160,7 +162,7 @@ def phonon_rates(
         error=max(exchange.integral.error for exchange in exchanges),
         partial=any(exchange.partial for exchange in exchanges),
         units=units,
-        warnings=issued(unknown + _notices(exchanges, rtol)),
+        warnings=issued(notices + _notices(exchanges, rtol)),
     )
 
 

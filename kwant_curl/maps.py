@@ -15,6 +15,7 @@ from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
@@ -141,7 +142,8 @@ def curl_map(
         error=average.error,
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
-        warnings=issued(average.notices),
+        resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
+        warnings=issued(forces.notices + average.notices),
         spectrum=kept_spectrum(
             average.integral,
             average.limits,

@@ -11,7 +11,6 @@ from kwant_curl.coordinates import (
     Coordinates,
     forces_by_energy,
     second_derivatives_by_energy,
-    warn_of_gauge,
 )
 from kwant_curl.electrons.averages import Average, averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel
@@ -21,6 +20,7 @@ from kwant_curl.electrons.moved import Carried, carried_orbitals
 from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
@@ -164,20 +164,19 @@ def force_response(
     numerics = Numerics(rtol, route, max_memory, solver, executor, progress, **limits)
     carried = Carried()
     if velocity:
-        warn_of_gauge(coordinates, model, forces, "the velocity tensor")
         carried = carried_orbitals(coordinates, model, by_energy, point.energy, fermi_sea=fermi_sea)
     operators = operators_by_energy(by_energy, second, *carried.operators)
     kernel = CoupledKernel(
         model.scattering, numerics.of_one_energy, operators, velocity, noise, point.energy
     )
     average = averaged(kernel, point, numerics)
-    lorentz, sea_error, notices = None, 0.0, carried.notices + average.notices
+    lorentz, sea_error = None, 0.0
+    notices = forces.notices + carried.notices + average.notices
     if velocity:
         sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
         lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]
     g = point.degeneracy
-    shares = zip(kernel.by_lead, average.by_lead, strict=True)
-    by_lead = {name: g * share for name, share in shares}
+    by_lead = {name: g * part for name, part in zip(kernel.by_lead, average.by_lead, strict=True)}
     return ForceResponse(
         **point._asdict(),
         units=units,
@@ -194,6 +193,7 @@ def force_response(
         error=max(average.error, sea_error),
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
+        resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
         warnings=issued(notices),
         spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(kernel, g)),
     )

@@ -99,8 +99,13 @@ def test_an_atom_without_bonds(backend):
 def test_as_good_as_bound():
     for split, energy, distance in ((0.0, LEVEL + 1e-11, "1e-11"), (1e-5, LEVEL, "1e-10")):
         message = f"as good as that, is within {distance} of energy 0.3.*; it is largest"
-        with pytest.warns(RuntimeWarning, match=message):
-            kc.force_response(twins(split), kc.Matrices([APART]), energy)
+        for ask in (
+            lambda split, energy: kc.force_response(twins(split), kc.Matrices([APART]), energy),
+            lambda split, energy: kc.NonequilibriumDensity(twins(split), energy),
+        ):
+            with pytest.warns(RuntimeWarning, match=message) as found:
+                result = ask(split, energy)
+            assert result.warnings == tuple(str(said.message) for said in found)
     # A width of 1e-6 is a resonance like others, and a distance of 1e-6 enough.
     for split, energy in ((1e-3, LEVEL), (0.0, LEVEL + 1e-6)):
         kc.force_response(twins(split), kc.Matrices([APART]), energy)

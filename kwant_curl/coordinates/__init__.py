@@ -18,7 +18,7 @@ from kwant_curl.coordinates.by_energy import (
     stacks_by_energy,
 )
 from kwant_curl.coordinates.displacements import Displacements
-from kwant_curl.coordinates.gauge import warn_of_gauge
+from kwant_curl.coordinates.gauge import gauge_notices
 from kwant_curl.coordinates.laws import Exponential, PowerLaw, ScalingLaw
 from kwant_curl.coordinates.matrices import Matrices
 from kwant_curl.coordinates.parameters import Parameters
@@ -39,8 +39,8 @@ __all__ = [
     "field_strengths_of",
     "forces_by_energy",
     "forces_of",
+    "gauge_notices",
     "one_sided_overlaps_of",
     "second_derivatives_by_energy",
     "stacks_by_energy",
-    "warn_of_gauge",
 ]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from kwant.system import FiniteSystem
@@ -9,6 +10,7 @@ from kwant.system import FiniteSystem
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import SecondDerivatives
 from kwant_curl.model.model import Model, as_model
+from kwant_curl.support.warning import issued
 
 __all__ = [
     "Coordinates",
@@ -57,8 +59,13 @@ class Specification(ABC):
     def hamiltonian_derivatives(
         self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
     ) -> Derivatives:
-        """Return dH/dQ of all coordinates for this system, at these `params`."""
-        return self.first_derivatives(as_model(syst, params))
+        """Return dH/dQ of all coordinates for this system, at these `params`.
+
+        What is to be said of them is warned of here, and not kept.
+        """
+        derivatives = self.first_derivatives(as_model(syst, params))
+        issued(derivatives.notices)
+        return replace(derivatives, notices=())
 
     def hamiltonian_second_derivatives(
         self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
@@ -84,7 +91,7 @@ def _is_ours(coordinates: Any, method: str) -> TypeGuard[Specification]:
 
 
 def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
-    """Return the force operators F_I = -dH/dQ_I."""
+    """Return the force operators F_I = -dH/dQ_I; their `notices` are to be issued."""
     check_coordinates(coordinates)
     if _is_ours(coordinates, "hamiltonian_derivatives"):
         return -coordinates.first_derivatives(model)

@@ -1,6 +1,5 @@
 """Operators of coordinates at any energy, where value functions see the energy: -(dH - E dS)/dQ."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,9 +64,7 @@ def stacks_by_energy(
     if not model.is_linear:
         return Varying(anew)
     unit = model.energy_unit
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it was warned of at the first energy
-        zero, one = (anew(e) for e in (0.0, unit))
+    zero, one = (anew(e) for e in (0.0, unit))
     zero, one = _on_one_pattern(zero, one)
     line = _Line(zero, replace(zero, values=(one.values - zero.values) / unit))
     mine, theirs = _on_one_pattern(line(energy), here)
@@ -131,9 +128,7 @@ def second_derivatives_by_energy(
     if not model.is_linear:
         return Varying(anew)
     unit = model.energy_unit
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        zero, one = (anew(e) for e in (0.0, unit))
+    zero, one = (anew(e) for e in (0.0, unit))
     return Varying(partial(_between, zero, one, unit))
 
 

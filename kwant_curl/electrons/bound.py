@@ -19,7 +19,6 @@ from kwant_curl.model.bands import band_edges
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem, Solved
 from kwant_curl.model.solvers.singular import SingularMatrixError
-from kwant_curl.support.warning import warn
 
 __all__ = ["Levels", "checked_inverse", "counted_range", "narrow_levels"]
 
@@ -76,26 +75,29 @@ def checked_inverse(
     equations: Equations,
     numerics: Numerics,
     orbitals: Any = None,
-) -> Inverse:
-    """Factorise the linear system; raise or warn if a level of the device is at its energy."""
+) -> tuple[Inverse, tuple[str, ...]]:
+    """Factorise the linear system; raise if a level of the device is at its energy.
+
+    Returns what is to be said of one that is near, too.
+    """
     try:
         inverse = _inverse(problem, equations, numerics, orbitals)
     except SingularMatrixError:
         level = _perturbed(problem, solved, numerics)
         raise ValueError(_singular(problem, solved.energy, level)) from None
     if numerics.in_window:
-        return inverse
+        return inverse, ()
     distance, vector = _closeness(inverse, problem)
     if distance < MEANINGLESS * problem.largest:
         raise ValueError(_singular(problem, solved.energy, _largest(vector)))
-    if distance < NEAR * problem.largest:
-        warn(
-            f"A state that is bound in the device, or as good as that, is within {distance:.1g} "
-            f"of energy {solved.energy}; it is largest at orbital {_largest(vector)}. No lead "
-            "fills it: where it is bound its share is left out, where it is not quite the "
-            "results are of that state alone. Take an energy that is off it."
-        )
-    return inverse
+    if distance >= NEAR * problem.largest:
+        return inverse, ()
+    return inverse, (
+        f"A state that is bound in the device, or as good as that, is within {distance:.1g} "
+        f"of energy {solved.energy}; it is largest at orbital {_largest(vector)}. No lead "
+        "fills it: where it is bound its share is left out, where it is not quite the "
+        "results are of that state alone. Take an energy that is off it.",
+    )
 
 
 def _inverse(

@@ -63,7 +63,7 @@ class _DensityKernel:
         on_orbitals, on_bonds = (np.array(some) for some in zip(*parts, strict=True))
         size = float(on_orbitals.max(initial=0.0))
         by_lead = on_orbitals, on_bonds.real, on_bonds.imag
-        return Shares(by_lead, (), (size, size, size), sum(shell.n_modes), shell.slow_lead)
+        return Shares(by_lead, (), (size, size, size), sum(shell.n_modes), shell.notices)
 
 
 def _densities(

@@ -14,7 +14,12 @@ from scipy.sparse.linalg import splu
 from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Factors, SecondDerivatives
-from kwant_curl.coordinates import changes_by_energy, field_strengths_of, one_sided_overlaps_of
+from kwant_curl.coordinates import (
+    changes_by_energy,
+    field_strengths_of,
+    gauge_notices,
+    one_sided_overlaps_of,
+)
 from kwant_curl.electrons.kernels.operators import moved_factors
 from kwant_curl.model.model import Model
 
@@ -74,7 +79,9 @@ def carried_orbitals(
 ) -> Carried:
     """Return what the velocity tensor needs of orbitals that are carried along."""
     fields = field_strengths_of(coordinates, model)
-    moved, notices = moved_orbitals(coordinates, model, forces, energy, "the velocity tensor")
+    what = "the velocity tensor"
+    moved, unknown = moved_orbitals(coordinates, model, forces, energy, what)
+    notices = gauge_notices(coordinates, model, forces.at(energy), what) + unknown
     changes = changes_by_energy(forces, model.energy_unit)
     if changes is not None and fields is not None:
         raise ValueError(

@@ -19,8 +19,11 @@ FloatArray = NDArray[np.float64]
 MOMENTA = 65
 """Momenta at which bands are looked at, from -pi to pi."""
 
-FEW_MOMENTA = 24
+FEW_MOMENTA = 20
 """The same for `nearest_edge`: eigenvalues alone, in single precision, which is what they cost."""
+
+ALIKE = 1e-4
+"""Leads whose energies differ by less, relative to their largest element, are taken to be equal."""
 
 SMALL, PART = 24, 0.3
 """A lead's cell of so few orbitals is looked at always; a larger one, if that takes this part of
@@ -68,23 +71,26 @@ def band_edge_lead(problem: ScatteringProblem, energy: float) -> int | None:
 def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:
     """Return how far the next energy is at which modes of leads open or close, or None.
 
-    In passing, from eigenvalues at 24 momenta and parabolas through them: within a few per cent
+    In passing, from eigenvalues at 20 momenta and parabolas through them: within a few per cent
     of the width of a band, and without gaps that are narrower than a band's change from one
     momentum to the next.  None where that isn't known, or takes more than a few per cent of a map.
     """
     if problem.varying is not None:
         return _nearest_of_varying(problem, energy)
-    leads: list[BlochCells] = []
+    chains = []
     for cells in problem.distinct_cells():
-        bands = Bands(cells)
-        chain = BlochCells.of(bands.ham, bands.hop)
-        if not _is_cheap(chain, problem.n_orbitals):
+        cell, hopping = cells.cell_hamiltonian(), cells.inter_cell_hopping()
+        square = np.zeros_like(cell)
+        square[:, : hopping.shape[1]] = hopping
+        chains.append(BlochCells.of(cell, square))
+        if not _is_cheap(chains[-1], problem.n_orbitals):
             return None
-        if not any(chain.has_bands_of(lead) for lead in leads):
-            leads.append(chain)
+    sampled: list[FloatArray] = []
+    for chain in chains:
+        if not any(_has_energies(chain, energies) for energies in sampled):
+            sampled.append(chain.around(FEW_MOMENTA))
     distances = [
-        np.abs(_sampled_extrema(lead.around(FEW_MOMENTA)) - energy).min(initial=np.inf)
-        for lead in leads
+        np.abs(_sampled_extrema(energies) - energy).min(initial=np.inf) for energies in sampled
     ]
     nearest = min(distances, default=np.inf)
     return float(nearest) if np.isfinite(nearest) else None
@@ -130,6 +136,18 @@ def _n_open(cells: Cells, energy: float) -> int:
         return int(cells.modes(energy)[1].nmodes)
     except (ValueError, RuntimeError, np.linalg.LinAlgError):
         return -1
+
+
+def _has_energies(lead: BlochCells, sampled: FloatArray) -> bool:
+    """Return whether a lead has the energies of another one, (n_momenta, n_bands), or its mirror's.
+
+    At one of these momenta and its opposite, in single precision.
+    """
+    if len(lead.cell) != sampled.shape[1]:
+        return False
+    probes = np.array([3] if lead.is_real else [3, -3])
+    mine = np.sort(lead.energies(2 * np.pi * probes / FEW_MOMENTA), axis=None)
+    return bool(np.abs(mine - np.sort(sampled[probes], axis=None)).max() <= ALIKE * lead.unit)
 
 
 def _distinct(leads: Iterable[Bands]) -> list[Bands]:

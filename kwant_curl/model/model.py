@@ -20,8 +20,8 @@ from kwant_curl.model.energies import (
     values_by_energy,
 )
 from kwant_curl.model.geometry import site_positions, site_spacing
-from kwant_curl.model.leads import evaluated_lead
-from kwant_curl.model.nambu import check_declared, check_lead
+from kwant_curl.model.leads import Lead, evaluated_lead
+from kwant_curl.model.nambu import said_of_holes
 from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
@@ -123,26 +123,35 @@ class Model:
         check_leads(self.syst)
         self.check_charge()
         _check_hermitian(self.hamiltonian)
-        leads = []
-        for number, builder in enumerate(self.syst.leads):
-            orbitals = interface_orbitals(self.syst, number)
-            lead = evaluated_lead(builder, self.params, orbitals, self.energy_parameter)
-            if self.charge is None:
-                check_lead(lead, number, builder)
-            elif self.has_holes:
-                here = self.charges[orbitals][:, orbitals].toarray()
-                lead = with_charges(lead, builder, self.charge, here)
-            leads.append(lead)
+        leads = tuple(self._lead(number) for number in range(len(self.syst.leads)))
+        if self.has_holes:
+            leads = tuple(map(self._with_charges, leads, self.syst.leads))
         one_call = self.purpose == "one call"
         hamiltonian = self.hamiltonian
         if self._varying is not None:
             hamiltonian = self._on_pattern(self._varying.at(self._seen))
-        problem = ScatteringProblem(
-            hamiltonian, tuple(leads), one_call, self.has_holes, self._varying
-        )
+        problem = ScatteringProblem(hamiltonian, leads, one_call, self.has_holes, self._varying)
         if self.energy_parameter is not None:
             check_overlap(problem.overlap(self._seen), self.energy_parameter)
         return problem
+
+    def _lead(self, number: int) -> Lead:
+        """Return a lead at the params, which is evaluated once."""
+        if number not in self._leads:
+            orbitals = interface_orbitals(self.syst, number)
+            self._leads[number] = evaluated_lead(
+                self.syst.leads[number], self.params, orbitals, self.energy_parameter
+            )
+        return self._leads[number]
+
+    @cached_property
+    def _leads(self) -> dict[int, Lead]:
+        """The leads that have been evaluated."""
+        return {}
+
+    def _with_charges(self, lead: Lead, builder: Any) -> Lead:
+        here = self.charges[lead.orbitals][:, lead.orbitals].toarray()
+        return with_charges(lead, builder, self.charge, here)
 
     @cached_property
     def _varying(self) -> Values | None:
@@ -209,8 +218,13 @@ class Model:
 
     def check_charge(self) -> None:
         """Raise if a Nambu model doesn't say which orbitals are electrons and which are holes."""
-        if self.charge is None:
-            check_declared(self.syst)
+        if self._said_of_holes is not None:
+            raise ValueError(self._said_of_holes)
+
+    @cached_property
+    def _said_of_holes(self) -> str | None:
+        """What is said where there seem to be holes, and the user has not named them."""
+        return said_of_holes(self.syst, self._lead) if self.charge is None else None
 
     @cached_property
     def has_holes(self) -> bool:

@@ -77,7 +77,7 @@ class ScatteringProblem:
         object.__setattr__(self, "_kept", threading.local())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel without the solvers, which are each a thread's."""
+        """Travel without what is kept for each thread: solver and modes."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -146,13 +146,19 @@ class ScatteringProblem:
         return found
 
     def solved_leads(self, energy: float) -> Solved:
-        """Return the modes of the leads at an energy."""
+        """Return the modes of the leads at an energy; those of the last one are kept."""
+        kept: threading.local = vars(self)["_kept"]
+        last: Solved | None = getattr(kept, "solved", None)
+        if last is not None and last.energy == energy:
+            return last
 
         def modes(number: int) -> Modes | None:
             lead = self.leads[number]
             return _modes(lead, number, energy) if lead.has_modes else None
 
-        return Solved(energy, tuple(self.of_each_lead(modes)))
+        kept.solved = Solved(energy, tuple(self.of_each_lead(modes)))
+        solved: Solved = kept.solved
+        return solved
 
     def equations(self, solved: Solved) -> Equations:
         """Return the linear system at the energy at which the leads are solved."""

@@ -19,7 +19,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -143,7 +143,7 @@ def langevin(
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
         units=either(response.units, modes.units),
-        warnings=issued(notices, notices_of_the_band([response])),
+        warnings=issued(notices, notices_of_far_biases([response])),
     )
 
 

@@ -16,7 +16,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -111,7 +111,7 @@ def pumped_pairs(
         masses=modes.masses,
         positions=either(response.positions, modes.positions),
         units=either(response.units, modes.units),
-        warnings=issued(notices, notices_of_the_band([response])),
+        warnings=issued(notices, notices_of_far_biases([response])),
     )
 
 

@@ -98,7 +98,7 @@ class CoupledKernel:
             total=tuple(total),
             sizes=(force, curl, *sizes, *noise_sizes, *total_sizes),
             n_modes=n_modes,
-            slow_lead=shell.slow_lead,
+            notices=shell.notices,
         )
 
     def above(self, energy: complex) -> tuple[FloatArray, float]:

@@ -51,7 +51,7 @@ class FlowKernel:
             float(np.abs(trace).max(initial=0.0)) for trace in (dos, traces[1], traces[2])
         )
         sizes = (size, current, capacity, capacity, size)
-        return Shares(tuple(traces), (dos,), sizes, sum(shell.n_modes), shell.slow_lead)
+        return Shares(tuple(traces), (dos,), sizes, sum(shell.n_modes), shell.notices)
 
 
 def _onsite_traces(

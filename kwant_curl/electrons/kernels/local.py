@@ -71,7 +71,7 @@ class LocalKernel:
         n_modes = sum(shell.n_modes)
         sizes = response_sizes(friction, n_modes)
         by_lead = (force, rotation_vector(curl))
-        return Shares(by_lead, (friction,), sizes, n_modes, shell.slow_lead)
+        return Shares(by_lead, (friction,), sizes, n_modes, shell.notices)
 
 
 def _where_touched(forces: Derivatives) -> tuple[Derivatives, IntArray | None]:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from kwant_curl.electrons.collected import collected_states
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.notices import closed_notices, slow_notices
+from kwant_curl.electrons.notices import closed_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
@@ -126,8 +126,7 @@ class NonequilibriumDensity:
         self.charge, self._charges = model.charge, model.charges if model.has_holes else None
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
-            notices = closed_notices(sum(shell.n_modes), self.energy)
-            notices += slow_notices(shell.slow_lead, self.energy)
+            notices = shell.notices + closed_notices(sum(shell.n_modes), self.energy)
             self.states = shell.states()
             sources = model.scattering.sources
             shifts = point.of_sources(sources).bias
@@ -172,7 +171,8 @@ class NonequilibriumDensity:
         operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
             An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
             bound takes the same `charge` too.  A matrix is sparse or dense,
-            (n_orbitals, n_orbitals).
+            (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
+            holes as they are told to: ``Density(syst, tau_z)`` counts electrons.
 
         Returns
         -------

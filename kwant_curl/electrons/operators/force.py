@@ -6,6 +6,7 @@ from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.coordinates import Coordinates, check_coordinates, forces_of
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.model.model import Model
+from kwant_curl.support.warning import issued
 
 __all__ = ["Force"]
 
@@ -33,6 +34,11 @@ class Force(StackedOperator):
     once to `bind`, which evaluates dH/dQ and returns an operator that takes none.  Bind what is
     called more than once.
 
+    In a Nambu (Bogoliubov-de Gennes) model F_I is that of the whole matrix, which holds each
+    electron twice: the force is half of the sum over its states, as
+    `NonequilibriumDensity.expectation` takes it.  A `Probe` acts on holes with the opposite sign,
+    so that it needs to know them: ``bind(charge=...)``, or a `Model` with `charge`.
+
     Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
     """
 
@@ -48,4 +54,6 @@ class Force(StackedOperator):
         self.coordinates = coordinates
 
     def _evaluate(self, model: Model) -> OperatorStack:
-        return forces_of(self.coordinates, model)
+        forces = forces_of(self.coordinates, model)
+        issued(forces.notices)
+        return forces

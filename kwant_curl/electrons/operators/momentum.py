@@ -62,6 +62,11 @@ class MomentumCurrent(StackedOperator):
     As with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`,
     or once to `bind`.  Bind what is called more than once.
 
+    In a Nambu (Bogoliubov-de Gennes) model it is the current of electrons, of which holes carry
+    the opposite, and needs ``bind(charge=...)``, or a `Model` with `charge`.  Such a model holds
+    each electron twice: the current is half of the sum over its states, as
+    `NonequilibriumDensity.expectation` takes it.
+
     Equation 11 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
     """
 
