@@ -11,6 +11,7 @@ import kwant_curl as kc
 from kwant_curl.algebra.occupations import fermi_difference
 from kwant_curl.devices import graphene_constriction
 from kwant_curl.electrons.beside import Beside
+from kwant_curl.model import bands
 from kwant_curl.model.scattering import BandEdgeError
 
 MOVING = kc.Displacements([9, 10], scaling=kc.PowerLaw(2))
@@ -34,6 +35,22 @@ def test_a_bias_that_rounding_swallows(syst):
         rho = kc.NonequilibriumDensity(syst, 1.7, bias=1e-12, linear=False)
     assert rho.error > 1e-5
     assert kc.curl_map(syst, MOVING, 1.7, bias=1e-6, linear=False, rtol=1e-5).error < 1e-5
+
+
+def test_band_edges_are_found_once(syst, monkeypatch):
+    """Of two equal leads, for limits, bound levels and segments together."""
+    calls, plain = [], bands._extrema
+
+    def counting(*arguments):
+        calls.append(arguments)
+        return plain(*arguments)
+
+    monkeypatch.setattr(bands, "_extrema", counting)
+    options = {"temperature": 0.01, "rtol": 0.1}
+    kc.curl_map(syst, MOVING, 1.7, **options)
+    assert len(calls) == 1
+    kc.phonon_rates(syst, MOVING, np.eye(4)[:2], 1.7, frequency=0.02, **options)
+    assert len(calls) == 2
 
 
 @pytest.mark.filterwarnings("ignore:In the window of energies")  # a level below the band

@@ -15,7 +15,6 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from kwant_curl.electrons.inverse import Inverse
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem, Solved
 from kwant_curl.model.solvers.singular import SingularMatrixError
@@ -176,14 +175,20 @@ class Levels(NamedTuple):
 
 
 def narrow_levels(
-    problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
+    problem: ScatteringProblem,
+    limits: tuple[float, float],
+    edges: NDArray[np.float64],
+    numerics: Numerics,
+    orbitals: Any,
 ) -> Levels:
     """Return states that are bound between two energies, and resonances that are narrow there.
 
-    Bound ones that don't reach the orbitals asked for (None: all) are no loss.
+    edges: the leads' band edges, those beyond the limits too if they are known.  Bound ones that
+    don't reach the orbitals asked for (None: all) are no loss.
     """
     search = _Search(problem, numerics, orbitals)
-    levels = search.between(low, high)
+    low, high = limits
+    levels = search.between([low, *edges[(edges > low) & (edges < high)], high])
     missed = [level for level in levels if level.share > HARMLESS]
     notices: tuple[str, ...] = ()
     if missed:
@@ -210,10 +215,9 @@ class _Search:
         self.resonances: set[tuple[float, float]] = set()
         self.n_looks = 0
 
-    def between(self, low: float, high: float) -> list[Level]:
-        """Return the bound states between two energies, from a look between any two band edges."""
+    def between(self, points: list[float]) -> list[Level]:
+        """Return the bound states between energies, from a look between any two of them."""
         found: list[Level] = []
-        points = [low, *band_edges(self._problem, low, high), high]
         waiting = list(pairwise(points))
         while waiting and self.n_looks < self._most_looks:
             start, end = waiting.pop(0)
@@ -229,7 +233,7 @@ class _Search:
             reach = np.abs(values - centre).max(initial=0.0)
             if self._n_found(values) and reach < 0.5 * (end - start):
                 waiting += [(start, centre - reach), (centre + reach, end)]
-        return self._distinct(found, low, high)
+        return self._distinct(found, points[0], points[-1])
 
     def _n_found(self, values: ComplexArray) -> bool:
         """Return whether there are more levels than these."""
@@ -304,16 +308,20 @@ NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
 def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, ComplexArray]:
-    """Return the largest eigenvalues of G, by Arnoldi's method, and their vectors."""
+    """Return the largest eigenvalues of G, by Arnoldi's method, and their vectors' moduli.
 
-    def greens(vector: ComplexArray) -> ComplexArray:
+    Those of G^T: they have the same values, and those of bound states are complex conjugates;
+    transposed systems take right-hand sides that are dense, and are solved for in less time.
+    """
+
+    def transposed(vector: ComplexArray) -> ComplexArray:
         rhs = np.zeros((inverse.size, 1), complex)
         rhs[:n, 0] = np.ravel(vector)
-        solution: ComplexArray = -inverse.solve(sparse.csc_matrix(rhs))[:n, 0]
+        solution: ComplexArray = -inverse.solve_transposed(rhs)[:n, 0]
         return solution
 
     start = np.random.default_rng(1).normal(size=n) + 0j
-    operator = LinearOperator((n, n), matvec=greens, dtype=complex)
+    operator = LinearOperator((n, n), matvec=transposed, dtype=complex)
     try:
         values, vectors = eigs(operator, k=count, which="LM", v0=start, maxiter=100, tol=ARNOLDI)
     except ArpackNoConvergence as failure:
