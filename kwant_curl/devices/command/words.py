@@ -16,6 +16,8 @@ PHRASES = (
     (r"units\.\w+\([^)]*\)(?:,| =) ", ""),
     (r" \((?:linear|fermi_sea)=\w+\)", ""),
     (r", by at_bias,", ""),
+    (r"\bexclude=", "--exclude "),
+    (r"^exclude is ", "--exclude is "),
     (r" to rtol=(\S+) with", r" to \1 with"),
     (r", as the result's `error` says", ""),
     (r", and its `partial` is True", ""),
