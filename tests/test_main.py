@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
-from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
+from kwant_curl import Displacements, IntegrationError, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.algebra.interpolated import Interpolated, Skipped
 from kwant_curl.devices.command import report
@@ -437,6 +437,9 @@ def test_warnings_of_integrals_in_the_words_of_the_command():
         "is 0.001."
     )
     assert in_options(text[1]).endswith("the first, 0.3: ValueError: no mode.")
+    failed = in_options(str(IntegrationError("no mode.", 0.3, [0.1, 0.2], 2)))
+    assert "no mode. 2 energies were done before; --max-energies 2 gives what these" in failed
+    assert failed.endswith("opens or closes there, --exclude leaves out the energies around it.")
     assert in_options(text[2]).endswith("the result is that of the others.")
 
 
