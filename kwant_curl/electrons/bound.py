@@ -322,8 +322,9 @@ def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, Complex
 
     start = np.random.default_rng(1).normal(size=n) + 0j
     operator = LinearOperator((n, n), matvec=transposed, dtype=complex)
+    most = {"ncv": 2 * count + 2, "maxiter": 100}  # vectors at a time: SciPy takes 20 or more
     try:
-        values, vectors = eigs(operator, k=count, which="LM", v0=start, maxiter=100, tol=ARNOLDI)
+        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **most)
     except ArpackNoConvergence as failure:
         values, vectors = failure.eigenvalues, failure.eigenvectors
     return values, vectors
