@@ -20,10 +20,10 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
 from kwant_curl.results.mode_pairs import mode_pairs
 from kwant_curl.support.checks import positive_array, positive_number
-from kwant_curl.support.magnitudes import check_frequencies, check_masses, check_temperature
+from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
@@ -115,10 +115,8 @@ def phonon_rates(
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
-    check_units(units)
     model = scattering_model(syst, params, charge, energy_parameter)
-    point = operating_point(model, energy, bias, degeneracy, temperature, False)
-    check_temperature(point.temperature, units)
+    point = operating_point(model, energy, bias, degeneracy, temperature, False, units)
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
     by_energy = forces_by_energy(coordinates, model, point.energy)

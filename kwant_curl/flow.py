@@ -30,10 +30,9 @@ from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import positive_number
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["born_cross_section", "flow_map"]
@@ -123,10 +122,8 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    check_units(units)
     model = scattering_model(syst, params, charge, energy_parameter)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
     p = None if momentum is None else site_momenta(model, momentum)

@@ -23,10 +23,9 @@ from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
 from kwant_curl.results.spectrum import kept_spectrum
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["curl_map"]
@@ -110,10 +109,8 @@ def curl_map(
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_units(units)
     model = scattering_model(syst, params, charge, energy_parameter)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     operators = forces_by_energy(coordinates, model, point.energy)
     forces = operators.at(point.energy)
     centres = _centres(forces, coordinates)

@@ -31,10 +31,9 @@ from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import true_or_false
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["force_response"]
@@ -152,10 +151,8 @@ def force_response(
     n_c^2 numbers per lead: for the local curl of many atoms use `curl_map`.  Todorov et al.,
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_units(units)
     model = scattering_model(syst, params, charge, energy_parameter)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
     by_energy = forces_by_energy(coordinates, model, point.energy)
     forces = by_energy.at(point.energy)

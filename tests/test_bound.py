@@ -13,6 +13,7 @@ from kwant_curl.devices import Atoms
 from kwant_curl.electrons import bound
 from kwant_curl.electrons.bound import narrow_levels
 from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.model.bands import band_edges
 from kwant_curl.model.model import Model
 
 BACKENDS = ["superlu", *(["mumps"] if has_mumps() else [])]
@@ -64,8 +65,10 @@ def ring(step):
 
 def found(syst, low, high):
     """The bound states between two energies, all orbitals asked for, without a warning."""
-    search = bound._Search(Model(syst).scattering, Numerics(), None)
-    return [level.energy for level in search.between(low, high)]
+    problem = Model(syst).scattering
+    search = bound._Search(problem, Numerics(), None)
+    between = search.between([low, *band_edges(problem, low, high), high])
+    return [level.energy for level in between]
 
 
 def said_by(function):
@@ -209,12 +212,14 @@ def test_many_orbitals():
     problem = Model(syst).scattering
     orbital = syst.id_by_site[atoms(0)]
     everywhere = np.arange(len(syst.sites))
-    (notice,) = narrow_levels(problem, 2.85, 3.0, Numerics(), np.array([orbital])).notices
+    edges = band_edges(problem, 2.0, 4.0)
+    window = (2.85, 3.0), edges, Numerics()
+    (notice,) = narrow_levels(problem, *window, np.array([orbital])).notices
     assert "states are bound in the device, at 2.9;" in notice
     # No loss to what doesn't touch it.
     others = everywhere[:50][everywhere[:50] != orbital]
     others = np.setdiff1d(others, [syst.id_by_site[atoms(1)]])
-    levels = narrow_levels(problem, 2.85, 3.0, Numerics(), others)
+    levels = narrow_levels(problem, *window, others)
     np.testing.assert_allclose(levels.bound, [2.9], rtol=1e-9)
     assert not levels.notices
 

@@ -289,13 +289,14 @@ def integration_points(
     low, high = window(filled, kt, reach(numerics.rtol))
     low, high = _beyond_a_gap(problem, low, high, point)
     far = window(filled, kt, reach(numerics.rtol) + FAR_TAIL)
-    found = narrow_levels(problem, min(low, far[0]), max(high, far[1]), numerics, kernel.orbitals)
+    far = min(low, far[0]), max(high, far[1])
+    # Those at the ends too where energies around them are left out; and see `_that_count`.
+    beyond = kt + (1 + 1e-9) * numerics.exclude
+    edges = band_edges(problem, far[0] - beyond, far[1] + beyond)
+    found = narrow_levels(problem, far, edges, numerics, kernel.orbitals)
     for energy in _that_count(kernel, found, (low, high), point, weighting, numerics.rtol):
         low, high = min(low, energy), max(high, energy)
     found = found.between(low, high)
-    # Strictly between; those at the ends too where energies around them are left out.
-    beyond = (1 + 1e-9) * numerics.exclude
-    edges = band_edges(problem, low - beyond, high + beyond)
     inner = edges[(edges > low) & (edges < high)]
     return np.union1d([low, high], np.concatenate([inner, found.bound])), edges, found
 

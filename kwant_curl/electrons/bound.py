@@ -15,7 +15,6 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from kwant_curl.electrons.inverse import Inverse
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem, Solved
 from kwant_curl.model.solvers.singular import SingularMatrixError
@@ -45,9 +44,8 @@ DENSE = 150
 NEIGHBOURS, FEW = 12, 3
 """Eigenvalues around an energy that are found in larger systems, and where one is followed."""
 
-ARNOLDI, ALONE = 1e-6, 5
-"""Error of their distances from the energy, relatively: small on a level itself.  Vectors that are
-kept where a single one is looked for."""
+ARNOLDI = 1e-6
+"""Error of their distances from the energy, relatively: small on a level itself."""
 
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
@@ -183,14 +181,20 @@ class Levels(NamedTuple):
 
 
 def narrow_levels(
-    problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
+    problem: ScatteringProblem,
+    limits: tuple[float, float],
+    edges: NDArray[np.float64],
+    numerics: Numerics,
+    orbitals: Any,
 ) -> Levels:
     """Return states that are bound between two energies, and resonances that are narrow there.
 
-    Bound ones that don't reach the orbitals asked for (None: all) are no loss.
+    edges: the leads' band edges, those beyond the limits too if they are known.  Bound ones that
+    don't reach the orbitals asked for (None: all) are no loss.
     """
     search = _Search(problem, numerics, orbitals)
-    levels = search.between(low, high)
+    low, high = limits
+    levels = search.between([low, *edges[(edges > low) & (edges < high)], high])
     missed = [level for level in levels if level.share > HARMLESS]
     notices: tuple[str, ...] = ()
     if missed:
@@ -217,14 +221,16 @@ class _Search:
         self.resonances: set[tuple[float, float]] = set()
         self.n_looks = 0
 
-    def between(self, low: float, high: float) -> list[Level]:
-        """Return the bound states between two energies, from a look between any two band edges."""
-        edges = band_edges(self._problem, low, high)
-        central = sorted(edges, key=lambda edge: abs(edge - 0.5 * (low + high)))
-        central = central[: self._most_looks // 2]
+    def between(self, points: list[float]) -> list[Level]:
+        """Return the bound states between energies, from a look between any two of them.
+
+        points: the limits, and the band edges between them, beside which levels are looked for too.
+        """
+        middle = 0.5 * (points[0] + points[-1])
+        central = sorted(points[1:-1], key=lambda edge: abs(edge - middle))[: self._most_looks // 2]
         found = [level for edge in central for level in self._beside(edge)]
         self.n_looks = 0
-        waiting = list(pairwise([low, *edges, high]))
+        waiting = list(pairwise(points))
         while waiting and self.n_looks < self._most_looks:
             start, end = waiting.pop(0)
             centre = 0.5 * (start + end)
@@ -239,7 +245,7 @@ class _Search:
             reach = np.abs(values - centre).max(initial=0.0)
             if self._n_found(values) and reach < 0.5 * (end - start):
                 waiting += [(start, centre - reach), (centre + reach, end)]
-        return self._distinct(found, low, high)
+        return self._distinct(found, points[0], points[-1])
 
     def _n_found(self, values: ComplexArray) -> bool:
         """Return whether there are more levels than these."""
@@ -354,21 +360,26 @@ NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
 def _around(inverse: Inverse, overlap: Any, count: int) -> tuple[ComplexArray, ComplexArray]:
-    """Return the largest eigenvalues of G S, by Arnoldi's method, and their vectors."""
+    """Return the largest eigenvalues of S G, by Arnoldi's method, and their vectors' moduli.
+
+    Those of its transpose: they have the same values, and those of bound states are complex
+    conjugates; transposed systems take right-hand sides that are dense, and are solved for in less
+    time.
+    """
     n = overlap.shape[0]
 
-    def greens(vector: ComplexArray) -> ComplexArray:
+    def transposed(vector: ComplexArray) -> ComplexArray:
         rhs = np.zeros((inverse.size, 1), complex)
-        rhs[:n, 0] = overlap @ np.ravel(vector)
-        solution: ComplexArray = -inverse.solve(sparse.csc_matrix(rhs))[:n, 0]
+        rhs[:n, 0] = overlap.T @ np.ravel(vector)
+        solution: ComplexArray = -inverse.solve_transposed(rhs)[:n, 0]
         return solution
 
     start = np.random.default_rng(1).normal(size=n) + 0j
-    operator = LinearOperator((n, n), matvec=greens, dtype=complex)
+    operator = LinearOperator((n, n), matvec=transposed, dtype=complex)
+    # Vectors at a time: SciPy takes 20 or more.  One level far closer than others is found at once.
+    most = {"ncv": 2 * count + 2, "maxiter": 100 if count > 1 else 3}
     try:
-        # One that is far closer than others is found at once.
-        limits = {"ncv": ALONE, "maxiter": 3} if count == 1 else {"maxiter": 100}
-        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **limits)
+        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **most)
     except ArpackNoConvergence as failure:
         values, vectors = failure.eigenvalues, failure.eigenvectors
     return values, vectors

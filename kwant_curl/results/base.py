@@ -106,6 +106,13 @@ class Response(Storable, saved=False):
             return replace(self, bias=shifts)
         return self._at(shifts, self.temperature, "bias")
 
+    def without_spectrum(self) -> Self:
+        """Return the result without the energies that were sampled, which may be most of its size.
+
+        They take `Spectrum.nbytes`; without them no other window follows from it.
+        """
+        return replace(self, spectrum=None)
+
     def at_temperature(self, temperature: float) -> Self:
         """Return the result at another temperature of the electrons, without a new solve.
 

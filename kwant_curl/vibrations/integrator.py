@@ -128,7 +128,7 @@ def langevin(
     spectrum = np.zeros(2 * (len(modes),))
     if true_or_false("noise", noise):
         other = 2 * response.temperature * other_damping(damping, len(modes))
-        spectrum = response.project(modes.patterns).noise + np.diag(other)
+        spectrum = response.without_spectrum().project(modes.patterns).noise + np.diag(other)
     if noise and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
     run = _Run(propagation(system.stiffness, system.damping, spectrum, step), n_steps, apart)

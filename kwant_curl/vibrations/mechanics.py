@@ -55,7 +55,7 @@ def mechanics(
     `damping` of other origin, a number or one per mode.
     """
     check_response(response, modes)
-    return mechanics_of_modes(response.project(modes.patterns), modes, damping)
+    return mechanics_of_modes(response.without_spectrum().project(modes.patterns), modes, damping)
 
 
 def mechanics_of_modes(

@@ -93,7 +93,7 @@ def pumped_pairs(
     if max_detuning is not None:
         near = np.abs(omega[first] - omega[second]) < positive_number("max_detuning", max_detuning)
         first, second = first[near], second[near]
-    projected = response.project(modes.patterns)
+    projected = response.without_spectrum().project(modes.patterns)
     pairs = np.stack([first, second], axis=1)
     with bar(progress, " pairs", len(pairs)) as shown:
         frequencies, amplitudes = _fastest(system, pairs, executor, shown)

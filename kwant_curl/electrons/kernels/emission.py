@@ -158,10 +158,15 @@ def _break_points(
     levels, quantum = point.energy + point.bias, kernel.quantum
     every = np.concatenate([levels, levels - quantum])
     limits = np.array(window(every, point.temperature, reach(numerics.rtol)))
-    beyond = (1 + 1e-9) * numerics.exclude
-    edges = band_edges(kernel.problem, limits[0] - beyond, limits[1] + quantum + beyond)
     low, high = counted_range(point._replace(linear=False), numerics.rtol)
-    found = narrow_levels(kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals)
+    around = low - quantum, high + quantum
+    beyond = (1 + 1e-9) * numerics.exclude
+    edges = band_edges(
+        kernel.problem,
+        min(limits[0], around[0]) - beyond,
+        max(limits[1] + quantum, around[1]) + beyond,
+    )
+    found = narrow_levels(kernel.problem, around, edges, numerics, kernel.orbitals)
     rough = np.append(edges, found.bound)
     inner = np.concatenate([rough, rough - quantum])
     shifted = ((energy - quantum, width) for energy, width in found.resonances)
