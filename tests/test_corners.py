@@ -438,13 +438,16 @@ def test_what_is_rounding_and_what_is_not():
     n = len(response.force)
     weak = np.zeros((2, n))
     weak[0, 0], weak[1, 1] = 1e-5, 1e-5
-    rates = response.pumping_rates(weak, 1.0)
+    with pytest.warns(RuntimeWarning, match="nearest resonance"):
+        rates = response.pumping_rates(weak, 1.0)
     assert rates.driving[0] == pytest.approx(1e-10 * response.curl[0, 1] / 2, rel=1e-10)
     assert 1e-14 < ROUNDING < 1e-10
     eigenvalues, vectors = np.linalg.eigh(response.friction)
     silent = vectors[:, np.abs(eigenvalues) < 1e-14 * eigenvalues.max()].T[:2]
     assert len(silent) == 2
-    assert np.isinf(response.pumping_rates(silent, 1.0).threshold[0])
+    with pytest.warns(RuntimeWarning, match="nearest resonance"):
+        rates = response.pumping_rates(silent, 1.0)
+    assert np.isinf(rates.threshold[0])
 
 
 def test_sites_of_a_lattice_with_its_own_positions():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.interpolated import Interpolated, Skipped, weighted
+from kwant_curl.algebra.interpolated import CANCELLING, Interpolated, Skipped, weighted
 from kwant_curl.algebra.rational import fitted
 from kwant_curl.algebra.segments import (
     COARSE,
@@ -44,6 +44,12 @@ FITTED = 0.03
 
 SAFE = 0.8
 """The part of the error asked for at which the search ends."""
+
+MUCH = 0.1
+"""Where less than this is left of an integral, its samples are fitted the better for it."""
+
+RESOLVED = 1e-8
+"""No better than to this part of the integrals of moduli: samples have rounding errors."""
 
 FAR = 30.0
 """A segment whose error is this many times too large gets two samples at a time."""
@@ -229,6 +235,7 @@ class _Search:
         self._skipped: list[Skipped] = []
         self._sketch = Sketch.of((), ())
         self._error = np.inf
+        self._left = 1.0  # of the integral of a modulus, where much of both signs cancels
 
     @property
     def n_energies(self) -> int:
@@ -287,7 +294,7 @@ class _Search:
             slopes = part.segment.slope(places)[:, None]
             rows = slopes * [self._rows[i] for i in part.index]
             noise = slopes * [self._sketch.noise(self._samples[i]) for i in part.index]
-            rational = fitted(places, rows, FITTED * self._rtol, noise, part.support)
+            rational = fitted(places, rows, FITTED * self._left * self._rtol, noise, part.support)
             part.support = rational.support.tolist()
             fit = Fit(part.segment, rational, np.array(part.index)[rational.support])
             self._compare(part, fit, part.fit)
@@ -347,7 +354,7 @@ class _Search:
         )
         errors = np.array([self._error_of(part, total) for part in self.parts])
         self._error = float(errors.sum())
-        limit = SAFE * self._rtol
+        limit = SAFE * self._left * self._rtol
         # Those are left alone whose errors together are small.
         rank = np.argsort(errors)
         small = np.cumsum(errors[rank]) <= limit
@@ -402,19 +409,40 @@ class _Search:
         changes = [self._changes(fit, before) for _, fit, before in fits if fit and before]
         if not changes:
             return True
-        change, size = (np.array(some) for some in zip(*changes, strict=True))
-        largest = size.sum(axis=0)
+        change, size, floor = (np.array(some) for some in list(zip(*changes, strict=True))[:3])
+        # Narrow levels give much of both signs: what is left of it is what is asked for.
+        left = [
+            np.abs(np.sum(values, axis=0)).max(initial=0.0)
+            for values in zip(*(values for *_, values in changes), strict=True)
+        ]
+        modulus, rounding = size.sum(axis=0), floor.sum(axis=0)
+        largest = np.maximum(np.maximum(left, CANCELLING * modulus), rounding)
+        asked_before = self._left
+        part_left = max(self._part_left(largest, modulus, rounding), RESOLVED / self._rtol)
+        self._left = min(asked_before, part_left)
         errors = (change / np.where(largest > 0, largest, 1.0)).max(axis=1)
         self._error = max(self._error, float(errors.sum()))
-        if errors.sum() <= self._rtol:
+        if errors.sum() <= self._rtol and self._left > 0.5 * asked_before:
             return True
         part = parts[int(errors.argmax())]
         part.is_checked, part.next = False, self._unseen(part)
         return not part.next
 
-    def _changes(self, fit: Fit, before: Fit) -> tuple[FloatArray, FloatArray]:
-        """Return, for each part, the largest change of an element, and how large elements are."""
-        first, kinds = 0, list[tuple[float, float]]()
+    @staticmethod
+    def _part_left(largest: FloatArray, modulus: FloatArray, rounding: FloatArray) -> float:
+        """Return what is left of the integrals of moduli at worst, 1 unless that is little."""
+        counts = modulus > rounding
+        part = np.divide(largest, modulus, out=np.ones_like(modulus), where=counts).min(initial=1.0)
+        return float(part) if part < MUCH else 1.0
+
+    def _changes(
+        self, fit: Fit, before: Fit
+    ) -> tuple[FloatArray, FloatArray, FloatArray, list[FloatArray]]:
+        """Return, for each part, how much an element changes, how large all are, and what they are.
+
+        How large: the integral of the modulus, and what is rounding of the terms.
+        """
+        first, kinds, values = 0, list[tuple[float, float, float]](), list[FloatArray]()
         now, earlier = fit.weights(self._weighting), before.weights(self._weighting)
         for kind, (new, old) in enumerate(zip(now, earlier, strict=True)):
             for number in range(len(self._samples[0].parts[kind])):
@@ -422,14 +450,15 @@ class _Search:
                     np.array([self._samples[i].parts[kind][number] for i in some.which])
                     for some in (fit, before)
                 )
-                change = np.abs(weighted(new, ours) - weighted(old, theirs)).max(initial=0.0)
+                values.append(weighted(new, ours))
+                change = np.abs(values[-1] - weighted(old, theirs)).max(initial=0.0)
                 size = weighted(np.abs(new), np.abs(ours)).max(initial=0.0)
                 terms = np.array([self._samples[i].sizes[first] for i in fit.which])
                 floor = float((np.abs(new).reshape(-1, len(terms)) @ terms).max(initial=0.0))
-                kinds.append((float(change), max(float(size), CANCELLED / self._rtol * floor)))
+                kinds.append((float(change), float(size), CANCELLED / self._rtol * floor))
                 first += 1
-        change_of, size_of = np.array(kinds).reshape(-1, 2).T
-        return change_of, size_of
+        change_of, size_of, floor_of = np.array(kinds).reshape(-1, 3).T
+        return change_of, size_of, floor_of, values
 
     def _check_ends(self, part: _Part, scale: FloatArray) -> None:
         """Raise if a function goes as 1/(E - E0) at an end; look there if the fit says so."""

@@ -15,6 +15,10 @@ from kwant_curl.algebra.sketches import Parts, Sample
 
 __all__ = ["Interpolated", "Skipped", "of_one_sign", "weighted"]
 
+CANCELLING = 1e-3
+"""The part of an integral of a modulus that is the least to which errors are compared: narrow
+levels give much of both signs, and what is left of it is what is asked for."""
+
 FloatArray = NDArray[np.float64]
 
 
@@ -104,8 +108,11 @@ def of_one_sign(
             ours = row / size
             units = [float(np.abs(ours @ np.abs(stack)).max(initial=0.0)) or 1.0 for stack in flat]
             found = made_positive(ours, members, flat, units)
-            pairs = zip(flat, units, strict=True)
-            changes = (np.abs((found - ours) @ s).max(initial=0.0) / unit for s, unit in pairs)
+            changes = (
+                np.abs((found - ours) @ stack).max(initial=0.0)
+                / max(np.abs(ours @ stack).max(initial=0.0), CANCELLING * unit)
+                for stack, unit in zip(flat, units, strict=True)
+            )
             known[row.tobytes()] = size * found if max(changes, default=0.0) <= rtol else row
         elif not size:
             return row

@@ -211,7 +211,7 @@ def integrated_shares(kernel: Kernel, point: OperatingPoint, numerics: Numerics)
         if not n_modes
     )
     notices = levels.notices + window_notices(integral, numerics.rtol, closed)
-    by_lead, by_pair, total = integral.integrals(weighting, 0.3 * numerics.rtol)
+    by_lead, by_pair, total = integral.integrals(weighting, 0.1 * numerics.rtol)
     sizes = integral.sizes_of_last_kind(weighting)
     limits = float(points[0]), float(points[-1])
     return Integrated(integral, (by_lead, by_pair, total), sizes, closed, notices, limits)

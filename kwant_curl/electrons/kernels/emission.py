@@ -122,7 +122,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
         for energy, is_open in evaluate.is_open.items()
         if not is_open
     )
-    parts = (part for (part,) in integral.integrals(weighting, 0.3 * numerics.rtol))
+    parts = (part for (part,) in integral.integrals(weighting, 0.1 * numerics.rtol))
     emitted, absorbed = (
         sources.of_pairs(np.moveaxis(part, (0, 1), (2, 3)), axes=(2, 3)) for part in parts
     )
