@@ -1,6 +1,6 @@
 """Coordinates of atoms in a nonorthogonal basis: dH/dQ - E dS/dQ."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,11 +35,11 @@ class AtomDisplacements(Specification):
         The sites of ``junction.syst`` that they are.
     one_sided : tuple of sparse arrays, or None
         <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
-    _report : DisplacementReport
-        What `report` returns.
     force_constants : array of float, shape (n_c, n_c), or None
         Of the atoms that move, in eV/Å^2, from the forces of the displaced calculations; symmetric,
         with the acoustic sum rule.
+    checks : DisplacementReport
+        What `report` returns.
 
     Notes
     -----
@@ -53,18 +53,18 @@ class AtomDisplacements(Specification):
     sites: NDArray[np.int64]
     one_sided: tuple[Any, ...] | None
     force_constants: FloatArray | None
-    _report: DisplacementReport = field(repr=False)
+    checks: DisplacementReport
 
     def __repr__(self) -> str:
         known = "with" if self.force_constants is not None else "without"
         return (
             f"<AtomDisplacements: {len(self.sites)} atoms, {known} force constants; "
-            f"{self._report.verdict}>"
+            f"{self.checks.verdict}>"
         )
 
     def report(self) -> DisplacementReport:
         """Return what the displaced calculations are worth, in numbers, with a verdict."""
-        return self._report
+        return self.checks
 
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dH/dQ - E dS/dQ of all coordinates, at the energy of the model."""
@@ -115,10 +115,4 @@ def _energy_of(model: Model) -> float:
             "In a nonorthogonal basis dH/dQ - E dS/dQ depends on the energy, but nobody said which "
             'entry of params is the energy; pass energy_parameter="E" for a junction\'s system.'
         )
-    params = model.params or {}
-    if model.energy_parameter not in params:
-        raise ValueError(
-            f"params has no {model.energy_parameter!r}; expected the energy at which the "
-            "derivatives are taken."
-        )
-    return float(params[model.energy_parameter])
+    return float((model.params or {})[model.energy_parameter])
