@@ -14,6 +14,7 @@ from scipy.linalg import eigh
 from scipy.spatial.transform import Rotation
 
 from kwant_curl import (
+    ATOMIC_UNITS,
     EV_ANGSTROM_AMU,
     Calculation,
     Electrode,
@@ -168,6 +169,24 @@ def test_junctions_and_systems_go_to_other_processes():
     expected = chain_junction().syst.hamiltonian_submatrix(params={"E": ENERGY})
     assert np.array_equal(again, expected)
     assert repr(copy.report()) == repr(chain_junction().report())
+
+
+def test_what_is_known_can_not_be_written_to():
+    junction = chain_junction()
+    coordinates = junction.displacements(chain_runs([5]), align=0)
+    arrays = [
+        junction.keep,
+        junction.device.positions,
+        junction.device.hamiltonian.data,
+        junction.left.coupling.data,
+        junction.left.period,
+        junction.report().shift,
+        coordinates.report().change,
+        coordinates.positions,
+        coordinates.hamiltonians[0].data,
+        coordinates.overlaps[0].indices,
+    ]
+    assert not any(array.flags.writeable for array in arrays)
 
 
 def test_an_ideal_wire_transmits_everything():
@@ -549,6 +568,36 @@ def test_matrices_of_xtb_are_those_that_hold():
         assert levels[4] - levels[3] > 5
         assert np.abs(found.forces.sum(axis=0)).max() < 1e-5
         assert found.asymmetry[0] < 1e-10
+
+
+def test_gradients_on_an_atom_are_those_of_slater_orbitals():
+    methane = Atoms("CH", [[0, 0, 0], [1.1, 0, 0]])
+    carbon, hydrogen = Calculation.xtb_on_atom(methane).values()
+    assert carbon.shape == (3, 4, 4)
+    assert np.allclose(carbon, -carbon.swapaxes(1, 2), atol=1e-12)
+    # <s|d p_x/dX> of 2s and 2p with the exponents of carbon in GFN1, in 1/Bohr.
+    s, p = 1.960324, 1.832096
+    norm = np.sqrt((2 * s) ** 5 * (2 * p) ** 5) / 24
+    expected = -np.sqrt(3) * norm * (6 - 8 * p / (s + p)) / (s + p) ** 4
+    # In the order of tblite: s, y, z, x.  What it has is a sum of six Gaussians.
+    bohr = EV_ANGSTROM_AMU.length / ATOMIC_UNITS.length
+    for axis, orbital in enumerate((3, 1, 2)):
+        assert carbon[axis, 0, orbital] == pytest.approx(expected * bohr, rel=1e-3)
+        other = carbon[axis].copy()
+        other[0, orbital] = other[orbital, 0] = 0
+        assert np.abs(other).max() < 1e-8
+    assert np.abs(hydrogen).max() < 1e-8
+    junction, _ = xtb_junction("none")
+    positions = kinked_chain()
+    atoms = Atoms("C18H2", positions)
+    runs = {
+        (8, axis): tuple(xtb(moved(positions, 8, s * np.eye(3)[axis])) for s in (0.01, -0.01))
+        for axis in range(3)
+    }
+    on_atom = Calculation.xtb_on_atom(atoms)
+    coordinates = junction.displacements(runs, align="lead", on_atom=on_atom)
+    for one, overlap in zip(coordinates.one_sided, coordinates.overlaps, strict=True):
+        assert abs(one + one.T - overlap).max() < 1e-8
 
 
 def test_the_xtb_junction_carries_current():

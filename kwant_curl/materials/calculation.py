@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.materials.arrays import hermitian_part, orbitals_of, sparse_matrix
 from kwant_curl.materials.sisl_matrices import read_hamiltonian, sisl_calculation
-from kwant_curl.materials.xtb import xtb_calculation
+from kwant_curl.materials.xtb import check_ase, xtb_calculation, xtb_on_atom
 from kwant_curl.support.checks import real_number
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, check_units
@@ -175,6 +175,31 @@ class Calculation:
         electronic temperature of 300 K, of both spins.
         """
         return cls(**xtb_calculation(atoms, method, accuracy, charge))
+
+    @staticmethod
+    def xtb_on_atom(atoms: Any, method: str = "GFN1-xTB") -> dict[int, FloatArray]:
+        """Return <phi_i|d phi_j/dR> between the orbitals of each atom by itself, for `on_atom=`.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+            The same as those of the calculations.
+        method : {"GFN1-xTB", "GFN2-xTB"}
+
+        Returns
+        -------
+        dict
+            ``{atom: array (3, n, n)}``, in 1/Å, of all atoms.
+
+        Notes
+        -----
+        They are in no overlap matrix of the molecule.  Those of an element are found from the
+        overlap of two equal atoms, a few tenths of a Bohr apart.
+        """
+        check_ase(atoms)
+        numbers = [int(number) for number in atoms.get_atomic_numbers()]
+        of_element = {number: read_only(xtb_on_atom(number, method)) for number in set(numbers)}
+        return {atom: of_element[number] for atom, number in enumerate(numbers)}
 
 
 def atom_positions(atoms: Any, units: Units) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from kwant_curl.materials.arrays import hermitian_part, largest, orbitals_of, sparse_matrix
+from kwant_curl.materials.arrays import frozen, hermitian_part, largest, orbitals_of, sparse_matrix
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.layers import neutral_level, smallest_overlap
 from kwant_curl.materials.sisl_matrices import cell_matrices, read_hamiltonian
@@ -94,7 +94,7 @@ class Electrode:
         )
         energy = units.energy / EV_ANGSTROM_AMU.energy
         coupling, between = _couplings(self.coupling, self.coupling_overlap, layer)
-        coupling = coupling * energy
+        coupling = frozen(coupling * energy)
         fermi = layer.fermi
         if self.electrons is not None:
             if fermi is not None:

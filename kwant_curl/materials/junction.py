@@ -237,6 +237,7 @@ class Junction:
         on_atom : mapping, optional
             ``{atom: array (3, n, n)}``: <phi_i|d phi_j/dR> between orbitals of one atom, in 1/Å, of
             all that move.  They are in no overlap matrix; with them `one_sided` is known.
+            `Calculation.xtb_on_atom` finds those of xTB.
 
         Returns
         -------
