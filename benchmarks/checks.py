@@ -30,10 +30,12 @@ from kwant_curl.devices import graphene_constriction
 CHECKS = {
     "closing bonds": ("kwant_curl.model.bonds", "check_long_bonds"),
     "bound states": ("kwant_curl.electrons.bound", "_closeness"),
-    "bound states in a window": ("kwant_curl.electrons.averages", "bound_states"),
+    "bound states in a window": ("kwant_curl.electrons.averages", "narrow_levels"),
     "band edge": ("kwant_curl.maps", "nearest_edge"),
+    "resonances": ("kwant_curl.maps", "resonance_distance"),
+    "periods": ("kwant_curl.model.bonds", "check_periods"),
     "holes": ("kwant_curl.model.model", "Model.check_charge"),
-    "displacements seen": ("kwant_curl.coordinates.moved", "check_that_displacements_are_seen"),
+    "displacements seen": ("kwant_curl.coordinates.moved", "displacements_seen"),
 }
 
 LAW = kwant_curl.Displacements(scaling=kwant_curl.PowerLaw(2))

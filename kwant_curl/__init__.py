@@ -1,5 +1,6 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
+from kwant_curl.algebra.integration import IntegrationError
 from kwant_curl.coordinates import (
     Displacements,
     Exponential,
@@ -31,6 +32,7 @@ from kwant_curl.results import (
     GridField,
     PhononRates,
     PumpingRates,
+    Spectrum,
 )
 from kwant_curl.support.parallel import SweepError, sweep
 from kwant_curl.support.storage import load
@@ -64,6 +66,7 @@ __all__ = [
     "Force",
     "ForceResponse",
     "GridField",
+    "IntegrationError",
     "Junction",
     "JunctionReport",
     "Matrices",
@@ -77,6 +80,7 @@ __all__ = [
     "Probe",
     "PumpedPairs",
     "PumpingRates",
+    "Spectrum",
     "Stability",
     "SweepError",
     "Trajectory",

@@ -7,9 +7,11 @@ import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike
 
-from kwant_curl.coordinates import Coordinates, forces_of, warn_of_gauge
+from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
+from kwant_curl.electrons.kernels.operators import operators_by_energy
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.moved import moved_orbitals
 from kwant_curl.electrons.notices import window_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
@@ -18,10 +20,10 @@ from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
 from kwant_curl.results.mode_pairs import mode_pairs
 from kwant_curl.support.checks import positive_array, positive_number
-from kwant_curl.support.magnitudes import check_frequencies, check_masses, check_temperature
+from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
@@ -45,6 +47,7 @@ def phonon_rates(
     max_energies: int = MAX_ENERGIES,
     exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
+    energy_parameter: str | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
     executor: Executor | None = None,
@@ -82,6 +85,7 @@ def phonon_rates(
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <route>
     <max_memory>
     <executor>
@@ -111,14 +115,18 @@ def phonon_rates(
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
-    check_units(units)
-    model = scattering_model(syst, params, charge)
-    point = operating_point(model, energy, bias, degeneracy, temperature, False)
-    check_temperature(point.temperature, units)
+    model = scattering_model(syst, params, charge, energy_parameter)
+    point = operating_point(model, energy, bias, degeneracy, temperature, False, units)
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
-    forces = forces_of(coordinates, model)
-    warn_of_gauge(coordinates, model, forces, "a rate at a finite frequency")
+    by_energy = forces_by_energy(coordinates, model, point.energy)
+    forces = by_energy.at(point.energy)
+    notices = forces.notices
+    notices += gauge_notices(coordinates, model, forces, "a rate at a finite frequency")
+    moved, unknown = moved_orbitals(
+        coordinates, model, by_energy, point.energy, "a rate at a finite frequency"
+    )
+    notices += unknown
     pairs = mode_pairs(modes, len(forces))
     quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
     mass = positive_array("mass", mass, len(pairs))
@@ -133,15 +141,14 @@ def phonon_rates(
             f"energy {point.energy}; expected a quantum that is larger, or an energy of zero."
         )
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
-    orbitals = forces.orbitals
-    factors = forces.on_orbitals(orbitals).factors()
+    operators = operators_by_energy(by_energy, None, moved=moved)
     n_leads = len(model.scattering.leads)
     emission, absorption = (np.zeros((len(pairs), 2, n_leads, n_leads)) for _ in range(2))
     at_energy, exchanges = numerics.of_one_energy, []
     for quantum in np.unique(quanta):
         some = quanta == quantum
         kernel = EmissionKernel(
-            model.scattering, at_energy, factors, orbitals, pairs[some], float(quantum)
+            model.scattering, at_energy, operators, pairs[some], float(quantum), point.energy
         )
         exchange = exchanged(kernel, point, numerics)
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
@@ -153,7 +160,7 @@ def phonon_rates(
         error=max(exchange.integral.error for exchange in exchanges),
         partial=any(exchange.partial for exchange in exchanges),
         units=units,
-        warnings=issued(_notices(exchanges, rtol)),
+        warnings=issued(notices + _notices(exchanges, rtol)),
     )
 
 

@@ -1,6 +1,7 @@
 """The gas-flow picture: where a flow can exert a nonconservative force at all."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.images import period_vectors
+from kwant_curl.coordinates import stacks_by_energy
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.currents import (
     Momentum,
     cell_volumes,
     site_charges,
-    site_currents,
+    site_flows,
     site_momenta,
 )
 from kwant_curl.electrons.kernels.flow import FlowKernel
@@ -28,10 +30,9 @@ from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import FlowMap
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import positive_number
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["born_cross_section", "flow_map"]
@@ -54,6 +55,7 @@ def flow_map(
     max_energies: int = MAX_ENERGIES,
     exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
+    energy_parameter: str | None = None,
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
     executor: Executor | None = None,
@@ -91,6 +93,7 @@ def flow_map(
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <max_memory>
     <solver>
     <executor>
@@ -119,15 +122,14 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    check_units(units)
-    model = scattering_model(syst, params, charge)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
+    model = scattering_model(syst, params, charge, energy_parameter)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)
     p = None if momentum is None else site_momenta(model, momentum)
     closed = periods_of(model, period_vectors(periods))
-    currents = site_currents(model, 1 / volumes, np.arange(len(volumes)), closed)
+    find = partial(site_flows, weights=1 / volumes, periods=closed)
+    currents = stacks_by_energy(find, model, point.energy)
     numerics = Numerics(
         rtol,
         max_memory=max_memory,
@@ -138,7 +140,8 @@ def flow_map(
         exclude=exclude,
     )
     charges = site_charges(model) if model.has_holes else None
-    kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents, charges)
+    overlaps = model.energy_parameter is not None
+    kernel = FlowKernel(model.scattering, numerics.of_one_energy, currents, overlaps, charges)
     average = averaged(kernel, point, numerics)
     density, current, capacity, correction = average.by_lead
     dos = model.scattering.sources.summed(average.total[0])

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.images import period_vectors
-from kwant_curl.coordinates import Coordinates, forces_of
+from kwant_curl.coordinates import Coordinates, forces_by_energy
 from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.kernels.local import LocalKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
@@ -22,10 +23,9 @@ from kwant_curl.model.periods import periods_of
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import CurlMap
 from kwant_curl.results.spectrum import kept_spectrum
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["curl_map"]
@@ -46,6 +46,7 @@ def curl_map(
     max_energies: int = MAX_ENERGIES,
     exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
+    energy_parameter: str | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
@@ -76,6 +77,7 @@ def curl_map(
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <route>
     <max_memory>
     <solver>
@@ -107,11 +109,10 @@ def curl_map(
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_units(units)
-    model = scattering_model(syst, params, charge)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
-    forces = forces_of(coordinates, model)
+    model = scattering_model(syst, params, charge, energy_parameter)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
+    operators = forces_by_energy(coordinates, model, point.energy)
+    forces = operators.at(point.energy)
     centres = _centres(forces, coordinates)
     numerics = Numerics(
         rtol,
@@ -123,7 +124,7 @@ def curl_map(
         max_energies=max_energies,
         exclude=exclude,
     )
-    kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, forces)
+    kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, operators, point.energy)
     average = averaged(kernel, point, numerics)
     force, curl = average.by_lead
     return CurlMap(
@@ -138,7 +139,8 @@ def curl_map(
         error=average.error,
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
-        warnings=issued(average.notices),
+        resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
+        warnings=issued(forces.notices + average.notices),
         spectrum=kept_spectrum(
             average.integral,
             average.limits,

@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 from kwant_curl.coordinates import (
     Coordinates,
-    field_strengths_of,
-    forces_of,
-    second_derivatives_of,
-    warn_of_gauge,
+    forces_by_energy,
+    second_derivatives_by_energy,
 )
 from kwant_curl.electrons.averages import Average, averaged
-from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.kernels.coupled import CoupledKernel
+from kwant_curl.electrons.kernels.operators import operators_by_energy
 from kwant_curl.electrons.keywords import with_shared_keywords
+from kwant_curl.electrons.moved import Carried, carried_orbitals
 from kwant_curl.electrons.notices import integral_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
+from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.electrons.sea import integral_above
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
@@ -30,10 +31,9 @@ from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.results import ForceResponse
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import true_or_false
-from kwant_curl.support.magnitudes import check_temperature
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
-from kwant_curl.support.units import Units, check_units
+from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 __all__ = ["force_response"]
@@ -68,6 +68,7 @@ def force_response(
     max_energies: int = MAX_ENERGIES,
     exclude: float = 0.0,
     params: Mapping[str, Any] | None = None,
+    energy_parameter: str | None = None,
     route: Route = "auto",
     max_memory: float = MAX_MEMORY,
     solver: DirectSolver | None = None,
@@ -113,6 +114,7 @@ def force_response(
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <route>
     <max_memory>
     <solver>
@@ -149,37 +151,29 @@ def force_response(
     n_c^2 numbers per lead: for the local curl of many atoms use `curl_map`.  Todorov et al.,
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    check_units(units)
-    model = scattering_model(syst, params, charge)
-    point = operating_point(model, energy, bias, degeneracy, temperature, linear)
-    check_temperature(point.temperature, units)
+    model = scattering_model(syst, params, charge, energy_parameter)
+    point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     _check_tensors(model, jacobian=jacobian, velocity=velocity, fermi_sea=fermi_sea, noise=noise)
-    forces = forces_of(coordinates, model)
-    second = second_derivatives_of(coordinates, model) if jacobian else None
-    numerics = Numerics(
-        rtol,
-        route,
-        max_memory,
-        solver,
-        executor,
-        progress,
-        max_energies=max_energies,
-        exclude=exclude,
-    )
-    fields = None
+    by_energy = forces_by_energy(coordinates, model, point.energy)
+    forces = by_energy.at(point.energy)
+    second = second_derivatives_by_energy(coordinates, model, point.energy) if jacobian else None
+    limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
+    numerics = Numerics(rtol, route, max_memory, solver, executor, progress, **limits)
+    carried = Carried()
     if velocity:
-        warn_of_gauge(coordinates, model, forces, "the velocity tensor")
-        fields = field_strengths_of(coordinates, model)
-    operators = Operators.of(forces, second, fields)
-    kernel = CoupledKernel(model.scattering, numerics.of_one_energy, operators, velocity, noise)
+        carried = carried_orbitals(coordinates, model, by_energy, point.energy, fermi_sea=fermi_sea)
+    operators = operators_by_energy(by_energy, second, *carried.operators)
+    kernel = CoupledKernel(
+        model.scattering, numerics.of_one_energy, operators, velocity, noise, point.energy
+    )
     average = averaged(kernel, point, numerics)
-    lorentz, sea_error, notices = None, 0.0, average.notices
+    lorentz, sea_error = None, 0.0
+    notices = forces.notices + carried.notices + average.notices
     if velocity:
         sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
         lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]
     g = point.degeneracy
-    shares = zip(kernel.by_lead, average.by_lead, strict=True)
-    by_lead = {name: g * share for name, share in shares}
+    by_lead = {name: g * part for name, part in zip(kernel.by_lead, average.by_lead, strict=True)}
     return ForceResponse(
         **point._asdict(),
         units=units,
@@ -196,6 +190,7 @@ def force_response(
         error=max(average.error, sea_error),
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
+        resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
         warnings=issued(notices),
         spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(kernel, g)),
     )

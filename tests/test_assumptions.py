@@ -94,6 +94,85 @@ def test_leads_whose_bands_are_not_known():
     assert window.band_distance is None
 
 
+# Resonances
+
+
+def dot(level, hopping, *, levels=1, lead=-1.0):
+    """Return a row with sites in its middle that are weakly coupled to it."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    n = 6 + levels
+    builder[(lattice(x, 0) for x in range(n))] = 0.1
+    builder[lattice.neighbors()] = lead
+    for x in range(3, 3 + levels):
+        builder[lattice(x, 0)] = level
+    builder[lattice(2, 0), lattice(3, 0)] = hopping
+    builder[lattice(2 + levels, 0), lattice(3 + levels, 0)] = hopping
+    wire = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    wire[lattice(0, 0)] = 0.1
+    wire[lattice.neighbors()] = lead
+    builder.attach_lead(wire)
+    builder.attach_lead(wire.reversed())
+    return builder.finalized()
+
+
+@pytest.mark.parametrize("mu", [0.35, 0.41])
+def test_distance_of_a_resonance(mu):
+    """Of one level between two leads, whose self-energy at the Fermi level is known."""
+    level, hopping = 0.4, 0.15
+    moving = kc.Displacements([2, 3, 4], scaling=kc.PowerLaw(2))
+    response = kc.force_response(dot(level, hopping), moving, mu, bias=0.02)
+    x = (level - 0.1) / 2
+    sigma = 2 * hopping**2 * (x - 1j * np.sqrt(1 - x**2))
+    assert response.resonance_distance == pytest.approx(abs(level + sigma - mu), rel=0.1)
+    assert kc.curl_map(dot(level, hopping), moving, mu).resonance_distance == pytest.approx(
+        response.resonance_distance, rel=1e-12
+    )
+
+
+def test_what_is_no_resonance():
+    """Levels of a clean wire, of a wire with some disorder, broad ones, and of large devices."""
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    assert kc.force_response(chain(20).finalized(), moving, 0.3).resonance_distance is None
+    weak = square_wire(length=12, width=3, disorder=0.6).finalized()
+    assert kc.curl_map(weak, moving, ENERGY).resonance_distance is None
+    assert kc.force_response(*two_levels(), 0.0).resonance_distance is None
+    large = dot(0.4, 0.15, levels=60)
+    near = kc.Displacements([2, 3], scaling=kc.PowerLaw(2))
+    assert kc.force_response(large, near, 0.4).resonance_distance is None
+
+
+def test_phonons_biases_and_thresholds_that_reach_a_resonance():
+    moving = kc.Displacements([2, 3, 4], scaling=kc.PowerLaw(2))
+    local = kc.force_response(dot(0.4, 0.15, levels=2), moving, 1.35, bias=0.02)
+    distance = local.resonance_distance
+    assert distance < local.band_distance
+    modes = np.eye(6)[[0, 1]]
+    assert not local.pumping_rates(modes, 0.9 * distance, 1e8).warnings
+    with pytest.warns(
+        RuntimeWarning, match="the nearest resonance of the device, with its half"
+    ) as w:
+        rates = local.pumping_rates(modes, 1.1 * distance, 1e8)
+    assert len(w) == 1
+    assert f"hbar omega is {1.1 * distance:.3g}, and the nearest" in rates.warnings[0]
+    assert f" is {distance:.3g} from the Fermi level" in rates.warnings[0]
+    window = dataclasses.replace(local, linear=False)
+    with pytest.warns(RuntimeWarning, match="the nearest resonance"):
+        window.pumping_rates(modes, 1.1 * distance, 1e8)
+
+
+def test_vibrations_under_a_bias_that_reaches_a_resonance(pair):
+    near = dataclasses.replace(pair, band_distance=None, resonance_distance=0.3)
+    (text,) = kc.stability(near, modes_of(0.3), [0.5, 2.0]).warnings
+    assert "a lead is shifted by 1, and the nearest resonance of the device, with its" in text
+    assert " is 0.3 from the Fermi level: linear response does not reach as far" in text
+    damped = dataclasses.replace(near, friction=0.1 * np.eye(2))
+    (threshold,) = damped.pumping_rates(np.eye(2), 0.2, 10.0).warnings
+    assert threshold.startswith("At the lowest threshold, ")
+    assert "the nearest resonance" in threshold
+    assert not kc.stability(near, modes_of(0.3), [0.5]).warnings
+
+
 # Rates
 
 
@@ -253,7 +332,7 @@ def test_files_from_before_there_were_warnings(local, tmp_path):
     with np.load(tmp_path / "map.npz") as file:
         arrays = dict(file)
     metadata = json.loads(str(arrays.pop("metadata")))
-    for name in ("warnings", "band_distance"):
+    for name in ("warnings", "band_distance", "resonance_distance"):
         del metadata["fields"][name]
     np.savez(tmp_path / "old.npz", metadata=np.array(json.dumps(metadata)), **arrays)
     old = kc.load(tmp_path / "old.npz")
@@ -317,10 +396,11 @@ def test_a_probe_out_of_reach_is_said_once():
     syst = square_wire().finalized()
     probe = kc.Probe([(2.0, 1.0), (50.0, 50.0)], width=1.0)
     for jacobian in (False, True):
-        _, found = caught(
+        result, found = caught(
             lambda j=jacobian: kc.force_response(syst, probe, ENERGY, bias=0.1, jacobian=j)
         )
         (text,) = [str(warning.message) for warning in found]
+        assert result.warnings == (text,)
         assert text.startswith("1 of the probe's 2 points have no site within reach (7.434)")
 
 

@@ -13,6 +13,7 @@ from kwant_curl.devices import Atoms
 from kwant_curl.electrons import bound
 from kwant_curl.electrons.bound import narrow_levels
 from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.model.bands import band_edges
 from kwant_curl.model.model import Model
 
 BACKENDS = ["superlu", *(["mumps"] if has_mumps() else [])]
@@ -64,8 +65,10 @@ def ring(step):
 
 def found(syst, low, high):
     """The bound states between two energies, all orbitals asked for, without a warning."""
-    search = bound._Search(Model(syst).scattering, Numerics(), None)
-    return [level.energy for level in search.between(low, high)]
+    problem = Model(syst).scattering
+    search = bound._Search(problem, Numerics(), None)
+    between = search.between([low, *band_edges(problem, low, high), high])
+    return [level.energy for level in between]
 
 
 def said_by(function):
@@ -99,8 +102,13 @@ def test_an_atom_without_bonds(backend):
 def test_as_good_as_bound():
     for split, energy, distance in ((0.0, LEVEL + 1e-11, "1e-11"), (1e-5, LEVEL, "1e-10")):
         message = f"as good as that, is within {distance} of energy 0.3.*; it is largest"
-        with pytest.warns(RuntimeWarning, match=message):
-            kc.force_response(twins(split), kc.Matrices([APART]), energy)
+        for ask in (
+            lambda split, energy: kc.force_response(twins(split), kc.Matrices([APART]), energy),
+            lambda split, energy: kc.NonequilibriumDensity(twins(split), energy),
+        ):
+            with pytest.warns(RuntimeWarning, match=message) as found:
+                result = ask(split, energy)
+            assert result.warnings == tuple(str(said.message) for said in found)
     # A width of 1e-6 is a resonance like others, and a distance of 1e-6 enough.
     for split, energy in ((1e-3, LEVEL), (0.0, LEVEL + 1e-6)):
         kc.force_response(twins(split), kc.Matrices([APART]), energy)
@@ -204,12 +212,14 @@ def test_many_orbitals():
     problem = Model(syst).scattering
     orbital = syst.id_by_site[atoms(0)]
     everywhere = np.arange(len(syst.sites))
-    (notice,) = narrow_levels(problem, 2.85, 3.0, Numerics(), np.array([orbital])).notices
+    edges = band_edges(problem, 2.0, 4.0)
+    window = (2.85, 3.0), edges, Numerics()
+    (notice,) = narrow_levels(problem, *window, np.array([orbital])).notices
     assert "states are bound in the device, at 2.9;" in notice
     # No loss to what doesn't touch it.
     others = everywhere[:50][everywhere[:50] != orbital]
     others = np.setdiff1d(others, [syst.id_by_site[atoms(1)]])
-    levels = narrow_levels(problem, 2.85, 3.0, Numerics(), others)
+    levels = narrow_levels(problem, *window, others)
     np.testing.assert_allclose(levels.bound, [2.9], rtol=1e-9)
     assert not levels.notices
 
@@ -227,3 +237,16 @@ def test_every_routine_says_so():
     for call in calls:
         _, said = said_by(call)
         assert any("states are bound in the device, at -1;" in one for one in said), said
+
+
+@pytest.mark.parametrize("seed", [3, 12])
+def test_levels_that_weak_disorder_binds_below_a_band(seed):
+    """A hundred-millionth of the band from its edge, they are a hundred times all the rest."""
+    syst = square_wire(6, 3, disorder=2e-3, seed=seed).finalized()
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    found, reference = (
+        kc.force_response(syst, moving, 3.5, temperature=0.05, rtol=rtol).friction
+        for rtol in (1e-4, 1e-5)
+    )
+    assert np.abs(reference).max() > 100
+    assert np.abs(found - reference).max() <= 1e-4 * np.abs(reference).max()

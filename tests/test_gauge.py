@@ -243,6 +243,7 @@ def test_without_the_vector_potential_there_is_a_warning_and_a_difference():
             "the velocity tensor depends on its gauge: give Displacements(..., vector_potential="
             in text for text in said
         )  # fmt: skip
+        assert set(result.warnings) == set(said)
         results.append(result)
     here, far = results
     told = response(landau(0.1))
@@ -256,7 +257,8 @@ def test_rates_without_the_vector_potential():
     syst, coordinates = triangle(landau(0.5))
     untold = kc.Displacements(coordinates.where)
     with pytest.warns(RuntimeWarning, match="a rate at a finite frequency depends on its gauge"):
-        kc.phonon_rates(syst, untold, np.eye(2), 0.2, frequency=0.3, bias=0.7, rtol=0.5)
+        rates = kc.phonon_rates(syst, untold, np.eye(2), 0.2, frequency=0.3, bias=0.7, rtol=0.5)
+    assert any("depends on its gauge" in text for text in rates.warnings)
 
 
 @pytest.mark.filterwarnings(SEA)
@@ -507,10 +509,7 @@ def test_a_vector_potential_with_a_step():
     atom = atoms_of(syst)[0]
     at = syst.sites[atom].pos[1]
     step = kc.Displacements([atom], vector_potential=lambda s: (np.sign(s.pos[1] - at), 0.0))
-    with (
-        pytest.warns(RuntimeWarning, match="belong together"),
-        pytest.raises(ValueError, match=r"Finite differences of vector_potential at .* converge"),
-    ):
+    with pytest.raises(ValueError, match=r"Finite differences of vector_potential at .* converge"):
         kc.force_response(syst, step, -0.7, velocity=True)
 
 

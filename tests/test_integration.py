@@ -1,10 +1,12 @@
 """Integration over energy by rational interpolation, on functions that are known."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.integrate import quad_vec
 
-from kwant_curl.algebra.integration import interpolated, segments_between
+from kwant_curl.algebra.integration import IntegrationError, interpolated, segments_between
 from kwant_curl.algebra.occupations import lead_weighting
 from kwant_curl.algebra.rational import Rational, fitted, graded_rule
 from kwant_curl.algebra.segments import Segment, Weighting
@@ -203,8 +205,15 @@ def test_an_energy_that_fails():
     ((skipped,), ended) = found.skipped, found.ended
     assert ended
     assert "no mode" in skipped.reason
-    with pytest.raises(ValueError, match="no mode"):
+    with pytest.raises(
+        IntegrationError, match=r"no mode\. 2 energies .*; max_energies=2 gives"
+    ) as e:
         run(0.0)
+    assert abs(e.value.energy) < 1e-12
+    assert e.value.n_done == len(e.value.energies) == 2
+    assert str(e.value.__cause__) == "no mode"
+    back = pickle.loads(pickle.dumps(e.value))
+    assert (str(back), back.energies) == (str(e.value), e.value.energies)
 
 
 def test_the_number_of_energies_is_limited():

@@ -24,11 +24,14 @@ from systems import (
 
 import kwant_curl as kc
 from kwant_curl import devices
+from kwant_curl.algebra.by_energy import Fixed
 from kwant_curl.algebra.occupations import fermi
 from kwant_curl.algebra.propagation import jacobians, trace_size, velocity_tensors
 from kwant_curl.algebra.stein import stein
-from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.kernels.coupled import CoupledKernel
+from kwant_curl.electrons.kernels.operators import Operators
 from kwant_curl.electrons.numerics import RTOL, Numerics
+from kwant_curl.model.leads import Cells
 from kwant_curl.model.model import Model
 from kwant_curl.model.selfenergy_slopes import (
     self_energy_slope,
@@ -412,7 +415,7 @@ def test_self_energies_have_their_derivatives():
     """Of cells exactly, from the fixed point Sigma = V^+ g V, and by differences."""
     builder = square_wire(length=4, width=5, norbs=2)
     for device in (builder.finalized(), devices.graphene_constriction(40, 20, 10).syst):
-        for lead in device.leads:
+        for lead in (Cells(lead, None) for lead in device.leads):
             exact = slope_of_cells(lead, lead.selfenergy(1.3), 1.3)
             close(slope_by_differences(lead, 0, 1.3), exact, rtol=1e-9)
     rng = np.random.default_rng(1)
@@ -482,7 +485,7 @@ def test_longer_cells_at_a_temperature():
 
 def test_a_state_at_the_end_of_a_lead():
     """Zigzag graphene at the Dirac point: the end of the lead has a level there."""
-    lead = devices.graphene_constriction(40, 20, 10).syst.leads[0]
+    lead = Cells(devices.graphene_constriction(40, 20, 10).syst.leads[0], None)
     sigma = lead.selfenergy(0.1)
     assert np.isfinite(slope_of_cells(lead, sigma, 0.1)).all()
 
@@ -716,7 +719,7 @@ def test_sizes_belong_to_their_parts():
     first = [1e3 * random_hermitian(rng, len(syst.sites)) for _ in range(2)]
     forces = kc.Matrices(first).hamiltonian_derivatives(syst)
     second = kc.Matrices(first).hamiltonian_second_derivatives(syst)
-    operators = Operators.of(forces, second)
+    operators = Fixed(Operators.of(forces, second))
     share = CoupledKernel(Model(syst).scattering, Numerics(), operators, True, True)(0.3)
     parts = (*share.by_lead, *share.by_pair, *share.total)
     assert len(parts) == len(share.sizes)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
-from kwant_curl import Displacements, PowerLaw, curl_map, devices, force_response
+from kwant_curl import Displacements, IntegrationError, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.algebra.interpolated import Interpolated, Skipped
 from kwant_curl.devices.command import report
@@ -152,11 +153,11 @@ def test_nothing_driven_has_no_threshold(tmp_path, capsys):
 WIRES = """
 import kwant
 
-def wire(onsite=4, hopping=-1, n_leads=2, dim=2):
+def wire(onsite=4, hopping=-1, n_leads=2, dim=2, whole=False):
     lat = kwant.lattice.square(norbs=1) if dim == 2 else kwant.lattice.chain(norbs=1)
     across = [(y,) for y in range(3)] if dim == 2 else [()]
     builder = kwant.Builder()
-    builder[(lat(x, *y) for x in range(6) for y in across if (x, *y) != (2, 0))] = onsite
+    builder[(lat(x, *y) for x in range(6) for y in across if whole or (x, *y) != (2, 0))] = onsite
     builder[lat.neighbors()] = hopping
     for direction in (-1, 1, -1)[:n_leads]:
         lead = kwant.Builder(kwant.TranslationalSymmetry((direction,) + (0,) * (dim - 1)))
@@ -207,20 +208,58 @@ def test_own_system(run, end):
     assert "give --frequency and --mass" in done.out
 
 
-def test_temperature(run, monkeypatch):
-    """It arrives; thermal averages are tested elsewhere, and take seconds."""
+def test_where_it_is_operated_arrives(run, monkeypatch):
+    """At every routine; what they do with it is tested elsewhere."""
     seen = []
-    for name in ("curl_map", "NonequilibriumDensity"):
+    for name in ("curl_map", "flow_map"):
         routine = getattr(report, name)
 
-        def cold(*arguments, routine=routine, temperature, **keywords):
-            seen.append(temperature)
+        def cold(*arguments, routine=routine, temperature, exclude, max_energies, **keywords):
+            seen.append((temperature, exclude, max_energies))
             return routine(*arguments, **keywords)
 
         monkeypatch.setattr(report, name, cold)
-    done = run(BUILDER, "--energy", "2.5", "--power-law", "3", "--temperature", "0.01")
+    options = ["--temperature", "0.01", "--exclude", "1e-3", "--max-energies", "50"]
+    done = run(BUILDER, "--energy", "2.5", "--power-law", "3", *options)
     assert "Fermi level 2.5, bias 1, kT 0.01\n" in done.out
-    assert seen == [0.01, 0.01]
+    assert seen == [(0.01, 1e-3, 50)] * 2
+
+
+SMALL = {
+    "graphene": {"width": 20, "neck": 14, "length": 6},
+    "gold-chain": {"n_atoms": 12},
+    "point-contact": {"width": 20.0, "length": 30.0, "opening": 10.0, "energy": 60.0},
+    "molecule": {},
+    "nanowire": {"radius": 4.5, "neck": 3.5, "length": 3.0},
+}
+"""Sizes with which an integral over energies takes a second."""
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_device_at_room_temperature(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(DEVICES, name, partial(DEVICES[name], **SMALL[name]))
+    made = DEVICES[name]()
+    kt = made.units.temperature(300)
+    output = tmp_path / "figure.png"
+    assert main([name, "--temperature", str(kt), "--output", str(output)]) == 0
+    printed = capsys.readouterr().out
+    assert output.stat().st_size > 20_000
+    assert f", kT {kt:g} {made.energy_unit}\n" in printed
+    assert "lowest threshold bias" in printed
+    assert "did not converge" not in printed
+    assert not KEYWORD.search(printed)
+
+
+def test_energies_that_are_left_out(run):
+    """A perfect wire: there is an integral only without the energies around its band edges."""
+    perfect = BUILDER.replace("return wire()", "return wire(whole=True)")
+    options = ["--energy", "3.3", "--power-law", "2", "--temperature", "0.05"]
+    error = run(perfect, *options).err
+    assert error.endswith("leave out the energies around it with --exclude half their width.\n")
+    assert run(perfect, *options, "--exclude", "1e-3").status == 0
+    assert ": --exclude is 9, which leaves" in run(perfect, *options, "--exclude", "9").err
+    few = run(perfect, *options, "--exclude", "1e-3", "--max-energies", "5").out
+    assert "did not converge to 0.0001 with 5 energies" in few
 
 
 def test_rates_and_units_of_an_own_system(run):
@@ -337,6 +376,9 @@ def test_bugs_of_our_own_are_not_hidden(run, monkeypatch):
         (["--energy", "inf"], "must be finite"),
         (["--energy", "2", "--mass", "0"], "must be positive"),
         (["--energy", "2", "--temperature", "-1"], "must not be negative"),
+        (["--energy", "2", "--exclude", "-1"], "must not be negative"),
+        (["--energy", "2", "--max-energies", "0"], "--max-energies: 0 is given; it must be pos"),
+        (["--energy", "2", "--max-energies", "2.5"], "'2.5' is not a whole number"),
         (["--energy", "2", "--params", "v=a"], "argument --params: 'a' is not a number"),
         (["--energy", "2", "--params", "v"], "argument --params: 'v' is no NAME=VALUE"),
         (["--energy", "2", "--params", "v=1"], "names v, but the system takes none"),
@@ -395,6 +437,9 @@ def test_warnings_of_integrals_in_the_words_of_the_command():
         "is 0.001."
     )
     assert in_options(text[1]).endswith("the first, 0.3: ValueError: no mode.")
+    failed = in_options(str(IntegrationError("no mode.", 0.3, [0.1, 0.2], 2)))
+    assert "no mode. 2 energies were done before; --max-energies 2 gives what these" in failed
+    assert failed.endswith("opens or closes there, --exclude leaves out the energies around it.")
     assert in_options(text[2]).endswith("the result is that of the others.")
 
 

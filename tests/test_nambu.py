@@ -100,7 +100,7 @@ def assert_same(one, other, rtol=1e-9):
     """All that two results hold, except for what a doubled model has by itself."""
     names = {field.name for field in dataclasses.fields(other)} - {"pinned", "crossed_noise"}
     # The distance for leads with modes of their own, and samples, which count by source.
-    names -= {"band_distance", "spectrum"}
+    names -= {"band_distance", "resonance_distance", "spectrum"}
     derived = {"force", "curl", "current", "growth"} & set(dir(other))
     for name in names | derived:
         mine, theirs = getattr(one, name), getattr(other, name)
@@ -571,6 +571,31 @@ def test_a_declared_device_is_refused():
         with pytest.raises(ValueError, match=r"The system declares particle_hole.* charge=1"):
             ask()
     assert kc.Force(syst, kc.Displacements([1], scaling=SCALED))(state).shape == (2,)
+
+
+def test_operators_see_holes_in_blocks_of_leads():
+    """As the routines do; what needs no charge goes without, and `charge` is taken."""
+    syst = junction(law=-TAU_Z)
+    state = np.random.default_rng(1).normal(size=12) + 1j
+    current = kc.MomentumCurrent(syst, cell_volume=1.0)
+    probed = kc.Force(syst, kc.Probe([(1.0, 0.0)], width=1.0))
+    for ask in (
+        lambda: current(state),
+        current.bind,
+        current.matrices,
+        lambda: probed.act(state),
+        lambda: kc.Force(kc.Model(syst), probed.coordinates)(state),
+    ):
+        with pytest.raises(ValueError, match=r"Lead 0 seems to hold electrons.*bind\(charge=...\)"):
+            ask()
+    assert kc.Force(syst, kc.Displacements([1], scaling=SCALED))(state).shape == (2,)
+    asked = kc.MomentumCurrent(kc.Model(syst, charge=TAU_Z), cell_volume=1.0)
+    np.testing.assert_array_equal(current.bind(charge=TAU_Z)(state), asked(state))
+    # A state's partner has the opposite current, and is empty where the state is full.
+    electron = np.kron(state[::2], [1, 0])
+    hole = np.kron(state[::2].conj(), [0, 1])
+    np.testing.assert_allclose(asked(electron), -asked(hole), atol=1e-14)
+    assert np.abs(asked(electron)).max() > 1e-3
 
 
 def spins(law, onsite=0.0, exchange=0.0):

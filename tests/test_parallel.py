@@ -236,6 +236,8 @@ def test_bars_by_themselves(monkeypatch):
     assert not written(False, Terminal(), 0.1)
     with pytest.raises(TypeError, match="progress is 'yes'; expected True, False or None"):
         kc.sweep(square, [1], progress="yes")
+    with pytest.raises(TypeError, match="progress is 'yes'; expected True, False or None"):
+        kc.curl_map(wire(), MOVING, 1.5, progress="yes")  # of one energy, without a bar
 
 
 def test_no_executor():

@@ -509,3 +509,99 @@ def test_a_second_seam_is_refused():
         kc.curl_map(torus, kc.Displacements(scaling=LAW, periods=[(0, 5)]), ENERGY)
     both = kc.Displacements(scaling=LAW, periods=[(0, 5), (5, 0)])
     assert np.isfinite(kc.curl_map(torus, both, ENERGY).curl).all()
+
+
+# Periods that are wrong
+
+
+BONDED = {
+    "displacements": lambda syst, periods: kc.curl_map(
+        syst, kc.Displacements(scaling=LAW, periods=periods), ENERGY
+    ),
+    "some": lambda syst, periods: kc.curl_map(
+        syst, kc.Displacements([20, 21, 23], scaling=LAW, periods=periods), ENERGY
+    ),
+    "probe": lambda syst, periods: kc.curl_map(
+        syst, kc.Probe([(3.0, 1.0)], width=1.0, periods=periods), ENERGY
+    ),
+    "flow": lambda syst, periods: kc.flow_map(syst, ENERGY, periods=periods),
+    "current": lambda syst, periods: kc.MomentumCurrent(syst, periods=periods).bind(),
+}
+
+
+@pytest.mark.parametrize("ask", BONDED.values(), ids=BONDED)
+@pytest.mark.parametrize(
+    ("period", "message"),
+    [
+        ((0, 4), r"would go to an image of that at \[\d.0, [14].0\], where <Site"),
+        ((0, 5), "would go to an image of that at .*, where <Site"),
+        ((0, 7), r"Site.* is 2 long, and those of the same two families .* are 1 and less"),
+        ((1, 6), r"is 1.414 long, and those of the same two families"),
+        ((6, 0), r"periods holds \[6.0, 0.0\], which closes nothing"),
+        ((0, 12), "which closes nothing.*Without periods, the error names the vector"),
+    ],
+    ids=str,
+)
+def test_wrong_periods_are_refused(ask, period, message):
+    """On a cylinder of six rows; some sites alone see it as all do."""
+    with pytest.raises(ValueError, match=f"{message}|sites at .* are images of each other"):
+        ask(cylinder()[0], [period])
+
+
+def test_a_part_of_a_period_is_no_period():
+    """Bonds are right with a half of it, but a particle would act on each site twice."""
+    syst, _ = cylinder()
+    moving = kc.Displacements(scaling=LAW, periods=[(0, 3)])
+    right = kc.Displacements(scaling=LAW, periods=[(0, 6)])
+    one, other = (kc.curl_map(syst, each, ENERGY).curl for each in (moving, right))
+    np.testing.assert_allclose(one, other, atol=1e-12)
+    message = r"the sites at \[.*\] and \[.*\] are images of each other"
+    with pytest.raises(ValueError, match=message):
+        kc.curl_map(syst, kc.Probe([(3.0, 1.0)], width=1.0, periods=[(0, 3)]), ENERGY)
+    with pytest.raises(ValueError, match=message):
+        kc.flow_map(syst, ENERGY, periods=[(0, 3)]).interpolate()
+
+
+def test_sites_away_from_the_seam_take_its_period():
+    """None of their bonds goes to an image."""
+    syst, lat = cylinder()
+    inside = [lat(3, 2), lat(3, 3)]
+    with_it = kc.curl_map(syst, kc.Displacements(inside, scaling=LAW, periods=[(0, 6)]), ENERGY)
+    without = kc.curl_map(syst, kc.Displacements(inside, scaling=LAW, periods=[]), ENERGY)
+    np.testing.assert_array_equal(with_it.curl, without.curl)
+
+
+def test_a_tube_between_wider_sheets():
+    """The sheets overlap with the images of the tube; only its own bonds close."""
+    lat = kwant.lattice.square(norbs=1)
+    syst = kwant.Builder()
+    syst[(lat(x, y) for x in range(9) for y in range(-3, 9))] = 0.1
+    del syst[(lat(x, y) for x in range(3, 6) for y in (-3, -2, -1, 6, 7, 8))]
+    syst[lat.neighbors()] = -1
+    syst[((lat(x, 0), lat(x, 5)) for x in range(3, 6))] = -0.8
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lat(0, y) for y in range(-3, 9))] = 0
+    lead[lat.neighbors()] = -1
+    syst.attach_lead(lead)
+    syst.attach_lead(lead.reversed())
+    moving = kc.Displacements(scaling=LAW, periods=[(0, 6)])
+    assert np.isfinite(kc.curl_map(syst.finalized(), moving, ENERGY).curl).all()
+
+
+def test_a_stretched_seam_and_far_bonds_across_it():
+    """A seam may be a third longer than other bonds, and bonds across it reach as far as others."""
+    moving = kc.Displacements(scaling=LAW, periods=[(0, 6.3)])
+    assert np.isfinite(kc.curl_map(cylinder()[0], moving, ENERGY).curl).all()
+    lat = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    for x, y in np.ndindex(7, 7):
+        builder[lat(x, y)] = 0.1 * x
+    for x, y in np.ndindex(7, 7):
+        for dx, dy, value in ((0, 1, -1), (1, 0, -1), (1, 1, -0.6), (0, 2, -0.5), (1, 2, -0.3)):
+            if x + dx < 7:
+                builder[lat(x, y), lat(x + dx, (y + dy) % 7)] = value
+    self_energy = kwant.builder.SelfEnergyLead(lambda *_: np.array([[-0.5j]]), [lat(0, 0)], ())
+    builder.leads += [self_energy]
+    moving = kc.Displacements(scaling=LAW, periods=[(0, 7)])
+    result = kc.curl_map(builder.finalized(), moving, ENERGY, bias={0: 1.0})
+    assert np.isfinite(result.curl).all()

@@ -224,6 +224,17 @@ def test_modes_that_do_not_couple(response):
     assert np.isinf(rates.threshold[0])
 
 
+def test_only_what_can_change_is_copied(response):
+    """A view is no more safe than what it looks at."""
+    base = np.zeros((2, *response.friction.shape))
+    view = base[0]
+    view.flags.writeable = False
+    changed = dataclasses.replace(response, friction=view)
+    base[0] = 1.0
+    assert not changed.friction.any()
+    assert changed.lead_curl is response.lead_curl
+
+
 def test_copies_are_read_only_too(local, response):
     """As results are that come back from another process."""
     for result in (local, response):

@@ -3,6 +3,7 @@
 import functools
 
 import kwant
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -176,6 +177,23 @@ def vibrations(unit):
     }
 
 
+def sweeps(unit):
+    """Return curls of several energies, of a model, and what a test particle's cross section is."""
+    model = kc.Model(unit.syst, unit.params)
+    maps = kc.sweep(
+        functools.partial(kc.curl_map, model, unit.law, bias=unit.bias),
+        [{"energy": x * unit.e} for x in (0.3, 0.4, 0.7)],
+    )
+    flow = kc.flow_map(model, unit.energy)
+    section = kc.born_cross_section(
+        0.3 * unit.e * unit.a**2, flow.local_dos, 1.1 / unit.a, mass=0.5 / (unit.e * unit.a**2)
+    )
+    return {
+        "curl": np.array([result.curl for result in maps]) / (unit.e / unit.a**2),
+        "section": section / unit.a,
+    }
+
+
 @functools.cache
 def in_plain_units(of_routine):
     """Return what every scale is compared with."""
@@ -184,7 +202,7 @@ def in_plain_units(of_routine):
 
 @pytest.mark.filterwarnings("ignore:At the bias .* a lead is shifted")  # the critical one
 @pytest.mark.parametrize("of_routine", [maps, integrals, responses, flows, densities, phonons,
-                                        vibrations])  # fmt: skip
+                                        vibrations, sweeps])  # fmt: skip
 @pytest.mark.parametrize("scale", SCALES, ids=str)
 def test_numbers_scale(of_routine, scale):
     """The same numbers in units of energy and length, to a millionth of each array's largest."""
@@ -194,3 +212,85 @@ def test_numbers_scale(of_routine, scale):
         size = np.abs(value)[np.isfinite(value)].max()
         assert size > 0, name
         np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-6 * size, err_msg=name)
+
+
+def figures(unit):
+    """Yield names and axes of all kinds of figures."""
+    point = {"params": unit.params, "bias": unit.bias}
+    local = kc.curl_map(unit.syst, unit.law, unit.energy, **point)
+    flow = kc.flow_map(unit.syst, unit.energy, **point)
+    yield "curl", local.plot(syst=unit.syst, current=flow.current[local.sites])
+    yield "flow", flow.plot()
+    yield "rates", local.pumping_rates(unit.frequency, unit.mass).plot()
+    axis = np.arange(0.5, 3.6, 0.5) * unit.a
+    grid = np.stack(np.meshgrid(axis, axis / 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    for name, points in (("image", grid), ("points", grid[[0, 5, 9]])):
+        probe = kc.Probe(points, width=1.1 * unit.a, strength=unit.e * unit.a**2)
+        yield name, kc.curl_map(unit.syst, probe, unit.energy, **point).plot(syst=unit.syst)
+    response = kc.force_response(unit.syst, unit.law, unit.energy, noise=True, **point)
+    stable = kc.stability(response, unit.modes, np.linspace(0, 1, 5) * unit.bias)
+    yield "growth", stable.plot()
+    yield "frequency", stable.plot(quantity="frequency")
+    path = kc.langevin(
+        response, unit.modes, 40 / unit.modes.frequencies[0], n_trajectories=2, seed=1, every=20
+    )
+    yield "trajectory", path.plot()
+    yield "orbit", stable.orbit().plot(syst=unit.syst)
+    film = kc.animate(stable.orbit(), syst=unit.syst, current=flow.current, frames=4)
+    film._draw_was_started = True  # no warning: this one is drawn by hand
+    (atoms,) = film._func(1)
+    yield "film", atoms.axes
+    yield from figures_in_space(unit)
+
+
+def figures_in_space(unit):
+    """Yield those of a few atoms in three dimensions."""
+    positions = unit.a * np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0.5), (1, 1, 1)])
+    turning = np.array([(0, 1, 2), (1, 1, 0), (-1, 0, 0.3), (0, -1, -1)])
+    local = kc.CurlMap(
+        positions=positions,
+        sites=None,
+        energy=unit.energy,
+        bias=np.array([0.5, -0.5]),
+        degeneracy=1.0,
+        lead_force=np.zeros((2, 4, 3)),
+        lead_curl=np.array([turning, -turning]) * unit.e / unit.a**2,
+        friction=np.zeros((4, 3, 3)),
+    )
+    yield "curl in space", local.plot()
+    vector = np.array([1, 1j, 0, 0.5, 0, 0.5j, 0, 0, 1, 0, 1, -1j])
+    masses = np.full(12, 1 / (unit.e * unit.a**2))
+    orbit = kc.Orbit(vector, 0.1 * unit.e, 0.0, masses, positions)
+    yield "orbit in space", orbit.plot()
+
+
+def picture(axes):
+    """Return the pixels of a figure without its numbers."""
+    figure = axes.figure
+    for each in figure.axes:
+        each.set(title="", **{f"{name}label": "" for name in each._axis_names})
+        each.set(**{f"{name}ticks": [] for name in each._axis_names})
+        if each.get_legend():
+            each.get_legend().remove()
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba(), dtype=float)[..., :3] / 255
+    plt.close(figure)
+    return pixels
+
+
+@functools.cache
+def plain_pictures():
+    """Return what every scale's pictures are compared with."""
+    return {name: picture(axes) for name, axes in figures(Unit(1.0, 1.0))}
+
+
+@pytest.mark.parametrize("scale", SCALES, ids=str)
+def test_pictures_scale(scale):
+    """The same pixels, but for a few at the edges of lines."""
+    expected = plain_pictures()
+    found = {name: picture(axes) for name, axes in figures(Unit(*scale))}
+    assert expected.keys() == found.keys()
+    for name, pixels in expected.items():
+        assert (pixels.min(axis=2) < 0.9).mean() > 5e-3, name
+        assert found[name].shape == pixels.shape, name
+        assert np.abs(found[name] - pixels).mean() < 1e-4, name

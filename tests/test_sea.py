@@ -14,9 +14,11 @@ from systems import (
 )
 
 import kwant_curl as kc
+from kwant_curl.algebra.by_energy import Fixed
 from kwant_curl.algebra.occupations import fermi_poles
 from kwant_curl.devices import Atoms
-from kwant_curl.electrons.kernels.coupled import CoupledKernel, Operators
+from kwant_curl.electrons.kernels.coupled import CoupledKernel
+from kwant_curl.electrons.kernels.operators import Operators
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.sea import integral_above
@@ -124,7 +126,8 @@ def test_a_state_below_the_bands_at_a_temperature():
     level = dense.bands(lambda e: expit((e - mu) / kt) * expit((mu - e) / kt) / kt, pair=True)
     expected = share + dense.bands(lambda e: expit((mu - e) / kt)) - level
     forces = kc.Matrices(first).hamiltonian_derivatives(syst)
-    kernel = CoupledKernel(Model(syst).scattering, Numerics(), Operators.of(forces, None), True)
+    operators = Fixed(Operators.of(forces, None))
+    kernel = CoupledKernel(Model(syst).scattering, Numerics(), operators, True)
     point = OperatingPoint(mu, np.zeros(2), 1.0, kt)
     integral = integral_above(kernel.above, point, Numerics(), 1.0)
     close(integral.value, expected, rtol=1e-7)

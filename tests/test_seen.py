@@ -1,6 +1,7 @@
 """Value functions that see displaced sites by half, or not at all, and jumps at sites."""
 
 import functools
+from itertools import combinations
 
 import kwant
 import numpy as np
@@ -108,6 +109,35 @@ def test_a_site_that_is_looked_up_by_its_tag_is_said():
         response(strip(half, onsite))
 
 
+def test_what_is_said_of_coordinates_is_kept(tmp_path):
+    """In every result, also where it is loaded; and an operator or derivatives alone warn once."""
+
+    def half(a, b):
+        return -(apart(a.pos, LAT(*b.tag).pos) ** -2)
+
+    syst, moving = strip(half, onsite), kc.Displacements(WHERE)
+    pair = np.eye(6)[:2]
+    asked = [
+        lambda: kc.curl_map(syst, moving, ENERGY),
+        lambda: kc.force_response(syst, moving, ENERGY),
+        lambda: kc.phonon_rates(syst, moving, pair, ENERGY, frequency=0.1, bias=0.1),
+    ]
+    for ask in asked:
+        with pytest.warns(RuntimeWarning, match="one of their sites") as found:
+            result = ask()
+        assert result.warnings == tuple(str(warning.message) for warning in found)
+        assert [warning.filename for warning in found] == [__file__]
+        result.save(tmp_path / "result.npz")
+        assert kc.load(tmp_path / "result.npz").warnings == result.warnings
+    for ask in (
+        lambda: kc.Force(syst, moving).bind(),
+        lambda: moving.hamiltonian_derivatives(syst),
+    ):
+        with pytest.warns(RuntimeWarning, match="one of their sites") as found:
+            ask()
+        assert len(found) == 1
+
+
 def test_places_are_no_halves():
     """Hoppings that depend on the place, and phases of either site, are as they are."""
 
@@ -212,6 +242,59 @@ def test_a_bend_at_a_site_is_an_error():
     syst = strip(inverse_square, lambda site: 0.3 * abs(site.pos[0] - 2))
     with pytest.raises(ValueError, match=r"<Site \[2 1\].*jump or bend"):
         kc.curl_map(syst, kc.Displacements([LAT(3, 1), LAT(2, 1)]), ENERGY)
+
+
+@pytest.mark.parametrize("power", [1.2, 1.5, 1.8])
+def test_a_singular_second_derivative_names_its_site(power):
+    """Its site is smooth on no scale; a slope is there, and the narrow well beside it converges."""
+
+    def onsites(site):
+        x, y = site.pos
+        well = np.exp(-(((x - 3.002) / 0.01) ** 2) - ((y - 0.999) / 0.01) ** 2)
+        return onsite(site) + 0.5 * well + 0.3 * abs(x - 2) ** power * (1 + 0.2 * y)
+
+    syst = strip(inverse_square, onsites)
+    narrow, singular = kc.Displacements([LAT(3, 1)]), kc.Displacements([LAT(3, 1), LAT(2, 1)])
+    alone = kc.force_response(syst, narrow, ENERGY, jacobian=True)
+    beside = kc.force_response(syst, singular, ENERGY)
+    np.testing.assert_allclose(beside.force[:2], alone.force, rtol=1e-8)
+    with pytest.raises(ValueError, match=r"Second differences of .*onsites\(<Site \[2 1\]"):
+        kc.force_response(syst, singular, ENERGY, jacobian=True)
+
+
+SMOOTH = {
+    "slow": lambda x, y: np.sin(1 + x + 0.3 * y),
+    "narrow": lambda x, y: np.exp(-(((x - 0.001) / 0.005) ** 2) - (y / 0.005) ** 2),
+    "large": lambda x, y: 1e4 * np.cos(x - y + 0.2),
+    "constant": lambda x, y: 0.7,
+}
+BROKEN = {
+    "jump": lambda x, y: 0.4 * (y > 0),
+    "peak": lambda x, y: 1.0 * (x == 0 and y == 0),
+    "bend": lambda x, y: abs(y),
+    "cone": lambda x, y: np.hypot(x, y),
+    "power": lambda x, y: abs(y) ** 1.5,
+    "jump of the curvature": lambda x, y: y * abs(y),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_smooth_is_not_blamed(broken):
+    """Derivatives of many elements at once: the singular one alone, also of a narrow one."""
+    from kwant_curl.algebra.differentiate import differentiate
+    from kwant_curl.algebra.second_differences import hessian
+
+    for number in range(1, len(SMOOTH) + 1):
+        for smooth in combinations(SMOOTH.values(), number):
+
+            def values(x, smooth=smooth):
+                return np.array([f(*x) for f in (*smooth, BROKEN[broken])], dtype=complex)
+
+            _, converged = hessian(values, np.zeros(2), [(1.0,)] * 2)
+            assert converged[:, :, :-1].all()
+            assert not converged[:, :, -1].all()
+            _, converged = differentiate(lambda y, f=values: f((0.0, y)), 0.0, (1.0,))
+            assert converged[:-1].all()
 
 
 @pytest.mark.parametrize("point", [0.0, 1.0, 2.0])

@@ -1,5 +1,7 @@
 """Other biases and temperatures from the energies that an integral has sampled."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from systems import MODELS, atoms_of, square_wire, two_levels
@@ -98,6 +100,39 @@ def test_all_tensors_and_the_flow(name):
     direct = kc.flow_map(syst, 0.2, bias=shifts, **options)
     fields = ("lead_dos", "lead_density", "lead_current", "lead_capacity")
     close(flow.at_bias(shifts), direct, fields, 1e-5)
+
+
+def test_memory_of_the_samples(tmp_path, monkeypatch):
+    """While the integral is made up, what is kept, and without it."""
+    syst = square_wire(length=8, width=4, disorder=0.7).finalized()
+    options = {"temperature": 0.02, "rtol": 1e-3, "jacobian": True, "velocity": True}
+    kc.force_response(syst, kc.Displacements([5], scaling=MOVING.scaling), 1.7, **options)
+    tracemalloc.start()
+    result = kc.force_response(syst, MOVING, 1.7, **options)
+    size = result.spectrum.nbytes
+    assert size == sum(part.nbytes for part in result.spectrum.parts)
+    kept, peak = tracemalloc.get_traced_memory()
+    assert kept < 1.3 * size
+    assert peak < 3.3 * size
+    tracemalloc.reset_peak()
+    cold = result.at_temperature(0.015)
+    assert tracemalloc.get_traced_memory()[1] - kept < 0.7 * size
+    tracemalloc.stop()
+    assert cold.spectrum is result.spectrum
+    assert cold.lead_jacobian is not result.lead_jacobian
+    small = result.without_spectrum()
+    assert small.spectrum is None
+    assert small.lead_curl is result.lead_curl  # nothing is copied
+    result.save(tmp_path / "whole")
+    small.save(tmp_path / "small")
+    assert (tmp_path / "small").stat().st_size < 0.2 * (tmp_path / "whole").stat().st_size
+    with pytest.raises(ValueError, match="has kept no energies"):
+        small.at_temperature(0.01)
+    # What is asked at this point needs no samples of the modes.
+    monkeypatch.setattr(kc.Spectrum, "mapped", None)
+    n = len(result.friction)
+    modes = kc.VibrationalModes(np.linspace(1.0, 1.1, n), np.eye(n), np.full(n, 1e6))
+    assert len(kc.pumped_pairs(result.at_bias(1e-4), modes, max_detuning=0.01).detuning)
 
 
 def test_in_files(tmp_path):

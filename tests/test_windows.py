@@ -11,6 +11,7 @@ import kwant_curl as kc
 from kwant_curl.algebra.occupations import fermi_difference
 from kwant_curl.devices import graphene_constriction
 from kwant_curl.electrons.beside import Beside
+from kwant_curl.model import bands
 from kwant_curl.model.scattering import BandEdgeError
 
 MOVING = kc.Displacements([9, 10], scaling=kc.PowerLaw(2))
@@ -34,6 +35,60 @@ def test_a_bias_that_rounding_swallows(syst):
         rho = kc.NonequilibriumDensity(syst, 1.7, bias=1e-12, linear=False)
     assert rho.error > 1e-5
     assert kc.curl_map(syst, MOVING, 1.7, bias=1e-6, linear=False, rtol=1e-5).error < 1e-5
+
+
+def test_band_edges_are_found_once(syst, monkeypatch):
+    """Of two equal leads, for limits, bound levels and segments together."""
+    calls, plain = [], bands._extrema
+
+    def counting(*arguments):
+        calls.append(arguments)
+        return plain(*arguments)
+
+    monkeypatch.setattr(bands, "_extrema", counting)
+    options = {"temperature": 0.01, "rtol": 0.1}
+    kc.curl_map(syst, MOVING, 1.7, **options)
+    assert len(calls) == 1
+    kc.phonon_rates(syst, MOVING, np.eye(4)[:2], 1.7, frequency=0.02, **options)
+    assert len(calls) == 2
+
+
+def broken_lead(failure):
+    """A level between two leads, at whose self-energy something fails near the Fermi level."""
+    lattice = kwant.lattice.chain(norbs=1)
+    syst = kwant.Builder()
+    syst[(lattice(i) for i in range(2))] = 0.0
+    syst[lattice(0), lattice(1)] = 0.1
+
+    def sigma(energy, args=(), params=None):
+        if 1e-4 < abs(energy) < 2e-2:
+            raise failure
+        return np.array([[-0.1j]])
+
+    for site in range(2):
+        syst.leads.append(kwant.builder.SelfEnergyLead(sigma, (lattice(site),), []))
+    return syst.finalized(), kc.Matrices([np.diag([1.0, -1.0]), np.array([[0, 1.0], [1.0, 0]])])
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("no root."), ZeroDivisionError("no root")])
+def test_an_energy_that_fails_and_counts(failure):
+    """The error says what was done, and how to have what is known by then."""
+    syst, moving = broken_lead(failure)
+    options = {"temperature": 0.02, "rtol": 1e-8}
+    with pytest.raises(kc.IntegrationError, match=r"there was an error: no root\. \d+ ener") as e:
+        kc.force_response(syst, moving, 0.0, **options)
+    assert e.value.__cause__ is failure
+    assert len(e.value.energies) == e.value.n_done > 3
+    assert 1e-4 < abs(e.value.energy) < 2e-2
+    known = kc.force_response(syst, moving, 0.0, max_energies=e.value.n_done, **options)
+    np.testing.assert_array_equal(np.sort(known.spectrum.energies), np.sort(e.value.energies))
+    assert known.error < 1e-3
+
+
+def test_mistakes_in_a_function_of_the_user_are_not_hidden():
+    syst, moving = broken_lead(AttributeError("a typing error"))
+    with pytest.raises(AttributeError, match="a typing error"):
+        kc.force_response(syst, moving, 0.0, temperature=0.02, rtol=1e-8)
 
 
 @pytest.mark.filterwarnings("ignore:In the window of energies")  # a level below the band

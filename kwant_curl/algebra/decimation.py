@@ -11,16 +11,17 @@ DOUBLINGS = 60
 """After these an imaginary part of the energy of 1e-18 of the bands' width has been felt."""
 
 
-def decimated(cell: ComplexArray, hopping: ComplexArray, energy: complex) -> ComplexArray:
+def decimated(inverse: ComplexArray, hopping: ComplexArray, back: ComplexArray) -> ComplexArray:
     """Return Sigma = V^+ g V of a row of cells, with g that of its end, (n, n).
 
     Parameters
     ----------
-    cell : array (n_cell, n_cell)
+    inverse : array (n_cell, n_cell)
+        E - h of a cell, at an energy E above the real axis.
     hopping : array (n_cell, n)
         V, to the first n orbitals of a cell from the next one.
-    energy : complex
-        Above the real axis.
+    back : array (n, n_cell)
+        V^+, to the next cell.
 
     Notes
     -----
@@ -28,20 +29,18 @@ def decimated(cell: ComplexArray, hopping: ComplexArray, energy: complex) -> Com
     each other: M. P. Lopez Sancho et al., J. Phys. F 15, 851 (1985).
     """
     n = hopping.shape[1]
-    forwards = np.zeros_like(cell)
-    forwards[:, :n] = hopping
-    backwards = forwards.conj().T
-    end, inner, one = cell, cell, np.eye(len(cell))
+    forwards, backwards = np.zeros_like(inverse), np.zeros_like(inverse)
+    forwards[:, :n], backwards[:n] = hopping, back
+    end, inner = inverse, inverse
     tiny = np.finfo(float).eps * np.abs(hopping).max(initial=0.0)
     for _ in range(DOUBLINGS):
-        solved = np.linalg.solve(energy * one - inner, np.hstack([forwards, backwards]))
-        ahead, back = np.split(solved, 2, axis=1)
-        end = end + backwards @ ahead
-        inner = inner + backwards @ ahead + forwards @ back
-        forwards, backwards = forwards @ ahead, backwards @ back
+        solved = np.linalg.solve(inner, np.hstack([forwards, backwards]))
+        ahead, behind = np.split(solved, 2, axis=1)
+        end = end - backwards @ ahead
+        inner = inner - backwards @ ahead - forwards @ behind
+        forwards, backwards = forwards @ ahead, backwards @ behind
         # They enter as a product: the smaller one tells.
         if min(np.abs(forwards).max(initial=0.0), np.abs(backwards).max(initial=0.0)) <= tiny:
             break
-    solved = np.linalg.solve(energy * one - end, hopping)
-    sigma: ComplexArray = hopping.conj().T @ solved
+    sigma: ComplexArray = back @ np.linalg.solve(end, hopping)
     return sigma

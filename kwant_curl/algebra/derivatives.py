@@ -41,6 +41,8 @@ class Derivatives(OperatorStack):
         the coordinates are not Cartesian.
     sites : array of int, shape (n_centres,), or None
         The sites that the centres are, if they are sites.
+    notices : tuple of str
+        What is to be said of them: the routine that asks for them warns, and its result keeps it.
 
     Notes
     -----
@@ -49,6 +51,7 @@ class Derivatives(OperatorStack):
 
     positions: NDArray[np.float64] | None = None
     sites: IntArray | None = None
+    notices: tuple[str, ...] = ()
 
     def are_stars(self) -> bool:
         """Return whether the centres are cheaper by their rows than by all orbitals they touch.

@@ -26,6 +26,9 @@ BROKEN = 0.1
 """As the step is divided by 8, second differences of a smooth function fall to 1/64, those of one
 that bends at the point to 1/8, those of one that jumps there not at all."""
 
+SINGULAR = 1 / 45
+"""The same: above it, a few times in turn, the second derivative at the point is infinite."""
+
 
 def differentiate(
     function: Callable[[float], NDArray[np.complex128]],
@@ -114,12 +117,14 @@ def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, 
     And which elements jump or bend at the point, however near one looks.  Central differences
     don't look at the function's value in the middle, so a peak that is narrower than the steps
     would go unseen.  Second differences see it: those of a smooth function fall by a factor of 4
-    as the step is halved.
+    as the step is halved.  Elements whose second derivative is singular are smooth on no scale,
+    and don't count.
     """
-    here = values(point)
+    here, guess = values(point), scale
     before, peak = np.full(here.size, np.inf), np.zeros(here.size)
-    slow, open_ones, broken = (np.zeros(here.size, dtype) for dtype in (int, bool, bool))
-    open_ones |= True
+    slow, steady = np.zeros(here.size, int), np.zeros(here.size, int)
+    resolved_on, singular, broken = (np.zeros(here.size, kind) for kind in (float, bool, bool))
+    open_ones = np.ones(here.size, bool)
     for _ in range(SHRINKINGS):
         step = RELATIVE_STEP * scale
         wide, narrow = (
@@ -129,11 +134,19 @@ def resolving_scale(values: Values, point: float, scale: float) -> tuple[float, 
         size = np.abs(wide)
         resolved = np.abs(4 * narrow - wide) <= 0.25 * size + noise
         # What has fallen slowly and is next to nothing all at once was lost in rounding.
-        broken |= open_ones & resolved & (slow > 1) & (size <= 2 * noise) & (peak > 1e3 * noise)
+        lost = open_ones & resolved & (peak > 1e3 * noise)
+        broken |= lost & (slow > 1) & (size <= 2 * noise)
+        singular |= lost & (steady > 2) & (size <= 8 * noise)
+        resolved_on[open_ones & resolved] = scale
         open_ones &= ~resolved
         slow = np.where(size >= BROKEN * before, slow + 1, 0)
+        steady = np.where(size >= SINGULAR * before, steady + 1, 0)
         before, peak = size, np.maximum(peak, size)
         if not open_ones.any() or step < 1e-8 * abs(point):
             break
         scale /= 8
-    return scale, broken | (open_ones & (slow > 1) & (peak > 1e3 * noise))
+    resolved_on[open_ones] = scale
+    visible = open_ones & (peak > 1e3 * noise)
+    broken |= visible & (slow > 1)
+    smooth = ~(singular | broken | (visible & (steady > 2)))
+    return float(resolved_on[smooth].min(initial=guess)), broken

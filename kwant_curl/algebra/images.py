@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from kwant_curl.support.frozen import read_only
 
@@ -79,7 +80,7 @@ def images_in_box(
 ) -> tuple[IntArray, FloatArray]:
     """Return which positions (n, dim) have images in a box, and where these are.
 
-    Without periods, all positions, as they are.
+    Without periods, all positions, as they are.  Raise if images of different positions coincide.
     """
     if periods is None or not len(periods):
         return np.arange(len(positions)), positions
@@ -93,4 +94,24 @@ def images_in_box(
         inside = np.flatnonzero(((images >= low) & (images <= high)).all(axis=1))
         which.append(inside)
         where.append(images[inside])
+    _check_apart(positions, periods, np.concatenate(which), np.concatenate(where))
     return np.concatenate(which), np.concatenate(where)
+
+
+def _check_apart(
+    positions: FloatArray, periods: FloatArray, which: IntArray, where: FloatArray
+) -> None:
+    """Raise if images of different positions are at one place: several sites may share theirs."""
+    if not len(where):
+        return
+    grain = TIE * shortest_period(periods)
+    one, other = cKDTree(where).query_pairs(grain, output_type="ndarray").T
+    apart = np.abs(positions[which[one]] - positions[which[other]]).max(axis=1) > 2 * grain
+    if apart.any():
+        first = int(apart.argmax())
+        a, b = (positions[which[end[first]]].tolist() for end in (one, other))
+        raise ValueError(
+            f"periods is {periods.tolist()}, by which the sites at {a} and {b} are images of each "
+            "other. Expected vectors by which no two sites of the system are apart: all of a "
+            "cylinder's circumference, not a part of it."
+        )

@@ -23,7 +23,13 @@ from kwant_curl.algebra.segments import (
 )
 from kwant_curl.algebra.sketches import CANCELLED, Sample, Sketch
 
-__all__ = ["DivergentIntegralError", "Evaluate", "interpolated", "segments_between"]
+__all__ = [
+    "DivergentIntegralError",
+    "Evaluate",
+    "IntegrationError",
+    "interpolated",
+    "segments_between",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -80,6 +86,37 @@ class DivergentIntegralError(ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle it by the energy that it is made of."""
         return DivergentIntegralError, (self.energy,)
+
+
+class IntegrationError(ValueError):
+    """An energy of an integral failed that counts; what was raised there is the `__cause__`.
+
+    The same call with ``max_energies=error.n_done``, if that isn't 0, gives the result of the
+    energies that were done before, and its `error`.
+
+    Attributes
+    ----------
+    energy : float
+        The energy that failed.
+    energies : tuple of float
+        Those that were done.
+    n_done : int
+        How many energies came before, those that failed without counting included.
+    """
+
+    def __init__(self, reason: str, energy: float, energies: Sequence[float], n_done: int) -> None:
+        self.energy, self.energies, self.n_done = energy, tuple(energies), n_done
+        self._reason = reason
+        known = f"; max_energies={n_done} gives what these tell" if n_done else ""
+        super().__init__(
+            f"At energy {energy} of an integral, which counts, there was an error: "
+            f"{reason.rstrip('.')}. {n_done} energies were done before{known}. If a mode of a lead "
+            "opens or closes there, exclude=... leaves out the energies around it."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it by what it is made of."""
+        return IntegrationError, (self._reason, self.energy, self.energies, self.n_done)
 
 
 Evaluate = Callable[[Sequence[float]], Iterable[Sample | Exception]]
@@ -236,11 +273,9 @@ class _Search:
         """Note an energy that failed, or raise where it counts."""
         part.has_failed = True
         if self._weighting.counts(energy, self._rtol):
-            failure.add_note(
-                f"It was energy {energy} of an integral of which {len(self._energies)} energies "
-                "are done."
-            )
-            raise failure
+            raise IntegrationError(
+                str(failure), energy, self._energies, self.n_energies
+            ) from failure
         self._skipped.append(Skipped(energy, f"{type(failure).__name__}: {failure}"))
 
     def fit(self) -> None:

@@ -103,9 +103,9 @@ def of_one_sign(
         if row.tobytes() not in known and size > 0:
             ours = row / size
             units = [float(np.abs(ours @ np.abs(stack)).max(initial=0.0)) or 1.0 for stack in flat]
-            scaled = [stack / unit for stack, unit in zip(flat, units, strict=True)]
-            found = made_positive(ours, members, scaled)
-            changes = (np.abs((found - ours) @ stack).max(initial=0.0) for stack in scaled)
+            found = made_positive(ours, members, flat, units)
+            pairs = zip(flat, units, strict=True)
+            changes = (np.abs((found - ours) @ s).max(initial=0.0) / unit for s, unit in pairs)
             known[row.tobytes()] = size * found if max(changes, default=0.0) <= rtol else row
         elif not size:
             return row

@@ -18,6 +18,7 @@ __all__ = [
     "density_traces",
     "field_traces",
     "jacobians",
+    "moved_tensors",
     "pair_traces",
     "trace_size",
     "velocity_tensors",
@@ -70,6 +71,27 @@ def velocity_tensors(
     return np.array([-2 * density_traces(factors, slope, psi).imag for psi in states])
 
 
+def moved_tensors(
+    factors: Factors, moved: Factors, greens: ComplexArray, states: Sequence[ComplexArray]
+) -> FloatArray:
+    """Return -2 Im Tr[N_I^+ G^r F_J D_alpha + F_I G^r N_J D_alpha] by lead, for that tensor.
+
+    (n_leads, n_c, n_c), for a degeneracy of one: what orbitals that overlap add when they move.
+    moved: N_I = <phi|d phi/dQ_I>, half of dS/dQ_I where that alone is known.
+    """
+    daggered = Factors(moved.right, moved.left, moved.start)
+    return np.array(
+        [
+            -2
+            * (
+                density_traces(daggered, greens, psi, factors)
+                + density_traces(factors, greens, psi, moved)
+            ).imag
+            for psi in states
+        ]
+    )
+
+
 def pair_traces(factors: Factors, first: Any, second: ComplexArray) -> tuple[ComplexArray, float]:
     """Return Tr[F_I first F_J second], (n_c, n_c), and the size of the terms that it sums.
 
@@ -90,8 +112,9 @@ def pair_traces(factors: Factors, first: Any, second: ComplexArray) -> tuple[Com
 
 
 def field_traces(fields: SecondDerivatives, matrix: ComplexArray, n_c: int) -> ComplexArray:
-    """Return Tr[C_IJ matrix], (n_c, n_c), of operators C_IJ that are diagonal, given by halves."""
-    values = 2 * fields.value.real * matrix[fields.row, fields.col]
+    """Return Tr[C_IJ matrix], (n_c, n_c), of operators C_IJ that are given by halves."""
+    values = fields.value * matrix[fields.col, fields.row]
+    values = values + fields.value.conj() * matrix[fields.row, fields.col]
     shape = (n_c, n_c)
     return sparse.coo_array((values, (fields.first, fields.second)), shape=shape).toarray()
 
@@ -119,21 +142,24 @@ def trace_size(factors: Factors, matrix: ComplexArray, states: Sequence[ComplexA
     return float(np.abs(matrix).max(initial=0.0)) * largest / np.pi
 
 
-def density_traces(factors: Factors, matrix: ComplexArray, states: ComplexArray) -> ComplexArray:
-    """Return Tr[A_I matrix A_J D] of all pairs, (n_operators, n_operators), D that of the states.
+def density_traces(
+    factors: Factors, matrix: ComplexArray, states: ComplexArray, others: Factors | None = None
+) -> ComplexArray:
+    """Return Tr[A_I matrix B_J D] of all pairs, (n_operators, n_operators), D that of the states.
 
-    With A_I = sum_r left_r^+ right_r it is the sum over the rows r of I and s of J of
-    (right_r matrix left_s^+) (right_s D left_r^+).
+    others: those of the B, if they aren't the A.  With A_I = sum_r left_r^+ right_r it is the sum
+    over the rows r of I and s of J of (right_r matrix left_s^+) (right_s D left_r^+).
     """
-    sums = row_sums(factors.start)
+    others = factors if others is None else others
+    sums, other_sums = row_sums(factors.start), row_sums(others.start)
     n_c, n_rows = sums.shape
-    left, right = (part @ states.T for part in (factors.left, factors.right))
-    backwards = factors.left.conj().T.tocsr()
-    result = np.zeros((n_c, n_c), complex)
-    for some in chunks(n_rows, 2 * n_rows):
+    left, right = factors.left @ states.T, others.right @ states.T
+    backwards = others.left.conj().T.tocsr()
+    result = np.zeros((n_c, len(others.start) - 1), complex)
+    for some in chunks(n_rows, 2 * other_sums.shape[1]):
         there = (factors.right[some] @ matrix) @ backwards
         back = (left[some].conj() @ right.T) / (2 * np.pi)
-        result += sums[:, some] @ ((there * back) @ sums.T)
+        result += sums[:, some] @ ((there * back) @ other_sums.T)
     return result
 
 

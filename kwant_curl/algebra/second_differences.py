@@ -109,6 +109,9 @@ def hessian(
     for a, one in enumerate(bends):
         result[a, a], converged[a, a] = one.value, one.converged
         for b, other in enumerate(bends[:a]):
+            if not all(bend.converged.all() for bend in bends):
+                converged[a, b] = converged[b, a] = one.converged & other.converged
+                continue
             both = _curvature(along(one.scale * axes[a] + other.scale * axes[b]), 0.0, (1.0,))
             terms = (both.value, one.scale**2 * one.value, other.scale**2 * other.value)
             mixed = terms[0] - terms[1] - terms[2]
@@ -132,6 +135,7 @@ def _curvature(values: Values, point: float, scales: tuple[float, ...]) -> _Curv
     here = values(point)
     if not here.size:
         return _Curvature(np.empty(0), np.empty(0, bool), scales[0])
+    trusted = np.zeros(here.size, bool)  # on any scale: others alone are to be blamed
     for scale in _candidates(values, point, scales):
         step = SECOND_STEP * scale
         sizes = _sizes(values, point, step / 8)
@@ -143,8 +147,11 @@ def _curvature(values: Values, point: float, scales: tuple[float, ...]) -> _Curv
         steps = np.array([step / 2**level for level in range(n_steps)])
         kinked = _kinked(values, point, steps, sizes, expected)
         converged = (error <= SECOND_RTOL * expected) & ~kinked
+        trusted |= converged
         if converged.all():
             break
+    if trusted.any() and not trusted.all():
+        converged = trusted
     value = np.where(np.abs(best) > error, best, 0.0)
     largest = np.abs(value).max()
     unit = min(scale, float(np.sqrt(size / largest))) if size and largest else scale

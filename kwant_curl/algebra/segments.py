@@ -143,7 +143,10 @@ def sample_weights(
 
 
 def made_positive(
-    weights: FloatArray, members: Sequence[NDArray[np.int64]], stacks: Sequence[FloatArray]
+    weights: FloatArray,
+    members: Sequence[NDArray[np.int64]],
+    stacks: Sequence[FloatArray],
+    units: Sequence[float],
 ) -> FloatArray:
     """Return weights of one sign that give nearly the same integrals.
 
@@ -155,7 +158,9 @@ def made_positive(
     members : sequence of arrays of int
         The samples of each segment.
     stacks : sequence of arrays (n_samples, n_elements)
-        What is integrated, each array in a unit in which the integral of its modulus is about 1.
+        What is integrated.
+    units : sequence of float
+        For each array about the integral of its modulus.
     """
     result = weights.copy()
     for some in members:
@@ -163,7 +168,8 @@ def made_positive(
         sign = np.sign(ours.sum()) or 1.0
         if np.all(sign * ours >= 0) or np.abs(ours).max() < LEAST * np.abs(weights).max():
             continue
-        gram = np.sum([stack[some] @ stack[some].T for stack in stacks], axis=0)
+        scaled = (stack[some] / unit for stack, unit in zip(stacks, units, strict=True))
+        gram = np.sum([part @ part.T for part in scaled], axis=0)
         # In units of the samples' sizes, so that narrow peaks don't drown the others.
         size = np.sqrt(np.diag(gram))
         size[size == 0] = 1.0

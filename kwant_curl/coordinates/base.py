@@ -1,7 +1,8 @@
 """What every specification of coordinates offers, and how the routines ask for it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from kwant.system import FiniteSystem
@@ -9,6 +10,7 @@ from kwant.system import FiniteSystem
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import SecondDerivatives
 from kwant_curl.model.model import Model, as_model
+from kwant_curl.support.warning import issued
 
 __all__ = [
     "Coordinates",
@@ -16,6 +18,7 @@ __all__ = [
     "check_coordinates",
     "field_strengths_of",
     "forces_of",
+    "one_sided_overlaps_of",
     "second_derivatives_of",
 ]
 
@@ -49,11 +52,20 @@ class Specification(ABC):
         """Return d_I N_J - d_J N_I where the electrons obey H(Q) - sum_J N_J dQ_J/dt, or None."""
         return None
 
+    def one_sided_overlaps(self, model: Model) -> Sequence[Any] | None:
+        """Return <phi_i|d phi_j/dQ_I> of all coordinates as sparse arrays, or None: not known."""
+        return None
+
     def hamiltonian_derivatives(
         self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
     ) -> Derivatives:
-        """Return dH/dQ of all coordinates for this system, at these `params`."""
-        return self.first_derivatives(as_model(syst, params))
+        """Return dH/dQ of all coordinates for this system, at these `params`.
+
+        What is to be said of them is warned of here, and not kept.
+        """
+        derivatives = self.first_derivatives(as_model(syst, params))
+        issued(derivatives.notices)
+        return replace(derivatives, notices=())
 
     def hamiltonian_second_derivatives(
         self, syst: FiniteSystem | Model, *, params: Mapping[str, Any] | None = None
@@ -79,7 +91,7 @@ def _is_ours(coordinates: Any, method: str) -> TypeGuard[Specification]:
 
 
 def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
-    """Return the force operators F_I = -dH/dQ_I."""
+    """Return the force operators F_I = -dH/dQ_I; their `notices` are to be issued."""
     check_coordinates(coordinates)
     if _is_ours(coordinates, "hamiltonian_derivatives"):
         return -coordinates.first_derivatives(model)
@@ -89,6 +101,11 @@ def forces_of(coordinates: Coordinates, model: Model) -> Derivatives:
 def field_strengths_of(coordinates: Any, model: Model) -> SecondDerivatives | None:
     """Return the operators of the Lorentz force on the electrons that are carried along."""
     return coordinates.field_strengths(model) if isinstance(coordinates, Specification) else None
+
+
+def one_sided_overlaps_of(coordinates: Any, model: Model) -> Sequence[Any] | None:
+    """Return <phi_i|d phi_j/dQ_I> of all coordinates where they are known, else None."""
+    return coordinates.one_sided_overlaps(model) if isinstance(coordinates, Specification) else None
 
 
 def second_derivatives_of(coordinates: Any, model: Model) -> SecondDerivatives:

@@ -15,7 +15,7 @@ from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.carried import OwnPotential, VectorPotential
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import Scaling, ScalingLaw
-from kwant_curl.coordinates.magnetic import field_strengths, warn_of_other_phases
+from kwant_curl.coordinates.magnetic import field_strengths, other_phases_noticed
 from kwant_curl.coordinates.moved import moved_sites_derivatives
 from kwant_curl.coordinates.scaled import scaled_bonds
 from kwant_curl.coordinates.second.gradients import (
@@ -28,6 +28,8 @@ from kwant_curl.coordinates.where import MovingSites, Where, moving_sites
 from kwant_curl.model.model import Model
 
 __all__ = ["Displacements"]
+
+Notices = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,16 @@ class Displacements(Specification):
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dH/dQ of all coordinates."""
         moving = self._moving(model)
+        notices: Notices = ()
         if self.scaling is not None and self.onsite_gradient is None:
             stack = scaled_bonds(moving, self.scaling)
         else:
+            halves, notices = self._halves(moving)
             stack = Derivatives.from_halves(
-                self._halves(moving), moving.sites.size * moving.dim, model.n_orbitals,
-                dim=moving.dim,
-            )  # fmt: skip
-        return replace(stack, positions=model.positions[moving.sites], sites=moving.sites)
+                halves, moving.sites.size * moving.dim, model.n_orbitals, dim=moving.dim
+            )
+        positions = model.positions[moving.sites]
+        return replace(stack, positions=positions, sites=moving.sites, notices=notices)
 
     def cure_of_phases(self) -> str | None:
         """Say what to do where hoppings change their phase; None if `vector_potential` says it."""
@@ -208,7 +212,8 @@ class Displacements(Specification):
             potential = own([model.syst.sites[site] for site in sites])
         return MovingSites(model, sites, periods, potential)
 
-    def _halves(self, moving: MovingSites) -> Entries:
+    def _halves(self, moving: MovingSites) -> tuple[Entries, Notices]:
+        """Return halves of dH/dQ, and what is to be said of them."""
         if self.scaling is not None:
             hoppings = scaled_bonds(moving, self.scaling).halves()
         elif self.hopping_gradient is not None:
@@ -216,15 +221,15 @@ class Displacements(Specification):
         else:
             return self._moved(moving)
         if self.onsite_gradient is None:
-            return hoppings
-        return hoppings.joined(onsite_gradients(moving, self.onsite_gradient))
+            return hoppings, ()
+        return hoppings.joined(onsite_gradients(moving, self.onsite_gradient)), ()
 
-    def _moved(self, moving: MovingSites) -> Entries:
-        halves = moved_sites_derivatives(moving)
+    def _moved(self, moving: MovingSites) -> tuple[Entries, Notices]:
+        halves, notices = moved_sites_derivatives(moving)
         if self.vector_potential is not None:
             potential = OwnPotential(self.vector_potential, moving.model)
-            warn_of_other_phases(moving, potential, halves)
-        return halves
+            notices += other_phases_noticed(moving, potential, halves)
+        return halves, notices
 
 
 def _check_scaling(scaling: Any) -> None:

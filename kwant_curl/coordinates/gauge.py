@@ -1,4 +1,4 @@
-"""Hoppings whose phases change as sites move: what depends on the gauge then, and a warning."""
+"""Hoppings whose phases change as sites move: what depends on the gauge then, and a notice."""
 
 from typing import Any, NamedTuple
 
@@ -9,9 +9,8 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, places, ranges
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.model.model import Model
-from kwant_curl.support.warning import warn
 
-__all__ = ["BondPhases", "bond_phases", "warn_of_gauge"]
+__all__ = ["BondPhases", "bond_phases", "gauge_notices"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -78,20 +77,21 @@ def _hamiltonian_at(
     return np.where(keys[place] == wanted, data[place], 0).astype(complex)
 
 
-def warn_of_gauge(coordinates: Any, model: Model, forces: Derivatives, what: str) -> None:
-    """Warn that `what` depends on the gauge if phases follow and nobody said how orbitals do."""
-    if not isinstance(coordinates, Specification):
-        return
-    cure = coordinates.cure_of_phases()
+def gauge_notices(
+    coordinates: Any, model: Model, forces: Derivatives, what: str
+) -> tuple[str, ...]:
+    """Say that `what` depends on the gauge if phases follow and nobody said how orbitals do."""
+    cure = coordinates.cure_of_phases() if isinstance(coordinates, Specification) else None
     if cure is None:
-        return
+        return ()
     found = bond_phases(model, forces.halves())
     size = np.sqrt(found.weight)
     turning = np.abs(found.twist) > TURNS * size * found.change.max(initial=0.0)
-    if turning.any():
-        first = int(turning.argmax())
-        a, b = (model.syst.sites[site] for site in (found.here[first], found.there[first]))
-        warn(
-            f"Hoppings change their phase with the coordinates, first that of {a} and {b}. If that "
-            f"is the phase of a vector potential, {what} depends on its gauge: {cure}"
-        )
+    if not turning.any():
+        return ()
+    first = int(turning.argmax())
+    a, b = (model.syst.sites[site] for site in (found.here[first], found.there[first]))
+    return (
+        f"Hoppings change their phase with the coordinates, first that of {a} and {b}. If that "
+        f"is the phase of a vector potential, {what} depends on its gauge: {cure}",
+    )

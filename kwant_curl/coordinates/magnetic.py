@@ -9,9 +9,8 @@ from kwant_curl.coordinates.carried import OwnPotential
 from kwant_curl.coordinates.displaced import displaced
 from kwant_curl.coordinates.gauge import BondPhases, bond_phases
 from kwant_curl.coordinates.where import MovingSites
-from kwant_curl.support.warning import warn
 
-__all__ = ["field_strengths", "warn_of_other_phases"]
+__all__ = ["field_strengths", "other_phases_noticed"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -67,8 +66,10 @@ def _slopes(moving: MovingSites, potential: OwnPotential) -> FloatArray:
     return np.stack(columns, axis=1)
 
 
-def warn_of_other_phases(moving: MovingSites, potential: OwnPotential, halves: Entries) -> None:
-    """Warn if hoppings don't change as their phase int A dl does, but with the other sign, say.
+def other_phases_noticed(
+    moving: MovingSites, potential: OwnPotential, halves: Entries
+) -> tuple[str, ...]:
+    """Say if hoppings don't change as their phase int A dl does, but with the other sign, say.
 
     halves: dH/dr in rows of the sites that move, the phases of moved orbitals taken off: what is
     left of a hopping's phase is the slope of int_b^a A dl with r_a, less A(r_a).
@@ -81,19 +82,20 @@ def warn_of_other_phases(moving: MovingSites, potential: OwnPotential, halves: E
     size = max(np.abs(at_sites).max(), np.abs(expected).max(initial=0.0))
     deviation = np.abs(found.twist - found.weight * expected)
     wrong = deviation > AGREE * found.weight * size
-    if size > 0 and wrong.any():
-        k = int(np.argmax(np.where(wrong, deviation, 0)))
-        a, b = (moving.model.syst.sites[site] for site in (found.here[k], found.there[k]))
-        slope = found.twist[k] / found.weight[k] + along[k]
-        warn(
-            f"vector_potential and the phases of hoppings don't belong together. As {a} moves in "
-            f"direction {direction[k]}, the phase of its hopping with {b} changes by {slope:.4g} "
-            f"per length; expected {expected[k] + along[k]:.4g}, that of "
-            "exp(i int A dl) in the hopping H_ab, from b to a along a straight line. Check sign "
-            "and unit, and that value functions take the phase at site.pos, not by the site (as "
-            "kwant.physics.magnetic_gauge does: such phases stay, and no vector_potential is "
-            "needed)."
-        )
+    if not size or not wrong.any():
+        return ()
+    k = int(np.argmax(np.where(wrong, deviation, 0)))
+    a, b = (moving.model.syst.sites[site] for site in (found.here[k], found.there[k]))
+    slope = found.twist[k] / found.weight[k] + along[k]
+    return (
+        f"vector_potential and the phases of hoppings don't belong together. As {a} moves in "
+        f"direction {direction[k]}, the phase of its hopping with {b} changes by {slope:.4g} "
+        f"per length; expected {expected[k] + along[k]:.4g}, that of "
+        "exp(i int A dl) in the hopping H_ab, from b to a along a straight line. Check sign "
+        "and unit, and that value functions take the phase at site.pos, not by the site (as "
+        "kwant.physics.magnetic_gauge does: such phases stay, and no vector_potential is "
+        "needed).",
+    )
 
 
 def _line_slopes(moving: MovingSites, potential: OwnPotential, bonds: BondPhases) -> FloatArray:

@@ -15,6 +15,9 @@ from kwant_curl.model.model import Model
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
 
+SUMMED = 1e-6
+"""By how much N + N^+ may miss dS/dQ, relatively: both may come from finite differences."""
+
 HERMITICITY = 1e-10
 """How far from Hermitian a matrix may be, relative to its largest element."""
 
@@ -34,6 +37,12 @@ class Matrices(Specification):
     second : mapping, optional
         ``{(I, J): d^2H/dQ_I dQ_J}``, Hermitian matrices of the same kind, each pair once and in
         either order.  Pairs that are not in it have none; without it H is linear in all Q.
+    overlaps : sequence of sparse or dense Hermitian matrices, optional
+        dS/dQ_I of orbitals that overlap, for systems with an `energy_parameter`: the operators are
+        then dH/dQ_I - E dS/dQ_I.
+    one_sided : sequence of sparse or dense matrices, optional
+        N_I = <phi_i|d phi_j/dQ_I>, with N_I + N_I^+ = dS/dQ_I, which the velocity tensor and
+        `phonon_rates` need besides.
 
     Notes
     -----
@@ -44,6 +53,8 @@ class Matrices(Specification):
     matrices: Sequence[Any] = field(repr=False)
     _: KW_ONLY
     second: Mapping[tuple[int, int], Any] | None = field(default=None, repr=False)
+    overlaps: Sequence[Any] | None = field(default=None, repr=False)
+    one_sided: Sequence[Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.matrices, np.ndarray) and self.matrices.ndim == 2:
@@ -59,13 +70,68 @@ class Matrices(Specification):
             raise ValueError("matrices is empty; expected at least one matrix dH/dQ.")
         if self.second is not None:
             object.__setattr__(self, "second", _checked_pairs(self.second, len(self.matrices)))
+        for name in ("overlaps", "one_sided"):
+            self._check_number(name)
+        if self.one_sided is not None and self.overlaps is None:
+            raise ValueError("one_sided is given without overlaps; expected dS/dQ too.")
+
+    def _check_number(self, name: str) -> None:
+        """Raise unless there are as many of these matrices as coordinates, or none."""
+        given = getattr(self, name)
+        if given is None:
+            return
+        n_given = len(given) if isinstance(given, Sequence) else np.shape(given)[0]
+        if n_given != len(self.matrices):
+            raise ValueError(
+                f"{name} holds {n_given} matrices; expected {len(self.matrices)}, as many as "
+                "there are coordinates."
+            )
+        object.__setattr__(self, name, tuple(given))
 
     def first_derivatives(self, model: Model) -> Derivatives:
-        """Return dH/dQ of all coordinates."""
+        """Return dH/dQ of all coordinates, dH/dQ - E dS/dQ where orbitals overlap."""
         n = model.n_orbitals
-        return stack_matrices(
-            [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
-        )
+        found = [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
+        if self.overlaps is None:
+            return stack_matrices(found)
+        if model.energy_parameter is None:
+            raise ValueError(
+                "overlaps are given, but no energy_parameter; pass the name of the entry of params "
+                'in which value functions see the energy, e.g. energy_parameter="E".'
+            )
+        energy = float((model.params or {})[model.energy_parameter])
+        overlaps = self._checked_overlaps(n)
+        pairs = zip(found, overlaps, strict=True)
+        return stack_matrices([(one - energy * other).tocoo() for one, other in pairs])
+
+    def _checked_overlaps(self, n_orbitals: int) -> list[Any]:
+        """Return dS/dQ as sparse arrays."""
+        return [
+            hermitian_matrix(overlap, n_orbitals, f"Overlap {i}")
+            for i, overlap in enumerate(self.overlaps or ())
+        ]
+
+    def one_sided_overlaps(self, model: Model) -> list[Any] | None:
+        """Return <phi_i|d phi_j/dQ_I> of all coordinates as sparse arrays, or None."""
+        if self.one_sided is None:
+            return None
+        n, result = model.n_orbitals, list[Any]()
+        for i, (given, overlap) in enumerate(
+            zip(self.one_sided, self._checked_overlaps(n), strict=True)
+        ):
+            if np.shape(given) != (n, n):
+                raise ValueError(
+                    f"One-sided overlap {i} has shape {np.shape(given)}; expected {(n, n)}."
+                )
+            matrix = sparse.csr_array(given, dtype=complex)
+            missed = abs(matrix + matrix.conj().T - overlap)
+            if missed.nnz and missed.max() > SUMMED * max(abs(overlap).max(), abs(matrix).max()):
+                raise ValueError(
+                    f"One-sided overlap {i} and its conjugate transpose differ from dS/dQ by up to "
+                    f"{missed.max():.3g}; expected N + N^+ = dS/dQ."
+                )
+            result.append(matrix)
+        return result
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates: those of `second`, else none."""

@@ -10,7 +10,7 @@ from kwant_curl.algebra.stack import Entries
 from kwant_curl.coordinates.carried import carried_phases, check_constant_hoppings
 from kwant_curl.coordinates.elements import Element, called, element_at, hoppings, onsites
 from kwant_curl.coordinates.gradients import block_entries, check_hermitian
-from kwant_curl.coordinates.seen import check_that_displacements_are_seen
+from kwant_curl.coordinates.seen import displacements_seen
 from kwant_curl.coordinates.where import MovingSites
 from kwant_curl.model.model import Model
 
@@ -20,19 +20,22 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-def moved_sites_derivatives(moving: MovingSites) -> Entries:
-    """Return halves of dH/dr of the onsite terms and hoppings whose functions see `site.pos`."""
+def moved_sites_derivatives(moving: MovingSites) -> tuple[Entries, tuple[str, ...]]:
+    """Return halves of dH/dr of the onsite terms and hoppings whose functions see `site.pos`.
+
+    And notices, of what doesn't see it, or by half.
+    """
     syst = moving.model.syst
     on_sites = [e for e in onsites(syst, moving.sites) if e.names is not None]
     bonds = hoppings(syst, moving.index >= 0)
     functions = [e for e in bonds if e.names is not None]
     check_constant_hoppings(moving, [e for e in bonds if e.names is None])
-    check_that_displacements_are_seen(moving, on_sites, bonds)
+    notices = displacements_seen(moving, on_sites, bonds)
     ends = [
         _one_end_moved(moving, elements, end)
         for elements, end in ((on_sites, 0), (functions, 0), (functions, 1))
     ]
-    return ends[0].halved().joined(ends[1]).joined(ends[2].conjugated())
+    return ends[0].halved().joined(ends[1]).joined(ends[2].conjugated()), notices
 
 
 def _one_end_moved(moving: MovingSites, elements: Sequence[Element], end: int) -> Entries:

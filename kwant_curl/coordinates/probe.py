@@ -17,7 +17,6 @@ from kwant_curl.model.model import Model
 from kwant_curl.model.periods import periods_of
 from kwant_curl.support.checks import positive_number, real_number
 from kwant_curl.support.frozen import read_only
-from kwant_curl.support.warning import warn
 
 __all__ = ["Probe"]
 
@@ -100,14 +99,15 @@ class Probe(Specification):
         n_points, dim = np.shape(self.points)
         reached = self._within_reach(model)
         n_far = n_points - len(np.unique(reached.point))
+        notices: tuple[str, ...] = ()
         if n_far:
-            warn(
+            notices += (
                 f"{n_far} of the probe's {n_points} points have no site within reach "
-                f"({REACH * self.width:.4g}): their results are zero."
+                f"({REACH * self.width:.4g}): their results are zero.",
             )
         entries = self._entries(model, reached)
         stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
-        return replace(stack, positions=np.asarray(self.points))
+        return replace(stack, positions=np.asarray(self.points), notices=notices)
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2V/dR dR of all points for this system; different points don't couple."""

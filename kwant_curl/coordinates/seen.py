@@ -16,9 +16,8 @@ from kwant_curl.coordinates.elements import (
     present_values,
 )
 from kwant_curl.coordinates.where import MovingSites
-from kwant_curl.support.warning import warn
 
-__all__ = ["check_that_displacements_are_seen"]
+__all__ = ["displacements_seen"]
 
 FloatArray = NDArray[np.float64]
 
@@ -57,10 +56,10 @@ _IDENTITY = (
 )
 
 
-def check_that_displacements_are_seen(
+def displacements_seen(
     moving: MovingSites, on_sites: Sequence[Element], bonds: Sequence[Element]
-) -> None:
-    """Raise, or warn, where value functions don't see displacements, or see them by half.
+) -> tuple[str, ...]:
+    """Raise, or return what to say, where value functions don't see displacements, or by half.
 
     bonds: the hoppings of what moves, constants among them.
     """
@@ -78,21 +77,23 @@ def check_that_displacements_are_seen(
             "scaling=Exponential(...) or hopping_gradient=..., or write value functions that use "
             "site.pos."
         )
+    notices: tuple[str, ...] = ()
     if unmoved and any_hopping:
         first = moving.model.syst.sites[unmoved[0].i], moving.model.syst.sites[unmoved[0].j]
-        warn(
+        notices += (
             f"{len(unmoved)} hoppings of the sites that move are constants, or functions that "
             f"don't depend on the position, and don't follow, though others do; the first is that "
-            f"of {first[0]} and {first[1]} (sites that attach_lead adds have the lead's values)."
+            f"of {first[0]} and {first[1]} (sites that attach_lead adds have the lead's values).",
         )
-    _warn_of_halves(moving, functions, hoppings)
+    notices += _halves_noticed(moving, functions, hoppings)
     if looked_up:
-        warn(
+        notices += (
             f"{element_name(moving.model, looked_up)} depends on the positions of its sites, and "
             "looks the sites up besides, where a displaced site is found as the original. What it "
             "finds there doesn't follow: right for a random strength of the bond, wrong for a "
-            "length or a magnetic phase."
+            "length or a magnetic phase.",
         )
+    return notices
 
 
 def _step(moving: MovingSites) -> FloatArray:
@@ -179,17 +180,18 @@ def _check_memory(
     return looked_up
 
 
-def _warn_of_halves(
+def _halves_noticed(
     moving: MovingSites, hoppings: Sequence[Element], found: Sequence[_Reaction]
-) -> None:
-    """Warn of hoppings that change with the position of one of their sites alone."""
+) -> tuple[str, ...]:
+    """Return what to say of hoppings that change with the position of one of their sites alone."""
     both = zip(hoppings, found, strict=True)
     halves = [element for element, reaction in both if len(set(reaction.of_modulus)) == 2]
-    if halves:
-        warn(
-            f"{len(halves)} hoppings change with the position of one of their sites and not of the "
-            f"other; the first is {element_name(moving.model, halves[0])}. A length that is "
-            "computed from one displaced site and one that is kept, or looked up by its tag, is "
-            "wrong, and so is the force. Use site.pos of both sites; of a hopping that depends on "
-            "the place, take the middle of the two."
-        )
+    if not halves:
+        return ()
+    return (
+        f"{len(halves)} hoppings change with the position of one of their sites and not of the "
+        f"other; the first is {element_name(moving.model, halves[0])}. A length that is "
+        "computed from one displaced site and one that is kept, or looked up by its tag, is "
+        "wrong, and so is the force. Use site.pos of both sites; of a hopping that depends on "
+        "the place, take the middle of the two.",
+    )

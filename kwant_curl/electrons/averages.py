@@ -22,7 +22,6 @@ from kwant_curl.electrons.bound import Levels, narrow_levels
 from kwant_curl.electrons.notices import (
     closed_notices,
     lost_notices,
-    slow_notices,
     window_notices,
 )
 from kwant_curl.electrons.numerics import Numerics
@@ -64,7 +63,7 @@ class Shares:
     being the leads unless `Sources` says otherwise; by_pair: arrays (n_sources, n_sources, ...)
     that are weighted with f_alpha (1 - f_beta), or -df/dE; total: arrays that are weighted with
     -df/dE always; sizes: for each of them, those by lead first, then those by pair, of the terms
-    that their elements are sums of; n_modes: the open modes of all leads; slow_lead: that of an
+    that their elements are sums of; n_modes: the open modes of all leads; notices: those of an
     `EnergyShell`.
     """
 
@@ -72,7 +71,7 @@ class Shares:
     total: Parts
     sizes: tuple[float, ...]
     n_modes: int
-    slow_lead: int | None = None
+    notices: tuple[str, ...] = ()
     by_pair: Parts = ()
 
     @property
@@ -161,7 +160,7 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
     notices = summed.notices + lost_notices(point.rounding, numerics.rtol)
     if point.temperature == 0:
         here = kernel(point.energy)
-        notices = slow_notices(here.slow_lead, point.energy) + notices
+        notices = here.notices + notices
         parts, sizes = (*parts[:2], here.total), here.total_sizes
     quality = integral.error + point.rounding, summed.closed, notices
     average = Average.of(parts, sources, point.linear, quality)
@@ -172,8 +171,7 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
 def _at_one_energy(kernel: Kernel, point: OperatingPoint) -> Average:
     """Return the average where the Fermi level alone counts."""
     here = kernel(point.energy)
-    notices = slow_notices(here.slow_lead, point.energy)
-    notices += closed_notices(here.n_modes, point.energy)
+    notices = here.notices + closed_notices(here.n_modes, point.energy)
     scale = 1.0 if point.linear else 0.0
     by_lead, by_pair = (
         tuple(scale * part for part in parts) for parts in (here.by_lead, here.by_pair)
@@ -291,13 +289,14 @@ def integration_points(
     low, high = window(filled, kt, reach(numerics.rtol))
     low, high = _beyond_a_gap(problem, low, high, point)
     far = window(filled, kt, reach(numerics.rtol) + FAR_TAIL)
-    found = narrow_levels(problem, min(low, far[0]), max(high, far[1]), numerics, kernel.orbitals)
+    far = min(low, far[0]), max(high, far[1])
+    # Those at the ends too where energies around them are left out; and see `_that_count`.
+    beyond = kt + (1 + 1e-9) * numerics.exclude
+    edges = band_edges(problem, far[0] - beyond, far[1] + beyond)
+    found = narrow_levels(problem, far, edges, numerics, kernel.orbitals)
     for energy in _that_count(kernel, found, (low, high), point, weighting, numerics.rtol):
         low, high = min(low, energy), max(high, energy)
     found = found.between(low, high)
-    # Strictly between; those at the ends too where energies around them are left out.
-    beyond = (1 + 1e-9) * numerics.exclude
-    edges = band_edges(problem, low - beyond, high + beyond)
     inner = edges[(edges > low) & (edges < high)]
     return np.union1d([low, high], np.concatenate([inner, found.bound])), edges, found
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from numpy.linalg import LinAlgError
+
 from kwant_curl.model.scattering import BandEdgeError
 
 __all__ = ["Attempt", "Beside"]
@@ -38,9 +40,13 @@ class Beside(Generic[Found]):
             raise failure from None
 
 
+NUMERICAL = (ValueError, RuntimeError, ArithmeticError, LinAlgError)
+"""What numbers raise that can't be calculated with; anything else is a mistake in a program."""
+
+
 @dataclass(frozen=True)
 class Attempt(Generic[Found]):
-    """What is found at an energy, or the exception that is raised there, noted as such."""
+    """What is found at an energy, or what numbers raise there, noted as such."""
 
     find: Callable[[float], Found]
 
@@ -48,7 +54,5 @@ class Attempt(Generic[Found]):
         """Return one of the two."""
         try:
             return self.find(energy)
-        except (MemoryError, TypeError):
-            raise
-        except Exception as failure:
+        except NUMERICAL as failure:
             return failure

@@ -15,11 +15,9 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from kwant_curl.electrons.inverse import Inverse
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
-from kwant_curl.model.bands import band_edges
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem, Solved
 from kwant_curl.model.solvers.singular import SingularMatrixError
-from kwant_curl.support.warning import warn
 
 __all__ = ["Levels", "checked_inverse", "counted_range", "narrow_levels"]
 
@@ -52,6 +50,10 @@ ARNOLDI = 1e-6
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
 
+CLOSEST, FARTHEST, LOOKS_BESIDE = 1e-9, 0.1, 6
+"""Where levels beside a band edge are looked for first, in units of the Hamiltonian, how far from
+it they may be, in the root of these, and in how many steps they are followed."""
+
 NARROW, SUSPECTS = 0.05, 8
 """Levels narrower than this part of what lies between two band edges are looked at each; so many
 of those that are as good as real are followed to their own energies."""
@@ -71,26 +73,29 @@ def checked_inverse(
     equations: Equations,
     numerics: Numerics,
     orbitals: Any = None,
-) -> Inverse:
-    """Factorise the linear system; raise or warn if a level of the device is at its energy."""
+) -> tuple[Inverse, tuple[str, ...]]:
+    """Factorise the linear system; raise if a level of the device is at its energy.
+
+    Returns what is to be said of one that is near, too.
+    """
     try:
         inverse = _inverse(problem, equations, numerics, orbitals)
     except SingularMatrixError:
         level = _perturbed(problem, solved, numerics)
         raise ValueError(_singular(problem, solved.energy, level)) from None
     if numerics.in_window:
-        return inverse
+        return inverse, ()
     distance, vector = _closeness(inverse, problem)
     if distance < MEANINGLESS * problem.largest:
         raise ValueError(_singular(problem, solved.energy, _largest(vector)))
-    if distance < NEAR * problem.largest:
-        warn(
-            f"A state that is bound in the device, or as good as that, is within {distance:.1g} "
-            f"of energy {solved.energy}; it is largest at orbital {_largest(vector)}. No lead "
-            "fills it: where it is bound its share is left out, where it is not quite the "
-            "results are of that state alone. Take an energy that is off it."
-        )
-    return inverse
+    if distance >= NEAR * problem.largest:
+        return inverse, ()
+    return inverse, (
+        f"A state that is bound in the device, or as good as that, is within {distance:.1g} "
+        f"of energy {solved.energy}; it is largest at orbital {_largest(vector)}. No lead "
+        "fills it: where it is bound its share is left out, where it is not quite the "
+        "results are of that state alone. Take an energy that is off it.",
+    )
 
 
 def _inverse(
@@ -176,14 +181,20 @@ class Levels(NamedTuple):
 
 
 def narrow_levels(
-    problem: ScatteringProblem, low: float, high: float, numerics: Numerics, orbitals: Any
+    problem: ScatteringProblem,
+    limits: tuple[float, float],
+    edges: NDArray[np.float64],
+    numerics: Numerics,
+    orbitals: Any,
 ) -> Levels:
     """Return states that are bound between two energies, and resonances that are narrow there.
 
-    Bound ones that don't reach the orbitals asked for (None: all) are no loss.
+    edges: the leads' band edges, those beyond the limits too if they are known.  Bound ones that
+    don't reach the orbitals asked for (None: all) are no loss.
     """
     search = _Search(problem, numerics, orbitals)
-    levels = search.between(low, high)
+    low, high = limits
+    levels = search.between([low, *edges[(edges > low) & (edges < high)], high])
     missed = [level for level in levels if level.share > HARMLESS]
     notices: tuple[str, ...] = ()
     if missed:
@@ -210,10 +221,15 @@ class _Search:
         self.resonances: set[tuple[float, float]] = set()
         self.n_looks = 0
 
-    def between(self, low: float, high: float) -> list[Level]:
-        """Return the bound states between two energies, from a look between any two band edges."""
-        found: list[Level] = []
-        points = [low, *band_edges(self._problem, low, high), high]
+    def between(self, points: list[float]) -> list[Level]:
+        """Return the bound states between energies, from a look between any two of them.
+
+        points: the limits, and the band edges between them, beside which levels are looked for too.
+        """
+        middle = 0.5 * (points[0] + points[-1])
+        central = sorted(points[1:-1], key=lambda edge: abs(edge - middle))[: self._most_looks // 2]
+        found = [level for edge in central for level in self._beside(edge)]
+        self.n_looks = 0
         waiting = list(pairwise(points))
         while waiting and self.n_looks < self._most_looks:
             start, end = waiting.pop(0)
@@ -229,7 +245,7 @@ class _Search:
             reach = np.abs(values - centre).max(initial=0.0)
             if self._n_found(values) and reach < 0.5 * (end - start):
                 waiting += [(start, centre - reach), (centre + reach, end)]
-        return self._distinct(found, low, high)
+        return self._distinct(found, points[0], points[-1])
 
     def _n_found(self, values: ComplexArray) -> bool:
         """Return whether there are more levels than these."""
@@ -239,6 +255,46 @@ class _Search:
         """Note a resonance that was found at an energy next to it."""
         if abs(value.real - energy) <= 3 * abs(value.imag):
             self.resonances.add((float(value.real), float(abs(value.imag))))
+
+    def _beside(self, edge: float) -> list[Level]:
+        """Return the bound state next to a band edge, on the side where its mode is closed.
+
+        A weak attraction splits it off from the band, by its square.  It is seen from there alone,
+        since self-energies go as the root of the distance; in that root it is followed.
+        """
+        side = self._closed_side(edge)
+        root = np.sqrt(CLOSEST * self._problem.largest)
+        before: tuple[float, float] | None = None
+        for _ in range(LOOKS_BESIDE):
+            energy = edge + side * root**2
+            values, vectors = self._levels(energy, 1)
+            if not len(values):
+                return []
+            nearest = int(np.abs(values - energy).argmin())
+            miss, width = values[nearest].real - energy, abs(values[nearest].imag)
+            if before and abs(miss) <= max(0.3 * width, self._tiny):
+                if width <= self._tiny:
+                    close = np.abs(values - energy) <= 10 * self._tiny
+                    return self._as_levels(energy, vectors[:, close])
+                self._note(energy, values[nearest])
+                return []
+            slope = (miss - before[1]) / (root - before[0]) if before else -miss / root
+            before, root = (root, miss), root - miss / slope if slope else 0.0
+            if not 0 < root < FARTHEST * np.sqrt(self._problem.largest):
+                return []
+        return []
+
+    def _closed_side(self, edge: float) -> float:
+        """Return on which side of a band edge fewer modes are open: 1 above, -1 below."""
+        step = CLOSEST * self._problem.largest
+        try:
+            below, above = (self._problem.solved_leads(e) for e in (edge - step, edge + step))
+        except ValueError:  # a flat band
+            return -1.0
+        n_below, n_above = (
+            sum(modes[1].nmodes for modes in solved.modes if modes) for solved in (below, above)
+        )
+        return 1.0 if n_below > n_above else -1.0
 
     def _followed(self, value: complex, centre: float) -> list[Level]:
         """Return the bound state that a level becomes if it is followed to its own energy."""
@@ -283,9 +339,9 @@ class _Search:
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
             greens = inverse.propagators(nothing, None).greens
-            values, vectors = np.linalg.eig(greens)
+            values, vectors = np.linalg.eig(greens @ self._problem.overlap(energy))
         else:
-            values, vectors = _around(inverse, n, count)
+            values, vectors = _around(inverse, self._problem.overlap(energy), count)
         large = np.abs(values) > 0
         return energy - 1 / values[large], vectors[:, large]
 
@@ -303,19 +359,27 @@ class _Search:
 NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
-def _around(inverse: Inverse, n: int, count: int) -> tuple[ComplexArray, ComplexArray]:
-    """Return the largest eigenvalues of G, by Arnoldi's method, and their vectors."""
+def _around(inverse: Inverse, overlap: Any, count: int) -> tuple[ComplexArray, ComplexArray]:
+    """Return the largest eigenvalues of S G, by Arnoldi's method, and their vectors' moduli.
 
-    def greens(vector: ComplexArray) -> ComplexArray:
+    Those of its transpose: they have the same values, and those of bound states are complex
+    conjugates; transposed systems take right-hand sides that are dense, and are solved for in less
+    time.
+    """
+    n = overlap.shape[0]
+
+    def transposed(vector: ComplexArray) -> ComplexArray:
         rhs = np.zeros((inverse.size, 1), complex)
-        rhs[:n, 0] = np.ravel(vector)
-        solution: ComplexArray = -inverse.solve(sparse.csc_matrix(rhs))[:n, 0]
+        rhs[:n, 0] = overlap.T @ np.ravel(vector)
+        solution: ComplexArray = -inverse.solve_transposed(rhs)[:n, 0]
         return solution
 
     start = np.random.default_rng(1).normal(size=n) + 0j
-    operator = LinearOperator((n, n), matvec=greens, dtype=complex)
+    operator = LinearOperator((n, n), matvec=transposed, dtype=complex)
+    # Vectors at a time: SciPy takes 20 or more.  One level far closer than others is found at once.
+    most = {"ncv": 2 * count + 2, "maxiter": 100 if count > 1 else 3}
     try:
-        values, vectors = eigs(operator, k=count, which="LM", v0=start, maxiter=100, tol=ARNOLDI)
+        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **most)
     except ArpackNoConvergence as failure:
         values, vectors = failure.eigenvalues, failure.eigenvectors
     return values, vectors

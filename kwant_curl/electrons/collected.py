@@ -29,6 +29,7 @@ class Collected(NamedTuple):
 
     states: NDArray[np.complex128]
     weights: NDArray[np.float64]
+    energies: NDArray[np.float64]
     error: float
     partial: bool
     notices: tuple[str, ...]
@@ -62,7 +63,7 @@ class _DensityKernel:
         on_orbitals, on_bonds = (np.array(some) for some in zip(*parts, strict=True))
         size = float(on_orbitals.max(initial=0.0))
         by_lead = on_orbitals, on_bonds.real, on_bonds.imag
-        return Shares(by_lead, (), (size, size, size), sum(shell.n_modes), shell.slow_lead)
+        return Shares(by_lead, (), (size, size, size), sum(shell.n_modes), shell.notices)
 
 
 def _densities(
@@ -102,8 +103,9 @@ def collected_states(
     count = weights != 0
     states = np.concatenate(states)[count]
     weights = share * point.degeneracy / (2 * np.pi) * weights[count]
+    energies = np.repeat(integral.energies, [sum(counts) for counts in n_modes])[count]
     n_open = sum(map(sum, n_modes))
     notices = summed.notices if n_open else closed_notices(0, point.energy)
     notices += lost_notices(rounding, numerics.rtol)
     error = integral.error + rounding
-    return Collected(states, weights, error, summed.closed and n_open > 0, notices)
+    return Collected(states, weights, energies, error, summed.closed and n_open > 0, notices)

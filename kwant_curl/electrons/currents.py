@@ -9,7 +9,7 @@ from kwant.builder import Site
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.stack import OperatorStack
+from kwant_curl.algebra.stack import Entries, OperatorStack
 from kwant_curl.model.arguments import arguments
 from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.model import Model
@@ -21,6 +21,7 @@ __all__ = [
     "cell_volumes",
     "site_charges",
     "site_currents",
+    "site_flows",
     "site_momenta",
 ]
 
@@ -143,6 +144,26 @@ def site_charges(model: Model) -> NDArray[np.complex128]:
     result = np.zeros((len(norbs), norbs.max(), norbs.max()), complex)
     result[site, charges.row - offsets[site], charges.col - offsets[site]] = charges.data
     return result
+
+
+def site_flows(model: Model, *, weights: FloatArray, periods: FloatArray | None) -> OperatorStack:
+    """Return the currents of all sites; where orbitals overlap, after Mulliken's density of each.
+
+    The latter is half of P_i S + S P_i, P_i the orbitals of the site, as a direction before x.
+    """
+    currents = site_currents(model, weights, np.arange(len(weights)), periods)
+    if model.energy_parameter is None:
+        return currents
+    dim, n = currents.dim, currents.n_orbitals
+    flows = currents.halves()
+    site, direction = np.divmod(flows.operator, dim)
+    overlap = model.overlap().tocoo()
+    site_of = np.repeat(np.arange(len(weights)), np.diff(model.offsets))
+    density = Entries(
+        (1 + dim) * site_of[overlap.row], overlap.row, overlap.col, 0.5 * overlap.data
+    )
+    halves = flows._replace(operator=(1 + dim) * site + 1 + direction).joined(density)
+    return OperatorStack.from_halves(halves, (1 + dim) * len(weights), n, dim=1 + dim)
 
 
 def site_currents(

@@ -70,21 +70,22 @@ class Inverse:
             rhs = sparse.csc_matrix(unit, shape=(self.size, len(here)))
             yield some, self.solve_transposed(rhs)
 
-    def propagators(self, incoming: Any, slope: Any) -> Propagators:
+    def propagators(self, incoming: Any, change: Any) -> Propagators:
         """Return the states of what comes in, sparse (n, n_states), and the Green's function.
 
-        slope: dSigma/dE, sparse, for dG/dE = -G (1 - dSigma/dE) G, or None.
+        change: that of E - H - Sigma with E, sparse (n_orbitals, n_orbitals), for
+        dG/dE = -G change G, or None.
         """
         n = len(self._orbitals)
         inside = slice(0, self._n_orbitals)
         states = np.empty((incoming.shape[1], n), complex)
         greens = np.empty((n, n), complex)
-        derivative = None if slope is None else np.empty((n, n), complex)
+        derivative = None if change is None else np.empty((n, n), complex)
         for some, columns in self.rows():
             states[:, some] = incoming.T @ columns
             greens[some] = -columns[self._orbitals].T  # A holds H - E: G = -1/A
             if derivative is not None:
                 rhs = np.zeros_like(columns)
-                rhs[inside] = columns[inside] - slope.T @ columns[inside]
+                rhs[inside] = change.T @ columns[inside]
                 derivative[some] = -self.solve_transposed(rhs)[self._orbitals].T
         return Propagators(states, greens, derivative)

@@ -62,6 +62,13 @@ exclude : float, default 0.0
 params : mapping, optional
     Parameters of the system's value functions.  A `Model` holds its own.
 """,
+    "energy_parameter": """
+energy_parameter : str, optional
+    The entry of `params` in which value functions see the energy, for orbitals that overlap: they
+    return H - E S, or any Hamiltonian that depends on energy, minus E.  `energy` is the physical
+    one, that in `params` is not looked at, and Kwant's own is 0:
+    ``kwant.smatrix(syst, 0, params={"E": E})`` is of the same system.
+""",
     "route": """
 route : {"auto", "modes", "adjoint"}, default "auto"
     Solve the linear system for every scattering state, or, transposed, for every orbital

@@ -8,7 +8,7 @@ import numpy as np
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.support.checks import nonnegative_number, positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
-from kwant_curl.support.progress import Progress
+from kwant_curl.support.progress import Progress, check_progress
 
 __all__ = ["MAX_ENERGIES", "MAX_MEMORY", "RTOL", "Numerics", "Route"]
 
@@ -69,6 +69,7 @@ class Numerics:
         if self.route not in get_args(Route):
             raise ValueError(f'route is {self.route!r}; expected "auto", "modes" or "adjoint".')
         check_executor(self.executor)
+        check_progress(self.progress)
         positive_number("rtol", self.rtol)
         nonnegative_number("exclude", self.exclude)
         positive_integer("max_energies", self.max_energies)

@@ -20,6 +20,8 @@ from kwant_curl.support.checks import (
     real_number,
     true_or_false,
 )
+from kwant_curl.support.magnitudes import check_temperature
+from kwant_curl.support.units import Units, check_units
 
 __all__ = ["OperatingPoint", "operating_point"]
 
@@ -62,8 +64,10 @@ def operating_point(
     degeneracy: Any,
     temperature: Any = 0.0,
     linear: Any = True,
+    units: Units | None = None,
 ) -> OperatingPoint:
-    """Check what a routine is given, from the Fermi level to the degeneracy."""
+    """Check what a routine is given, from the Fermi level to the units."""
+    check_units(units)
     mu = real_number("energy", energy)
     shifts = chemical_potential_shifts(bias, len(model.syst.leads))
     kt = nonnegative_number("temperature", temperature)
@@ -71,11 +75,13 @@ def operating_point(
     check_pinned(shifts, pinned)
     if not linear and kt == 0:
         window_rounding(mu, shifts)
+    kt = 0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt
+    check_temperature(kt, units)
     return OperatingPoint(
         mu,
         shifts,
         positive_number("degeneracy", degeneracy),
-        0.0 if kt < COLD * max(abs(mu), np.abs(shifts).max()) else kt,
+        kt,
         true_or_false("linear", linear),
         pinned,
     )

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from kwant_curl.electrons.bound import checked_inverse
 from kwant_curl.electrons.inverse import Propagators
+from kwant_curl.electrons.notices import slow_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.linear import Equations
 from kwant_curl.model.scattering import ScatteringProblem
@@ -34,8 +35,8 @@ class EnergyShell:
     ----------
     n_modes : tuple of int
         The open modes, so the states, of each source: lead by lead, see `Sources`.
-    slow_lead : int or None
-        A lead with a mode that stands still: the energy is at the edge of one of its bands.
+    notices : tuple of str
+        What is to be said of the energy: a state bound near it, a mode that stands still.
     orbitals : array of int or None
         The orbitals asked for; None for all.
     max_memory : float
@@ -55,9 +56,10 @@ class EnergyShell:
         self._solved = problem.solved_leads(energy)
         equations = problem.equations(self._solved)
         self._rhs = equations.incoming
-        self._inverse = checked_inverse(problem, self._solved, equations, numerics, orbitals)
+        found = checked_inverse(problem, self._solved, equations, numerics, orbitals)
+        self._inverse, notices = found
         self.n_modes = tuple(rhs.shape[1] for rhs in self._rhs)
-        self.slow_lead = _slow_lead(problem, equations)
+        self.notices = notices + slow_notices(_slow_lead(problem, equations), energy)
         self.orbitals = orbitals
         self.max_memory = numerics.max_memory
         n_wanted = self.n_wanted
@@ -107,10 +109,13 @@ class EnergyShell:
     def propagators(self, *, slopes: bool = False) -> Propagators:
         """Return all states, and the Green's function between the orbitals asked for.
 
-        slopes: whether its energy derivative too, dG/dE = -G (1 - dSigma/dE) G.
+        slopes: whether its energy derivative too, dG/dE = -G (S - dSigma/dE) G.
         """
-        slope = self_energy_slope(self._problem, self._solved) if slopes else None
-        return self._inverse.propagators(self._incoming(), slope)
+        change = None
+        if slopes:
+            overlap = self._problem.overlap(self._solved.energy)
+            change = overlap - self_energy_slope(self._problem, self._solved)
+        return self._inverse.propagators(self._incoming(), change)
 
     def _fill_by_orbitals(self, result: ComplexArray) -> None:
         """Set the states at the orbitals: psi = e^T A^-1 rhs = (A^-T e)^T rhs."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from kwant_curl.algebra.bloch import BlochCells
+from kwant_curl.algebra.generalised_bands import GeneralisedBands
+from kwant_curl.model.leads import Cells
 from kwant_curl.model.scattering import ScatteringProblem
 
 __all__ = ["band_edge_lead", "band_edges", "nearest_edge"]
@@ -17,8 +19,11 @@ FloatArray = NDArray[np.float64]
 MOMENTA = 65
 """Momenta at which bands are looked at, from -pi to pi."""
 
-FEW_MOMENTA = 24
+FEW_MOMENTA = 20
 """The same for `nearest_edge`: eigenvalues alone, in single precision, which is what they cost."""
+
+ALIKE = 1e-4
+"""Leads whose energies differ by less, relative to their largest element, are taken to be equal."""
 
 SMALL, PART = 24, 0.3
 """A lead's cell of so few orbitals is looked at always; a larger one, if that takes this part of
@@ -32,10 +37,14 @@ def band_edges(problem: ScatteringProblem, low: float, high: float) -> FloatArra
     """Return the energies between `low` and `high` at which modes of leads open or close, sorted.
 
     These are the extrema of the leads' bands.  An extremum that two of 65 momenta don't enclose
-    is missed, and so are leads that are known by modes or a self-energy alone.
+    is missed, and so are leads that are known by modes or a self-energy alone.  Where cells depend
+    on energy, not linearly, the open modes are counted at 65 energies instead.
     """
-    distinct_bands = _distinct(map(Bands, problem.distinct_cells()))
-    edges = [_extrema(bands, low, high) for bands in distinct_bands]
+    leads = problem.distinct_cells()
+    if problem.varying is None:
+        edges = [_extrema(bands, low, high) for bands in _distinct(map(Bands, leads))]
+    else:
+        edges = [_edges_of_varying(cells, low, high) for cells in leads]
     every = np.sort(np.concatenate([[], *edges]))
     grain = 1e-12 * max(abs(low), abs(high), high - low)
     distinct = np.diff(every, prepend=-np.inf) > grain
@@ -49,7 +58,11 @@ def band_edge_lead(problem: ScatteringProblem, energy: float) -> int | None:
         if lead.cells is None:
             continue
         grain = 1e-9 * problem.largest
-        edges = _extrema(Bands(lead.cells), energy - grain, energy + grain)
+        low, high = energy - grain, energy + grain
+        if problem.varying is None:
+            edges = _extrema(Bands(lead.cells), low, high)
+        else:
+            edges = _edges_of_varying(lead.cells, low, high)
         if np.abs(edges - energy).min(initial=np.inf) <= grain:
             return number
     return None
@@ -58,24 +71,83 @@ def band_edge_lead(problem: ScatteringProblem, energy: float) -> int | None:
 def nearest_edge(problem: ScatteringProblem, energy: float) -> float | None:
     """Return how far the next energy is at which modes of leads open or close, or None.
 
-    In passing, from eigenvalues at 24 momenta and parabolas through them: within a few per cent
+    In passing, from eigenvalues at 20 momenta and parabolas through them: within a few per cent
     of the width of a band, and without gaps that are narrower than a band's change from one
     momentum to the next.  None where that isn't known, or takes more than a few per cent of a map.
     """
-    leads: list[BlochCells] = []
+    if problem.varying is not None:
+        return _nearest_of_varying(problem, energy)
+    chains = []
     for cells in problem.distinct_cells():
-        bands = Bands(cells)
-        chain = BlochCells.of(bands.ham, bands.hop)
-        if not _is_cheap(chain, problem.n_orbitals):
+        cell, hopping = cells.cell_hamiltonian(), cells.inter_cell_hopping()
+        square = np.zeros_like(cell)
+        square[:, : hopping.shape[1]] = hopping
+        chains.append(BlochCells.of(cell, square))
+        if not _is_cheap(chains[-1], problem.n_orbitals):
             return None
-        if not any(chain.has_bands_of(lead) for lead in leads):
-            leads.append(chain)
+    sampled: list[FloatArray] = []
+    for chain in chains:
+        if not any(_has_energies(chain, energies) for energies in sampled):
+            sampled.append(chain.around(FEW_MOMENTA))
     distances = [
-        np.abs(_sampled_extrema(lead.around(FEW_MOMENTA)) - energy).min(initial=np.inf)
-        for lead in leads
+        np.abs(_sampled_extrema(energies) - energy).min(initial=np.inf) for energies in sampled
     ]
     nearest = min(distances, default=np.inf)
     return float(nearest) if np.isfinite(nearest) else None
+
+
+def _nearest_of_varying(problem: ScatteringProblem, energy: float) -> float | None:
+    """Return the same where orbitals overlap, of leads that are small; None for others."""
+    lines = [cells.line() for cells in problem.distinct_cells()]
+    momenta = 2 * np.pi * np.arange(FEW_MOMENTA) / FEW_MOMENTA
+    distances = []
+    for line in lines:
+        if line is None or len(line[0]) > SMALL:
+            return None
+        bands = np.array([GeneralisedBands.of(line)(k) for k in momenta])
+        distances.append(np.abs(_sampled_extrema(bands) - energy).min(initial=np.inf))
+    nearest = min(distances, default=np.inf)
+    return float(nearest) if np.isfinite(nearest) else None
+
+
+def _edges_of_varying(cells: Cells, low: float, high: float) -> FloatArray:
+    """Return the band edges of a lead whose cells depend on energy themselves."""
+    line = cells.line()
+    if line is not None:
+        return _extrema(GeneralisedBands.of(line), low, high)
+    energies = np.linspace(low, high, MOMENTA)
+    counts = [_n_open(cells, energy) for energy in energies]
+    edges = []
+    for left, right, before, after in zip(
+        energies[:-1], energies[1:], counts[:-1], counts[1:], strict=True
+    ):
+        a, b = left, right
+        while before != after and b - a > 1e-12 * max(abs(a), abs(b), high - low):
+            middle = 0.5 * (a + b)
+            a, b = (middle, b) if _n_open(cells, middle) == before else (a, middle)
+        if before != after:
+            edges.append(0.5 * (a + b))
+    return np.array(edges)
+
+
+def _n_open(cells: Cells, energy: float) -> int:
+    """Return how many modes are open; -1 at an edge, where Kwant can't tell."""
+    try:
+        return int(cells.modes(energy)[1].nmodes)
+    except (ValueError, RuntimeError, np.linalg.LinAlgError):
+        return -1
+
+
+def _has_energies(lead: BlochCells, sampled: FloatArray) -> bool:
+    """Return whether a lead has the energies of another one, (n_momenta, n_bands), or its mirror's.
+
+    At one of these momenta and its opposite, in single precision.
+    """
+    if len(lead.cell) != sampled.shape[1]:
+        return False
+    probes = np.array([3] if lead.is_real else [3, -3])
+    mine = np.sort(lead.energies(2 * np.pi * probes / FEW_MOMENTA), axis=None)
+    return bool(np.abs(mine - np.sort(sampled[probes], axis=None)).max() <= ALIKE * lead.unit)
 
 
 def _distinct(leads: Iterable[Bands]) -> list[Bands]:
@@ -117,9 +189,10 @@ def _sampled_extrema(energies: FloatArray) -> FloatArray:
     return result
 
 
-def _extrema(bands: Bands, low: float, high: float) -> FloatArray:
+def _extrema(bands: Bands | GeneralisedBands, low: float, high: float) -> FloatArray:
     """Return the energies at which the velocity of a band is zero."""
-    is_real = not (np.any(np.imag(bands.ham)) or np.any(np.imag(bands.hop)))
+    matrices = bands if isinstance(bands, GeneralisedBands) else (bands.ham, bands.hop)
+    is_real = not any(np.any(np.imag(matrix)) for matrix in matrices)
     momenta = np.linspace(-np.pi, np.pi, MOMENTA)
     if is_real:  # E(-k) = E(k)
         momenta = momenta[MOMENTA // 2 :]
@@ -141,7 +214,9 @@ def _extrema(bands: Bands, low: float, high: float) -> FloatArray:
     return np.array(edges)
 
 
-def _turning_point(bands: Bands, left: float, right: float, band: int, small: float) -> list[float]:
+def _turning_point(
+    bands: Bands | GeneralisedBands, left: float, right: float, band: int, small: float
+) -> list[float]:
     """Return the energy at which a band's velocity changes its sign, unless it jumps there."""
 
     def velocity(k: float) -> float:

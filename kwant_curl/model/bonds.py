@@ -9,6 +9,7 @@ from kwant_curl.algebra.stack import ranges, real_if_real
 from kwant_curl.model.long_bonds import check_long_bonds
 from kwant_curl.model.model import Model
 from kwant_curl.model.periods import bond_shifts, periods_of
+from kwant_curl.model.wrong_periods import Folded, check_periods
 
 __all__ = ["BondRows", "bond_rows"]
 
@@ -61,8 +62,9 @@ def bond_rows(
     vector = np.stack([x[there] - x[here] for x in by_direction])
     known = periods_of(model, periods)
     shifts = bond_shifts(model, here, there, known)
-    if shifts is not None:
+    if known is not None and shifts is not None:
         vector += shifts.T
+        check_periods(model, known, Folded(here, there, vector.T, shifts, np.abs(value)))
     if known is None or len(known):  # [] says that bonds are as they are
         check_long_bonds(model, here, there, vector, np.abs(value) ** 2, known)
     return BondRows(

@@ -1,8 +1,124 @@
-"""Value functions that see the energy: the name of their parameter."""
+"""Matrices that depend on the energy: value functions see it as one of their params.
 
-from typing import Any
+They return H - E S, or any Hamiltonian that depends on energy minus E; Kwant's own energy is 0.
+"""
 
-__all__ = ["check_energy_parameter"]
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.algebra.differentiate import differentiate
+
+__all__ = ["Values", "check_energy_parameter", "check_overlap", "values_by_energy"]
+
+ComplexArray = NDArray[np.complex128]
+
+ROUNDING = 1e-13
+"""By how much elements may miss a straight line in the energy, in units of what it is made of."""
+
+RTOL = 1e-8
+"""Error of the derivative of what is not linear."""
+
+
+class Values(Protocol):
+    """The elements of matrices at any energy, one array (n,)."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether they are linear in the energy, so that they are known at complex ones too."""
+        ...
+
+    def at(self, energy: complex) -> ComplexArray:
+        """Return the elements at an energy."""
+        ...
+
+    def slope(self, energy: complex) -> ComplexArray:
+        """Return their derivatives with respect to it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Straight:
+    """Elements of H - E S: those of H, and of -S."""
+
+    zero: ComplexArray
+    change: ComplexArray
+    is_linear = True
+
+    def at(self, energy: complex) -> ComplexArray:
+        """Return the elements at an energy."""
+        return self.zero + energy * self.change
+
+    def slope(self, energy: complex) -> ComplexArray:
+        """Return their derivatives, at any energy."""
+        return self.change
+
+
+@dataclass(frozen=True, eq=False)
+class Curved:
+    """Elements that depend on energy in another way, found anew at each.
+
+    unit: an energy, of the order of the elements.
+    """
+
+    find: Callable[[float], ComplexArray]
+    unit: float
+    is_linear = False
+
+    def at(self, energy: complex) -> ComplexArray:
+        """Return the elements at a real energy."""
+        if energy.imag:
+            raise ValueError(
+                f"The Hamiltonian is not linear in energy, so it isn't known at {energy:.6g}, a "
+                "complex one, which is asked for. Expected value functions that return H - E S."
+            )
+        return self.find(float(energy.real))
+
+    def slope(self, energy: complex) -> ComplexArray:
+        """Return their derivatives, by finite differences."""
+        scales = (self.unit, 0.1 * self.unit, 0.01 * self.unit)
+        found, converged = differentiate(self.find, float(energy.real), scales, RTOL)
+        if not converged.all():
+            raise ValueError(
+                f"The Hamiltonian can't be differentiated with respect to energy at {energy:.6g}: "
+                "finite differences don't converge. Expected value functions that are smooth."
+            )
+        return found
+
+
+def values_by_energy(find: Callable[[float], ComplexArray], unit: float) -> Values:
+    """Return elements at any energy, from a function of real energies.
+
+    unit: of the order of them; a power of two, so that an overlap of 1 has no rounding errors.
+    """
+    try:
+        zero, one, between = (find(energy) for energy in (0.0, unit, -0.625 * unit))
+    except (ValueError, ArithmeticError):  # known in a range of energies alone: not linear
+        return Curved(find, unit)
+    change = (one - zero) / unit
+    size = np.abs(zero) + unit * np.abs(change)
+    missed = np.abs(between - (zero - 0.625 * unit * change))
+    if np.all(missed <= ROUNDING * max(float(size.max(initial=0.0)), unit)):
+        return Straight(zero, change)
+    return Curved(find, unit)
+
+
+def check_overlap(overlap: Any, name: str) -> None:
+    """Raise unless a matrix may be an overlap, the change of E S - H with E."""
+    if not overlap.nnz or not np.any(overlap.data):
+        raise ValueError(
+            f"energy_parameter is {name!r}, but no value function of the scattering region depends "
+            "on it. Expected value functions that take it and return H - E S."
+        )
+    least = float(overlap.diagonal().real.min())
+    if least <= 0:
+        raise ValueError(
+            f"The overlap S = -dH/d{name} has the diagonal element {least:.3g}. Expected value "
+            f"functions that return H - {name} S, with a positive S."
+        )
 
 
 def check_energy_parameter(name: Any, charge: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import kwant
 import numpy as np
@@ -12,31 +12,99 @@ from kwant.physics import PropagatingModes, StabilizedModes
 from kwant.system import InfiniteSystem, PrecalculatedLead
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "Lead", "evaluated_lead", "same_cells"]
+from kwant_curl.model.energies import Values, values_by_energy
+
+__all__ = ["CellEquations", "Cells", "Lead", "evaluated_lead", "same_cells"]
 
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
 Modes = tuple[PropagatingModes, StabilizedModes]
 
 
-class Cells(InfiniteSystem):
-    """A lead of equal cells, as matrices: Kwant finds its modes and bands without its functions."""
+class CellEquations(NamedTuple):
+    """A lead's cells at an energy, which may be complex, and how they change with it.
 
-    def __init__(self, lead: InfiniteSystem, params: Mapping[str, Any] | None) -> None:
+    inverse: E - h, (n_cell, n_cell), without the lead's own self-energy; hopping: V from the next
+    cell to the interface orbitals, (n_cell, n); back: V^+, continued to complex energies, (n,
+    n_cell); changes: their derivatives with respect to E.
+    """
+
+    inverse: ComplexArray
+    hopping: ComplexArray
+    back: ComplexArray
+    changes: tuple[ComplexArray, ComplexArray, ComplexArray]
+
+
+class Cells(InfiniteSystem):
+    """A lead of equal cells, as matrices: Kwant finds its modes and bands without its functions.
+
+    energy_parameter: the entry of params in which its functions see the energy, which Kwant's own
+    one is not then; the matrices of Kwant's methods are those at the energy of `params`.
+    """
+
+    def __init__(
+        self,
+        lead: InfiniteSystem,
+        params: Mapping[str, Any] | None,
+        energy_parameter: str | None = None,
+    ) -> None:
         self.parameters: frozenset[str] = frozenset()
         # Complex, also where a low-level system of the user's own returns real matrices.
         self._cell = np.asarray(lead.cell_hamiltonian(params=params), dtype=complex)
         self._hopping = np.asarray(lead.inter_cell_hopping(params=params), dtype=complex)
         self._symmetry = lead.discrete_symmetry((), params=params)
         self._unit = _power_of_four(float(np.abs(self._hopping).max(initial=0.0)))
+        self.varying: Values | None = None
+        if energy_parameter is not None:
+            find = _CellValues(lead, dict(params or {}), energy_parameter)
+            largest = max(float(np.abs(self._cell).max(initial=0.0)), self._unit)
+            self.varying = values_by_energy(find, _power_of_four(largest))
+
+    def at(self, energy: float) -> tuple["Cells", float]:
+        """Return the cells at an energy, and what Kwant is to take for it."""
+        if self.varying is None:
+            return self, energy
+        there = copy(self)
+        there.varying = None
+        there._cell, there._hopping = self._split(self.varying.at(energy))
+        there._unit = _power_of_four(float(np.abs(there._hopping).max(initial=0.0)))
+        return there, 0.0
+
+    def equations(self, energy: complex) -> CellEquations:
+        """Return the cells at an energy, also above the real axis, and how they change."""
+        if self.varying is None:
+            one, none = np.eye(len(self._cell), dtype=complex), np.zeros_like(self._hopping)
+            changes = one, none, none.T
+            back = self._hopping.conj().T
+            return CellEquations(energy * one - self._cell, self._hopping, back, changes)
+        cell, hopping = self._split(self.varying.at(energy))
+        back = self._split(self.varying.at(np.conj(energy)))[1].conj().T
+        d_cell, d_hopping = self._split(self.varying.slope(energy))
+        changes = -d_cell, d_hopping, d_hopping.conj().T
+        return CellEquations(-cell, hopping, back, changes)
+
+    def line(self) -> tuple[ComplexArray, ComplexArray, ComplexArray, ComplexArray] | None:
+        """Return cell and hopping at energy 0, and their overlaps; None if they aren't linear."""
+        if self.varying is None:
+            return None
+        if not self.varying.is_linear:
+            return None
+        zero, change = (self._split(part) for part in (self.varying.at(0.0), self.varying.slope(0)))
+        return (*zero, -change[0], -change[1])
+
+    def _split(self, values: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+        """Return cell and hopping of the elements of both."""
+        n = self._cell.size
+        return values[:n].reshape(self._cell.shape), values[n:].reshape(self._hopping.shape)
 
     def modes(self, energy: float = 0, args: Any = (), *, params: Any = None) -> Modes:
         """Return the modes as Kwant finds them with hoppings of the order of one.
 
         Kwant takes velocities below 1e-10 for those of modes that stand still, in any unit.
         """
-        unit = self._unit
-        propagating, stabilised = InfiniteSystem.modes(self._in_unit(), energy / unit)
+        there, energy = self.at(energy)
+        unit = there._unit
+        propagating, stabilised = InfiniteSystem.modes(there._in_unit(), energy / unit)
         propagating = copy(propagating)
         propagating.wave_functions = propagating.wave_functions / np.sqrt(unit)
         propagating.velocities = propagating.velocities * unit
@@ -47,8 +115,9 @@ class Cells(InfiniteSystem):
 
     def selfenergy(self, energy: float = 0, args: Any = (), *, params: Any = None) -> ComplexArray:
         """Return the retarded self-energy, found likewise."""
-        sigma = InfiniteSystem.selfenergy(self._in_unit(), energy / self._unit)
-        return np.asarray(self._unit * sigma, dtype=complex)
+        there, energy = self.at(energy)
+        sigma = InfiniteSystem.selfenergy(there._in_unit(), energy / there._unit)
+        return np.asarray(there._unit * sigma, dtype=complex)
 
     def _in_unit(self) -> "Cells":
         """Return the same lead, of energies in a unit that is of the order of its hoppings."""
@@ -85,15 +154,40 @@ class Cells(InfiniteSystem):
         return (
             np.array_equal(self._cell, other._cell)
             and np.array_equal(self._hopping, other._hopping)
+            and self._varies_like(other)
             and len(self._symmetries()) == len(other._symmetries())
             and all(map(_same, self._symmetries(), other._symmetries()))
         )
+
+    def _varies_like(self, other: "Cells") -> bool:
+        """Return whether both change alike with energy; not where that isn't known."""
+        if self.varying is None or other.varying is None:
+            return self.varying is other.varying
+        if not (self.varying.is_linear and other.varying.is_linear):
+            return False
+        return np.array_equal(self.varying.slope(0.0), other.varying.slope(0.0))
 
     def _symmetries(self) -> list[Any]:
         declared = self._symmetry
         one = [declared.time_reversal, declared.particle_hole, declared.chiral]
         projectors = declared.projectors
         return [*one, *(projectors if projectors is not None else ())]
+
+
+@dataclass(frozen=True, eq=False)
+class _CellValues:
+    """The elements of a lead's cell and hopping at any energy that its functions see."""
+
+    lead: InfiniteSystem
+    params: dict[str, Any]
+    name: str
+
+    def __call__(self, energy: float) -> ComplexArray:
+        """Return those of the cell first, then those of the hopping."""
+        params = {**self.params, self.name: energy}
+        cell = self.lead.cell_hamiltonian(params=params)
+        hopping = self.lead.inter_cell_hopping(params=params)
+        return np.concatenate([np.ravel(cell), np.ravel(hopping)]).astype(complex)
 
 
 def _power_of_four(size: float) -> float:
@@ -128,6 +222,8 @@ class Lead:
         superconductor, what is neither (0).
     projectors : tuple of arrays (n_interface, n)
         Of a lead that is taken by its self-energy and has several charges, the orbitals of each.
+    energy_parameter : str or None
+        Where a lead of the user's own sees the energy, if that isn't Kwant's.
     """
 
     source: Any
@@ -137,6 +233,7 @@ class Lead:
     cells: Cells | None = None
     charges: tuple[int, ...] = (1,)
     projectors: tuple[ComplexArray, ...] = ()
+    energy_parameter: str | None = None
 
     @property
     def is_precalculated(self) -> bool:
@@ -159,26 +256,40 @@ class Lead:
 
     def modes(self, energy: float) -> Modes:
         """Return its modes as Kwant has them."""
-        modes: Modes = self.source.modes(energy, params=self.params)
+        kwants, params = self._asked(energy)
+        modes: Modes = self.source.modes(kwants, params=params)
         return modes
 
     def selfenergy(self, energy: float) -> ComplexArray:
         """Return its retarded self-energy, (n_interface, n_interface)."""
-        return np.asarray(self.source.selfenergy(energy, params=self.params), dtype=complex)
+        kwants, params = self._asked(energy)
+        return np.asarray(self.source.selfenergy(kwants, params=params), dtype=complex)
+
+    def _asked(self, energy: float) -> tuple[float, Mapping[str, Any] | None]:
+        """Return the energy and the params with which the source is asked."""
+        if self.energy_parameter is None:
+            return energy, self.params
+        return 0.0, {**(self.params or {}), self.energy_parameter: energy}
 
     def any_selfenergy(self, energy: float) -> ComplexArray:
         """Return the same, also of a lead that offers modes alone."""
         return self.modes(energy)[1].selfenergy() if self.has_modes else self.selfenergy(energy)
 
 
-def evaluated_lead(lead: Any, params: Mapping[str, Any] | None, orbitals: IntArray) -> Lead:
-    """Return a lead of a Kwant system at these params."""
+def evaluated_lead(
+    lead: Any,
+    params: Mapping[str, Any] | None,
+    orbitals: IntArray,
+    energy_parameter: str | None = None,
+) -> Lead:
+    """Return a lead of a Kwant system at these params, which may hold the energy."""
     if not isinstance(lead, InfiniteSystem):
-        return Lead(lead, params, orbitals, _has_modes(lead))
-    cells = Cells(lead, params)
+        has_modes = _has_modes(lead)
+        return Lead(lead, params, orbitals, has_modes, energy_parameter=energy_parameter)
+    cells = Cells(lead, params, energy_parameter)
     if _is_kwants(lead):
         return Lead(cells, None, orbitals, True, cells)
-    return Lead(lead, params, orbitals, True, cells)
+    return Lead(lead, params, orbitals, True, cells, energy_parameter=energy_parameter)
 
 
 def _is_kwants(lead: InfiniteSystem) -> bool:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kwant_curl.model.energies import Values
+
 __all__ = [
     "Equations",
     "LeadEquations",
@@ -60,22 +62,27 @@ class Equations(NamedTuple):
 
 
 class Shifted:
-    """H - E for one energy after another: a sparse matrix with a diagonal that is there always."""
+    """H - E for one energy after another: a sparse matrix with a diagonal that is there always.
 
-    def __init__(self, hamiltonian: Any) -> None:
+    varying: the elements of a sparse CSR matrix at any energy, which are taken as they are.
+    """
+
+    def __init__(self, hamiltonian: Any, varying: Values | None = None) -> None:
         n = hamiltonian.shape[0]
         full = hamiltonian.tocoo(copy=False)
-        if np.count_nonzero(full.row == full.col) < n:
+        if varying is None and np.count_nonzero(full.row == full.col) < n:
             every = np.arange(n)
             row, col = np.append(full.row, every), np.append(full.col, every)
             value = np.append(full.data, np.zeros(n))
             full = sparse.coo_array((value, (row, col)), shape=(n, n)).tocsr().tocoo()
-        self.size = n
         self._elements = Triplets(full.row, full.col, full.data)
         self._diagonal = np.flatnonzero(full.row == full.col)
+        self._varying = varying
 
     def at(self, energy: complex) -> Triplets:
         """Return the elements of H - E."""
+        if self._varying is not None:
+            return self._elements._replace(value=self._varying.at(energy))
         value = self._elements.value.copy()
         value[self._diagonal] -= energy
         return self._elements._replace(value=value)

@@ -13,10 +13,15 @@ from scipy import sparse
 from kwant_curl.algebra.stack import ranges
 from kwant_curl.model.charges import Charge, charge_operator, check_charge, with_charges
 from kwant_curl.model.checks import check_finite_system, check_leads
-from kwant_curl.model.energies import check_energy_parameter
+from kwant_curl.model.energies import (
+    Values,
+    check_energy_parameter,
+    check_overlap,
+    values_by_energy,
+)
 from kwant_curl.model.geometry import site_positions, site_spacing
-from kwant_curl.model.leads import evaluated_lead
-from kwant_curl.model.nambu import check_declared, check_lead
+from kwant_curl.model.leads import Lead, evaluated_lead
+from kwant_curl.model.nambu import said_of_holes
 from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
@@ -88,6 +93,8 @@ class Model:
             check_charge(self.charge)
         if self.energy_parameter is not None:
             check_energy_parameter(self.energy_parameter, self.charge)
+            params = {self.energy_parameter: 0.0, **(self.params or {})}
+            object.__setattr__(self, "params", params)
 
     def at(self, energy: float) -> "Model":
         """Return the model whose value functions see this energy; itself if they see none."""
@@ -116,18 +123,87 @@ class Model:
         check_leads(self.syst)
         self.check_charge()
         _check_hermitian(self.hamiltonian)
-        leads = []
-        for number, builder in enumerate(self.syst.leads):
-            orbitals = interface_orbitals(self.syst, number)
-            lead = evaluated_lead(builder, self.params, orbitals)
-            if self.charge is None:
-                check_lead(lead, number, builder)
-            elif self.has_holes:
-                here = self.charges[orbitals][:, orbitals].toarray()
-                lead = with_charges(lead, builder, self.charge, here)
-            leads.append(lead)
+        leads = tuple(self._lead(number) for number in range(len(self.syst.leads)))
+        if self.has_holes:
+            leads = tuple(map(self._with_charges, leads, self.syst.leads))
         one_call = self.purpose == "one call"
-        return ScatteringProblem(self.hamiltonian, tuple(leads), one_call, self.has_holes)
+        hamiltonian = self.hamiltonian
+        if self._varying is not None:
+            hamiltonian = self._on_pattern(self._varying.at(self._seen))
+        problem = ScatteringProblem(hamiltonian, leads, one_call, self.has_holes, self._varying)
+        if self.energy_parameter is not None:
+            check_overlap(problem.overlap(self._seen), self.energy_parameter)
+        return problem
+
+    def _lead(self, number: int) -> Lead:
+        """Return a lead at the params, which is evaluated once."""
+        if number not in self._leads:
+            orbitals = interface_orbitals(self.syst, number)
+            self._leads[number] = evaluated_lead(
+                self.syst.leads[number], self.params, orbitals, self.energy_parameter
+            )
+        return self._leads[number]
+
+    @cached_property
+    def _leads(self) -> dict[int, Lead]:
+        """The leads that have been evaluated."""
+        return {}
+
+    def _with_charges(self, lead: Lead, builder: Any) -> Lead:
+        here = self.charges[lead.orbitals][:, lead.orbitals].toarray()
+        return with_charges(lead, builder, self.charge, here)
+
+    @cached_property
+    def _varying(self) -> Values | None:
+        """The elements of the Hamiltonian at any energy that value functions see."""
+        if self.energy_parameter is None:
+            return None
+        row, col, _ = self._pattern
+        find = _Elements(self, row * self.n_orbitals + col)
+        return values_by_energy(find, self.energy_unit)
+
+    @cached_property
+    def _pattern(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Row and column of all elements that may not be zero at some energy, and row starts."""
+        norbs = np.diff(self.offsets)
+        every = np.arange(len(norbs))
+        bonds = np.array(list(self.syst.graph), dtype=np.int64).reshape(-1, 2)
+        here, there = np.concatenate([bonds, np.stack([every, every], axis=1)]).T
+        size = norbs[here] * norbs[there]
+        place = ranges(np.zeros_like(size), size)
+        width = np.repeat(norbs[there], size)
+        row = np.repeat(self.offsets[here], size) + place // width
+        col = np.repeat(self.offsets[there], size) + place % width
+        keys = np.unique(row * self.n_orbitals + col)
+        row, col = np.divmod(keys, self.n_orbitals)
+        return row, col, np.searchsorted(row, np.arange(self.n_orbitals + 1))
+
+    def _on_pattern(self, values: NDArray[np.complex128]) -> Any:
+        """Return the sparse CSR matrix of all elements that may not be zero."""
+        _, col, start = self._pattern
+        return sparse.csr_array((values, col, start), shape=(self.n_orbitals, self.n_orbitals))
+
+    @property
+    def energy_unit(self) -> float:
+        """An energy of the order of the Hamiltonian's elements, a power of two."""
+        largest = float(np.abs(self.hamiltonian.data).max(initial=0.0))
+        return float(2.0 ** np.ceil(np.log2(largest))) if largest else 1.0
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the Hamiltonian is linear in an energy that value functions see, or sees none."""
+        return self._varying is None or self._varying.is_linear
+
+    def overlap(self) -> Any:
+        """Return S = -dH/dE at the energy that its value functions see; one if they see none."""
+        if self._varying is None:
+            return sparse.eye_array(self.n_orbitals, format="csr")
+        return self._on_pattern(-self._varying.slope(self._seen))
+
+    @property
+    def _seen(self) -> float:
+        """The energy that value functions see in `params`."""
+        return float((self.params or {})[self.energy_parameter or ""])
 
     @cached_property
     def charges(self) -> Any:
@@ -142,8 +218,13 @@ class Model:
 
     def check_charge(self) -> None:
         """Raise if a Nambu model doesn't say which orbitals are electrons and which are holes."""
-        if self.charge is None:
-            check_declared(self.syst)
+        if self._said_of_holes is not None:
+            raise ValueError(self._said_of_holes)
+
+    @cached_property
+    def _said_of_holes(self) -> str | None:
+        """What is said where there seem to be holes, and the user has not named them."""
+        return said_of_holes(self.syst, self._lead) if self.charge is None else None
 
     @cached_property
     def has_holes(self) -> bool:
@@ -192,19 +273,44 @@ class Model:
         return sparse.csr_array((part.data, (part.row, col)), shape=shape)
 
 
+@dataclass(frozen=True, eq=False)
+class _Elements:
+    """The elements of a Hamiltonian at any energy; keys: row times orbitals plus column of each."""
+
+    model: Model
+    keys: IntArray
+
+    def __call__(self, energy: float) -> NDArray[np.complex128]:
+        """Return them, zeros included, which Kwant leaves out."""
+        found = self.model.at(energy).hamiltonian.tocoo()
+        result = np.zeros(len(self.keys), complex)
+        keys = found.row.astype(np.int64) * self.model.n_orbitals + found.col
+        result[np.searchsorted(self.keys, keys)] = found.data
+        return result
+
+
 def as_model(
     syst: FiniteSystem | Model,
     params: Mapping[str, Any] | None = None,
     purpose: Purpose = "operators",
     charge: Charge = None,
+    energy_parameter: str | None = None,
 ) -> Model:
     """Return the model of what a user passes: the user's own, or one for this purpose."""
     if not isinstance(syst, Model):
-        return Model(syst, params, purpose=purpose, charge=charge)
+        return Model(
+            syst, params, purpose=purpose, charge=charge, energy_parameter=energy_parameter
+        )
     if params is not None:
         raise ValueError(
             "params are given, but the model holds its own; make another one: "
             "Model(model.syst, params)."
+        )
+    if energy_parameter not in (None, syst.energy_parameter):
+        raise ValueError(
+            f"energy_parameter is {energy_parameter!r}, but the model's is "
+            f"{syst.energy_parameter!r}; leave it out, or make another model: "
+            "Model(model.syst, params, energy_parameter=...)."
         )
     if charge is None:
         return syst
@@ -217,10 +323,13 @@ def as_model(
 
 
 def scattering_model(
-    syst: FiniteSystem | Model, params: Mapping[str, Any] | None = None, charge: Charge = None
+    syst: FiniteSystem | Model,
+    params: Mapping[str, Any] | None = None,
+    charge: Charge = None,
+    energy_parameter: str | None = None,
 ) -> Model:
     """Return the model of a system that is to be solved; raise unless it has leads."""
-    model = as_model(syst, params, "one call", charge)
+    model = as_model(syst, params, "one call", charge, energy_parameter)
     check_leads(model.syst)
     return model
 

@@ -1,6 +1,6 @@
 """Nambu (Bogoliubov-de Gennes) models are recognised where leads say what they conserve."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kwant_curl.model.leads import Cells, Lead
 from kwant_curl.model.orbitals import orbital_offsets
 
-__all__ = ["check_declared", "check_lead"]
+__all__ = ["said_of_holes"]
 
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
@@ -20,39 +20,43 @@ PARTNERS = 1e-9
 CURE = (
     "One chemical potential shifts them in opposite directions. Say which orbitals are which: "
     "charge=..., +1 for electrons and -1 for holes, a matrix (norbs, norbs) for all site families "
-    "or {family: matrix}; charge=1 if all of them are electrons."
+    "or {family: matrix}; charge=1 if all of them are electrons. An operator takes it in "
+    "bind(charge=...), or by its Model(syst, params, charge=...)."
 )
 
 
-def check_declared(syst: Any) -> None:
-    """Raise if a system, or a lead of it, declares a particle-hole symmetry."""
+def said_of_holes(syst: Any, evaluated: Callable[[int], Lead]) -> str | None:
+    """Return what is said of a system that holds electrons and holes, None if none does.
+
+    It, or a lead of it, declares a particle-hole symmetry, or a lead holds them in two blocks of
+    its conservation law.
+
+    evaluated: returns a lead, by its number, at its params; asked where a lead has such a law.
+    """
     if _declares_particle_hole(syst):
-        raise ValueError(
+        return (
             "The system declares particle_hole, so it holds electrons and holes (a Nambu or "
             f"Bogoliubov-de Gennes model). {CURE}"
         )
-    for number, lead in enumerate(syst.leads):
-        if _declares_particle_hole(lead):
-            raise ValueError(
+    for number, builder in enumerate(syst.leads):
+        if _declares_particle_hole(builder):
+            return (
                 f"Lead {number} declares particle_hole, so it holds electrons and holes (a Nambu "
                 f"or Bogoliubov-de Gennes model). {CURE}"
             )
-
-
-def check_lead(lead: Lead, number: int, builder: Any) -> None:
-    """Raise if a lead holds electrons and holes in two blocks of its conservation law.
-
-    lead, builder: as it is at its params, and as Kwant has it.
-    """
-    if lead.cells is None or getattr(builder, "site_ranges", None) is None:
-        return
-    pair = _partners(lead.cells, np.diff(orbital_offsets(builder)[: builder.cell_size + 1]))
-    if pair is not None:
-        raise ValueError(
-            f"Lead {number} seems to hold electrons and holes (a Nambu or Bogoliubov-de Gennes "
-            f"model): blocks {pair[0]} and {pair[1]} of its conservation_law are particle-hole "
-            f"partners, H' = -H*. {CURE}"
-        )
+    for number, builder in enumerate(syst.leads):
+        if getattr(builder, "_cons_law", None) is None:
+            continue
+        norbs = np.diff(orbital_offsets(builder)[: builder.cell_size + 1])
+        cells = evaluated(number).cells
+        pair = None if cells is None else _partners(cells, norbs)
+        if pair is not None:
+            return (
+                f"Lead {number} seems to hold electrons and holes (a Nambu or Bogoliubov-de "
+                f"Gennes model): blocks {pair[0]} and {pair[1]} of its conservation_law are "
+                f"particle-hole partners, H' = -H*. {CURE}"
+            )
+    return None
 
 
 def _declares_particle_hole(system: Any) -> bool:

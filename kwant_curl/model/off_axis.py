@@ -1,11 +1,13 @@
 """The linear system above the real axis, where nothing comes in and self-energies are smooth."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.decimation import decimated
 from kwant_curl.algebra.stein import stein
-from kwant_curl.model.leads import Cells
+from kwant_curl.model.leads import CellEquations, Cells
 from kwant_curl.model.linear import Equations, equations, with_self_energy
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import stein_slope, summed_slopes
@@ -29,11 +31,18 @@ STEPS = 30
 
 def are_cells(problem: ScatteringProblem) -> bool:
     """Return whether all leads are made of cells, whose self-energies are known off the axis."""
-    return all(lead.cells is not None and lead.source is lead.cells for lead in problem.leads)
+    return all(lead.cells is not None and lead.source is lead.cells for lead in problem.leads) and (
+        problem.varying is None or problem.varying.is_linear
+    )
 
 
 def check_cells(problem: ScatteringProblem, what: str) -> None:
-    """Raise for leads whose self-energy is not known at complex energies."""
+    """Raise for leads, or a Hamiltonian, that are not known at complex energies."""
+    if problem.varying is not None and not problem.varying.is_linear:
+        raise ValueError(
+            f"The Hamiltonian is not linear in energy, so it isn't known at complex energies, "
+            f"where {what} is found; expected value functions that return H - E S."
+        )
     for number, lead in enumerate(problem.leads):
         if lead.cells is None or lead.source is not lead.cells:
             raise ValueError(
@@ -43,10 +52,10 @@ def check_cells(problem: ScatteringProblem, what: str) -> None:
             )
 
 
-def equations_above(problem: ScatteringProblem, energy: complex) -> tuple[Equations, ComplexArray]:
-    """Return the linear system at an energy above the real axis, and dSigma/dE of all leads.
+def equations_above(problem: ScatteringProblem, energy: complex) -> tuple[Equations, Any]:
+    """Return the linear system at an energy above the real axis, and how E - H - Sigma changes.
 
-    Its leads are made of cells (`check_cells`).  The slope is sparse (n_orbitals, n_orbitals).
+    Its leads are made of cells (`check_cells`).  The change is sparse (n_orbitals, n_orbitals).
     """
 
     def found(number: int) -> tuple[ComplexArray, ComplexArray]:
@@ -62,19 +71,18 @@ def equations_above(problem: ScatteringProblem, energy: complex) -> tuple[Equati
         for sigma, lead in zip(sigmas, problem.leads, strict=True)
     ]
     whole = equations(problem.shifted(energy), problem.n_orbitals, parts)
-    return whole, summed_slopes(problem, slopes)
+    return whole, problem.overlap(energy) - summed_slopes(problem, slopes)
 
 
 def self_energy_above(cells: Cells, energy: complex, number: int = 0) -> ComplexArray:
     """Return Sigma of a lead of equal cells at an energy above the real axis."""
-    cell, hopping = cells.cell_hamiltonian(), cells.inter_cell_hopping()
-    sigma = decimated(cell, hopping, energy)
-    step = _newton_step(cell, hopping, sigma, energy)
-    if not _is_small(step, sigma, CLOSE):
-        higher = 1j * HIGHER * np.abs(hopping).max(initial=0.0)
-        sigma = decimated(cell, hopping, energy + higher)
+    there = cells.equations(energy)
+    sigma = decimated(*there[:3])
+    if not _is_small(_newton_step(there, sigma), sigma, CLOSE):
+        higher = 1j * HIGHER * np.abs(there.hopping).max(initial=0.0)
+        sigma = decimated(*cells.equations(energy + higher)[:3])
     for _ in range(STEPS):
-        step = _newton_step(cell, hopping, sigma, energy)
+        step = _newton_step(there, sigma)
         sigma = sigma + step
         if _is_small(step, sigma, FIXED):
             return sigma
@@ -85,16 +93,14 @@ def self_energy_above(cells: Cells, energy: complex, number: int = 0) -> Complex
     )
 
 
-def _newton_step(
-    cell: ComplexArray, hopping: ComplexArray, sigma: ComplexArray, energy: complex
-) -> ComplexArray:
+def _newton_step(there: CellEquations, sigma: ComplexArray) -> ComplexArray:
     """Return what Newton's method adds to Sigma for Sigma = V^+ g V, g = 1/(E - h - Sigma)."""
     n = len(sigma)
-    inverse = energy * np.eye(len(cell)) - cell
+    inverse = there.inverse.copy()
     inverse[:n, :n] -= sigma
-    forwards = np.linalg.solve(inverse, hopping)
-    backwards = np.linalg.solve(inverse.T, hopping.conj()).T
-    missing = hopping.conj().T @ forwards - sigma
+    forwards = np.linalg.solve(inverse, there.hopping)
+    backwards = np.linalg.solve(inverse.T, there.back.T).T
+    missing = there.back @ forwards - sigma
     left, right = (part.astype(complex) for part in (backwards[:, :n], forwards[:n]))
     return stein(left, right, missing)[0]
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from kwant_curl.model.energies import Values
 from kwant_curl.model.leads import Cells, Lead, Modes, same_cells
 from kwant_curl.model.linear import (
     Equations,
@@ -60,18 +62,22 @@ class ScatteringProblem:
         Whether it is asked at one energy, most likely, so that no thorough analysis pays.
     doubled : bool
         Whether each electron is there twice, as an electron and as a hole: a Nambu model.
+    varying : Values or None
+        The elements of the Hamiltonian at any energy, where value functions see the energy: what
+        is called H - E is then H - E S, and `hamiltonian` is that at one energy.
     """
 
     hamiltonian: Any
     leads: tuple[Lead, ...]
     for_one_call: bool = False
     doubled: bool = False
+    varying: Values | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_kept", threading.local())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel without the solvers, which are each a thread's."""
+        """Travel without what is kept for each thread: solver and modes."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -101,7 +107,15 @@ class ScatteringProblem:
 
     @cached_property
     def _shifted(self) -> Shifted:
-        return Shifted(self.hamiltonian)
+        return Shifted(self.hamiltonian, self.varying)
+
+    def overlap(self, energy: complex) -> Any:
+        """Return the change of E - H with E, sparse CSR: one, or the overlap S."""
+        if self.varying is None:
+            return sparse.eye_array(self.n_orbitals, format="csr")
+        pattern = self.hamiltonian.indices, self.hamiltonian.indptr
+        change = -self.varying.slope(energy)
+        return sparse.csr_array((change, *pattern), shape=self.hamiltonian.shape)
 
     def shifted(self, energy: complex) -> Triplets:
         """Return the elements of H - E."""
@@ -132,13 +146,19 @@ class ScatteringProblem:
         return found
 
     def solved_leads(self, energy: float) -> Solved:
-        """Return the modes of the leads at an energy."""
+        """Return the modes of the leads at an energy; those of the last one are kept."""
+        kept: threading.local = vars(self)["_kept"]
+        last: Solved | None = getattr(kept, "solved", None)
+        if last is not None and last.energy == energy:
+            return last
 
         def modes(number: int) -> Modes | None:
             lead = self.leads[number]
             return _modes(lead, number, energy) if lead.has_modes else None
 
-        return Solved(energy, tuple(self.of_each_lead(modes)))
+        kept.solved = Solved(energy, tuple(self.of_each_lead(modes)))
+        solved: Solved = kept.solved
+        return solved
 
     def equations(self, solved: Solved) -> Equations:
         """Return the linear system at the energy at which the leads are solved."""

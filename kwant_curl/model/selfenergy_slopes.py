@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from kwant.system import InfiniteSystem
 from numpy.typing import NDArray
 from scipy import sparse
 
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.stein import stein
-from kwant_curl.model.leads import Lead
+from kwant_curl.model.leads import Cells, Lead
 from kwant_curl.model.scattering import ScatteringProblem, Solved
 
 __all__ = [
@@ -87,11 +86,12 @@ def _slope(lead: Lead, number: int, solved: Solved) -> ComplexArray:
     return slope
 
 
-def slope_of_cells(lead: InfiniteSystem, sigma: ComplexArray, energy: float) -> ComplexArray:
+def slope_of_cells(lead: Cells, sigma: ComplexArray, energy: float) -> ComplexArray:
     """Return dSigma/dE of a lead that is made of equal cells, from its Sigma.
 
     Sigma = V^+ g V with g = 1/(E - h - Sigma), h the cell's Hamiltonian and V the hopping to the
-    next cell.  So Sigma' = -V^+ g (1 - Sigma') g V.  Not finite where there is no derivative.
+    next cell.  So Sigma' = -V^+ g (1 - Sigma') g V; where cells depend on energy themselves, E - h
+    has another derivative than 1, and V one too.  Not finite where there is no derivative.
 
     That equation is singular at band edges, and also where the bands of a cell that is made of
     several smaller ones cross at its zone's boundary.  There Sigma' itself is smooth, and is taken
@@ -107,24 +107,23 @@ def slope_of_cells(lead: InfiniteSystem, sigma: ComplexArray, energy: float) -> 
     return slope  # a band edge, where it diverges
 
 
-def stein_slope(
-    lead: InfiniteSystem, sigma: ComplexArray, energy: complex
-) -> tuple[ComplexArray, float]:
+def stein_slope(lead: Cells, sigma: ComplexArray, energy: complex) -> tuple[ComplexArray, float]:
     """Return the solution of the equation for Sigma', and how far from singular it is."""
-    cell = lead.cell_hamiltonian()
-    hopping = lead.inter_cell_hopping()
+    inverse, hopping, back, changes = lead.equations(energy)
     count = hopping.shape[1]  # the interface: the first orbitals of a cell
-    inverse = energy * np.eye(len(cell)) - cell
-    inverse[:count, :count] = inverse[:count, :count] - sigma
+    inverse = inverse.copy()
+    inverse[:count, :count] -= sigma
     try:
         forwards = np.linalg.solve(inverse, hopping)
-        backwards = np.linalg.solve(inverse.T, hopping.conj()).T
+        backwards = np.linalg.solve(inverse.T, back.T).T
     except np.linalg.LinAlgError:  # a state that is bound to the lead's end
         return np.full_like(sigma, np.nan, dtype=complex), 0.0
-    return stein(backwards[:, :count], forwards[:count], -backwards @ forwards)
+    known = -backwards @ changes[0] @ forwards + changes[2] @ forwards + backwards @ changes[1]
+    left, right = (part.astype(complex) for part in (backwards[:, :count], forwards[:count]))
+    return stein(left, right, known)
 
 
-def _from_nearby(lead: InfiniteSystem, energy: float, step: float) -> ComplexArray:
+def _from_nearby(lead: Cells, energy: float, step: float) -> ComplexArray:
     """Interpolate dSigma/dE from energies around, to fourth order in the step."""
 
     def slope(e: float) -> ComplexArray:

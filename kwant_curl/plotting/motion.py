@@ -34,6 +34,9 @@ PHASES = np.linspace(0, 2 * np.pi, 73)
 VISIBLE = 0.02
 """Orbits with less than this part of the largest extent, or angular momentum, get no arrow."""
 
+EQUALLY_FAST = 1e-9
+"""Relative differences of speeds that are rounding: an ellipse is fastest at two points."""
+
 FLAT_ORBIT = 1e-6
 """With less angular momentum than this, in hbar per quantum, nothing turns."""
 
@@ -112,7 +115,7 @@ def _draw_orbits_2d(ax: Axes, curves: FloatArray, momenta: FloatArray) -> LineCo
 
 def _draw_sense(ax: Axes, curve: FloatArray, size: float) -> None:
     """Draw the head of an arrow where the curve is fastest."""
-    fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+    fastest = _fastest(curve)
     ax.annotate(
         "",
         xy=tuple(curve[fastest + 1]),
@@ -128,13 +131,19 @@ def _draw_sense(ax: Axes, curve: FloatArray, size: float) -> None:
     )
 
 
+def _fastest(curve: FloatArray) -> int:
+    """Return the first of the points where a curve is fastest, which rounding would tell apart."""
+    speed = np.linalg.norm(np.diff(curve, axis=0), axis=1)
+    return int((speed > (1 - EQUALLY_FAST) * speed.max()).argmax())
+
+
 def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray, momenta: FloatArray) -> None:
     ax.scatter(*sites.T, color="0.3", s=10, linewidths=0)
     for curve in curves:
         ax.plot(*curve.T, color="C0", linewidth=1.5)
     if np.abs(momenta).max() > FLAT_ORBIT:
         for curve in _turning_curves(curves, momenta):
-            fastest = int(np.linalg.norm(np.diff(curve, axis=0), axis=1).argmax())
+            fastest = _fastest(curve)
             step = 6 * (curve[fastest + 1] - curve[fastest])
             ax.quiver(*curve[fastest], *step, color="black", arrow_length_ratio=0.8)
     finish_space(ax, sites)

@@ -9,6 +9,7 @@ from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
 from kwant_curl.results.phonon_rates import PhononRates
 from kwant_curl.results.pumping_rates import PumpingRates
+from kwant_curl.results.spectrum import Spectrum
 
 __all__ = [
     "CurlMap",
@@ -17,4 +18,5 @@ __all__ = [
     "GridField",
     "PhononRates",
     "PumpingRates",
+    "Spectrum",
 ]

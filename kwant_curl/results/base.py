@@ -48,6 +48,9 @@ class Response(Storable, saved=False):
     band_distance : float or None
         How far the next band edge of the leads is from the Fermi level, roughly; None where that
         is not known (for leads that are wide compared with the system, it would take too long).
+    resonance_distance : float or None
+        How far the nearest resonance of the device is from the Fermi level, the root of the squares
+        of its distance and its half width; None where there is none, or more than 60 orbitals.
     warnings : tuple of str
         What was warned of.
     spectrum : Spectrum or None
@@ -66,8 +69,24 @@ class Response(Storable, saved=False):
     units: Units | None = None
     pinned: NDArray[np.bool_] | None = None
     band_distance: float | None = None
+    resonance_distance: float | None = None
     warnings: tuple[str, ...] = ()
     spectrum: Spectrum | None = None
+
+    def nearest_change(self) -> tuple[float, str]:
+        """Return how far D is about constant around the Fermi level, and what is there, as text.
+
+        The distance of the next band edge of the leads, or of the nearest resonance of the device;
+        infinite if neither is known.
+        """
+        known = [
+            (self.band_distance, "the next band edge of the leads"),
+            (self.resonance_distance, "the nearest resonance of the device, with its half width,"),
+        ]
+        return min(
+            ((distance, what) for distance, what in known if distance is not None),
+            default=(np.inf, "nothing"),
+        )
 
     def at_bias(self, bias: float | Mapping[int, float]) -> Self:
         """Return the result at another bias, without a new solve; exact in linear response.
@@ -86,6 +105,13 @@ class Response(Storable, saved=False):
         if self.linear or np.array_equal(shifts, self.bias):
             return replace(self, bias=shifts)
         return self._at(shifts, self.temperature, "bias")
+
+    def without_spectrum(self) -> Self:
+        """Return the result without the energies that were sampled, which may be most of its size.
+
+        They take `Spectrum.nbytes`; without them no other window follows from it.
+        """
+        return replace(self, spectrum=None)
 
     def at_temperature(self, temperature: float) -> Self:
         """Return the result at another temperature of the electrons, without a new solve.

@@ -49,7 +49,8 @@ class CurlMap(Response):
         -sum_j eta_ij v_j.  It doesn't depend on the bias.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units, pinned, band_distance, warnings, spectrum
+    temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
+    spectrum
         See `Response`.
     """
 

@@ -60,7 +60,8 @@ class FlowMap(Response):
         p(r), if it was given.
     periods : array of float, shape (n, dim), or None
         Those of a system that closes on itself, if they are known.
-    temperature, linear, error, partial, units, pinned, band_distance, warnings, spectrum
+    temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
+    spectrum
         See `Response`.
     """
 

@@ -60,7 +60,8 @@ class ForceResponse(Response):
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
-    temperature, linear, error, partial, units, pinned, band_distance, warnings, spectrum
+    temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
+    spectrum
         See `Response`.
     """
 

@@ -185,25 +185,24 @@ def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[s
 
 
 def _notices_of_quanta(response: Response, omega: FloatArray) -> Iterator[str]:
-    """Yield what to say of hbar omega that reaches the next band edge."""
-    distance = response.band_distance
-    if distance is not None and omega.max() >= distance:
+    """Yield what to say of hbar omega that reaches the next band edge or resonance."""
+    distance, what = response.nearest_change()
+    if omega.max() >= distance:
         yield (
-            f"hbar omega is {omega.max():.3g}, and the next band edge of the leads is "
+            f"hbar omega is {omega.max():.3g}, and {what} is "
             f"{distance:.3g} from the Fermi level: rates (Eq. 30) take D as constant over "
             "hbar omega. `phonon_rates` does not."
         )
 
 
 def _notices_of_far_thresholds(response: Response, threshold: float) -> Iterator[str]:
-    """Yield what to say of a threshold that is beyond the next band edge."""
-    distance, shift = response.band_distance, float(np.abs(response.bias).max())
-    if distance is None or not response.linear:
-        return
-    if np.isfinite(threshold) and threshold * shift >= distance:
+    """Yield what to say of a threshold that is beyond the next band edge or resonance."""
+    distance, what = response.nearest_change()
+    shift = float(np.abs(response.bias).max())
+    if response.linear and np.isfinite(threshold) and threshold * shift >= distance:
         yield (
             f"At the lowest threshold, {threshold:.3g} times the present bias, a lead is shifted "
-            f"by {threshold * shift:.3g}, and the next band edge of the leads is {distance:.3g} "
+            f"by {threshold * shift:.3g}, and {what} is {distance:.3g} "
             "from the Fermi level: linear response does not reach as far, a calculation with the "
             "whole bias window does (linear=False)."
         )

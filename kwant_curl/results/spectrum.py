@@ -94,6 +94,11 @@ class Spectrum(Frozen):
         low, high = self.limits
         return f"<Spectrum of {len(self.energies)} energies from {low:.6g} to {high:.6g}>"
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the samples take: the size of the fields times the number of energies."""
+        return sum(part.nbytes for part in self.parts)
+
     @classmethod
     def of(
         cls,
@@ -109,9 +114,10 @@ class Spectrum(Frozen):
         parts = []
         for kind, number, factor in fields.values():
             at = KINDS.index(kind)
-            parts.append(
-                np.array([sample.parts[at][number] for sample in integral.samples]) * factor
-            )
+            part = np.array([sample.parts[at][number] for sample in integral.samples])
+            part *= factor
+            part.flags.writeable = False  # then it isn't copied
+            parts.append(part)
         segment = np.zeros(len(integral.energies), dtype=np.int64)
         for number, members in enumerate(integral.members):
             segment[members] = number

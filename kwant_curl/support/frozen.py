@@ -10,7 +10,9 @@ __all__ = ["Frozen", "field_values", "read_only"]
 
 
 def read_only(array: Any) -> NDArray[Any]:
-    """Return `array` as an array that can't be written to."""
+    """Return `array` as an array that can't be written to; one that can't be, as it is."""
+    if type(array) is np.ndarray and array.base is None and not array.flags.writeable:
+        return array
     result = np.array(array)
     result.flags.writeable = False
     return result

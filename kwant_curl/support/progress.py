@@ -6,13 +6,19 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-__all__ = ["Progress", "bar"]
+__all__ = ["Progress", "bar", "check_progress"]
 
 Progress = bool | None
 """Whether to show a bar: always, never, or (None) once something takes long and is looked at."""
 
 PATIENCE = 2.0
 """Seconds before a bar appears by itself."""
+
+
+def check_progress(progress: object) -> None:
+    """Raise for what is neither True, False nor None."""
+    if progress is not None and not isinstance(progress, bool | np.bool_):
+        raise TypeError(f"progress is {progress!r}; expected True, False or None.")
 
 
 def bar(progress: Progress, unit: str, total: int | None = None) -> Any:
@@ -26,8 +32,7 @@ def bar(progress: Progress, unit: str, total: int | None = None) -> Any:
     TypeError
         For another `progress`.
     """
-    if progress is not None and not isinstance(progress, bool | np.bool_):
-        raise TypeError(f"progress is {progress!r}; expected True, False or None.")
+    check_progress(progress)
     if progress is None and parent_process() is not None:  # that of the caller is enough
         progress = False
     if progress is None:  # tqdm, in a notebook or not, takes None for "if somebody sees it"

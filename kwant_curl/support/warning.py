@@ -6,17 +6,9 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["issued", "warn"]
+__all__ = ["issued"]
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
-
-
-def warn(message: str) -> None:
-    """Issue a RuntimeWarning at the first line on the way here that isn't the package's."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def issued(notices: Iterable[str], recorded: Iterable[str] = ()) -> tuple[str, ...]:
@@ -28,5 +20,13 @@ def issued(notices: Iterable[str], recorded: Iterable[str] = ()) -> tuple[str, .
     """
     distinct = tuple(dict.fromkeys(notices))
     for notice in distinct:
-        warn(notice)
+        _warn(notice)
     return tuple(dict.fromkeys([*distinct, *recorded]))
+
+
+def _warn(message: str) -> None:
+    """Issue a RuntimeWarning at the first line on the way here that isn't the package's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)

@@ -19,7 +19,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -128,7 +128,7 @@ def langevin(
     spectrum = np.zeros(2 * (len(modes),))
     if true_or_false("noise", noise):
         other = 2 * response.temperature * other_damping(damping, len(modes))
-        spectrum = response.project(modes.patterns).noise + np.diag(other)
+        spectrum = response.without_spectrum().project(modes.patterns).noise + np.diag(other)
     if noise and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
     run = _Run(propagation(system.stiffness, system.damping, spectrum, step), n_steps, apart)
@@ -143,7 +143,7 @@ def langevin(
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
         units=either(response.units, modes.units),
-        warnings=issued(notices, notices_of_the_band([response])),
+        warnings=issued(notices, notices_of_far_biases([response])),
     )
 
 

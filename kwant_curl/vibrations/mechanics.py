@@ -21,7 +21,7 @@ __all__ = [
     "mechanics",
     "mechanics_of_modes",
     "notices_of",
-    "notices_of_the_band",
+    "notices_of_far_biases",
     "other_damping",
 ]
 
@@ -55,7 +55,7 @@ def mechanics(
     `damping` of other origin, a number or one per mode.
     """
     check_response(response, modes)
-    return mechanics_of_modes(response.project(modes.patterns), modes, damping)
+    return mechanics_of_modes(response.without_spectrum().project(modes.patterns), modes, damping)
 
 
 def mechanics_of_modes(
@@ -119,16 +119,16 @@ def notices_of(
     return notices
 
 
-def notices_of_the_band(responses: Sequence[ForceResponse]) -> list[str]:
-    """Return what to say where a bias reaches the next band edge, of the largest such bias."""
-    beyond = [_shift_over_band(response) for response in responses]
+def notices_of_far_biases(responses: Sequence[ForceResponse]) -> list[str]:
+    """Return what to say where biases reach a band edge or resonance, of the farthest one."""
+    beyond = [_shift_over_change(response) for response in responses]
     n = int(np.argmax(beyond))
     if beyond[n] < 1:
         return []
-    shifts, distance = responses[n].bias, responses[n].band_distance
+    shifts, (distance, what) = responses[n].bias, responses[n].nearest_change()
     return [
         f"At the bias {dict(enumerate(shifts.tolist()))} a lead is shifted by "
-        f"{np.abs(shifts).max():.3g}, and the next band edge of the leads is {distance:.3g} from "
+        f"{np.abs(shifts).max():.3g}, and {what} is {distance:.3g} from "
         "the Fermi level: linear response does not reach as far. Check with the whole bias window: "
         "pass a function of the bias that calls force_response with linear=False."
     ]
@@ -151,12 +151,12 @@ def _curl_over_springs(
     return float((half_curl / np.outer(modes.frequencies, modes.frequencies)).max())
 
 
-def _shift_over_band(response: ForceResponse) -> float:
-    """Return the largest shift of a lead over the distance of the next band edge, if known."""
-    if not response.linear or response.band_distance is None:
+def _shift_over_change(response: ForceResponse) -> float:
+    """Return the largest shift of a lead over the distance of what is near, if that is known."""
+    if not response.linear:
         return 0.0
-    shift = float(np.abs(response.bias).max())
-    return float(np.divide(shift, response.band_distance)) if response.band_distance else np.inf
+    shift, distance = float(np.abs(response.bias).max()), response.nearest_change()[0]
+    return float(np.divide(shift, distance)) if distance else np.inf
 
 
 def check_response(response: Any, modes: Any) -> None:

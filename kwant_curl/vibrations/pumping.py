@@ -16,7 +16,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     mechanics,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
@@ -93,7 +93,7 @@ def pumped_pairs(
     if max_detuning is not None:
         near = np.abs(omega[first] - omega[second]) < positive_number("max_detuning", max_detuning)
         first, second = first[near], second[near]
-    projected = response.project(modes.patterns)
+    projected = response.without_spectrum().project(modes.patterns)
     pairs = np.stack([first, second], axis=1)
     with bar(progress, " pairs", len(pairs)) as shown:
         frequencies, amplitudes = _fastest(system, pairs, executor, shown)
@@ -111,7 +111,7 @@ def pumped_pairs(
         masses=modes.masses,
         positions=either(response.positions, modes.positions),
         units=either(response.units, modes.units),
-        warnings=issued(notices, notices_of_the_band([response])),
+        warnings=issued(notices, notices_of_far_biases([response])),
     )
 
 

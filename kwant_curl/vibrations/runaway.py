@@ -20,7 +20,7 @@ from kwant_curl.vibrations.mechanics import (
     mechanics,
     mechanics_of_modes,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.stabilities import Stability
@@ -116,7 +116,7 @@ def stability(
         masses=modes.masses,
         positions=either(of_atoms.positions, modes.positions),
         units=either(of_atoms.units, modes.units),
-        warnings=issued(notices, notices_of_the_band(answers)),
+        warnings=issued(notices, notices_of_far_biases(answers)),
     )
 
 

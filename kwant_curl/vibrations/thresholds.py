@@ -16,7 +16,7 @@ from kwant_curl.vibrations.mechanics import (
     Mechanics,
     either,
     notices_of,
-    notices_of_the_band,
+    notices_of_far_biases,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.runaway import AtBias, Bias, OperatedModes
@@ -137,7 +137,7 @@ def _notices_of_the_root(
     answer: ForceResponse, system: Mechanics, modes: VibrationalModes, root: float, omega: complex
 ) -> list[str]:
     """Return what to say where what becomes unstable is no vibration, and as `stability`."""
-    notices = [*notices_of([answer], [system], modes), *notices_of_the_band([answer])]
+    notices = [*notices_of([answer], [system], modes), *notices_of_far_biases([answer])]
     if omega.real == 0:
         notices.append(
             f"What becomes unstable at {root:.4g} is no vibration that runs away: the current has "

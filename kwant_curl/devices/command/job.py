@@ -19,6 +19,9 @@ __all__ = ["Job", "job"]
 OWN_ONLY = ("power_law", "exponential", "energy_unit", "length_unit")
 """Options that a `Device` answers itself."""
 
+OF_THE_COMMAND = ("temperature", "exclude", "max_energies")
+"""Options that no device says anything of."""
+
 OVERRIDES = ("energy", "bias", "degeneracy", "frequency", "mass")
 """Options that go before what a `Device` says."""
 
@@ -39,6 +42,8 @@ class Job:
     degeneracy: float
     params: Mapping[str, Any]
     temperature: float
+    exclude: float
+    max_energies: int
 
     @property
     def units(self) -> Units | None:
@@ -83,7 +88,11 @@ def _of_device(device: Device, options: Namespace) -> Job:
     given = {name: getattr(options, name) for name in OVERRIDES}
     values |= {name: value for name, value in given.items() if value is not None}
     values["params"] = known | dict(options.params)
-    return Job(**values, temperature=options.temperature)
+    return Job(**values, **_of_the_command(options))
+
+
+def _of_the_command(options: Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in OF_THE_COMMAND}
 
 
 def _finalized(made: Any, name: str) -> Any:
@@ -121,7 +130,7 @@ def _of_system(syst: Any, options: Namespace, name: str) -> Job:
         length_unit=options.length_unit or "",
         degeneracy=1.0 if options.degeneracy is None else options.degeneracy,
         params=dict(options.params),
-        temperature=options.temperature,
+        **_of_the_command(options),
     )
 
 

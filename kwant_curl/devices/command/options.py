@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from matplotlib.backend_bases import FigureCanvasBase
 
+from kwant_curl.electrons.numerics import MAX_ENERGIES
+
 __all__ = ["CommandError", "figure_file", "parser", "target"]
 
 
@@ -48,6 +50,17 @@ def nonnegative(text: str) -> float:
     number = finite(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is given; it must not be negative.")
+    return number
+
+
+def count(text: str) -> int:
+    """Return a positive whole number that the user wrote."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number.") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is given; it must be positive.")
     return number
 
 
@@ -97,6 +110,7 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
         help="the figure, its format by the suffix; default: kwant_curl_DEVICE.png",
     )
     _add_operation(result)
+    _add_integral(result)
     _add_own(result)
     return result
 
@@ -133,6 +147,25 @@ def _add_operation(result: Parser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="numbers for the value functions",
+    )
+
+
+def _add_integral(result: Parser) -> None:
+    """Add what is to be said of the integral over energies."""
+    group = result.add_argument_group("the integral over energies, at a temperature")
+    group.add_argument(
+        "--exclude",
+        type=nonnegative,
+        metavar="E",
+        default=0.0,
+        help="leave out energies so close to the leads' band edges; default: 0",
+    )
+    group.add_argument(
+        "--max-energies",
+        type=count,
+        metavar="N",
+        default=MAX_ENERGIES,
+        help=f"take so many energies at most; default: {MAX_ENERGIES}",
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.devices.command.job import Job
-from kwant_curl.electrons.operators import MomentumCurrent, NonequilibriumDensity
+from kwant_curl.flow import flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, PumpingRates
@@ -31,26 +31,27 @@ class Column(NamedTuple):
 
 def report(job: Job) -> Any:
     """Print what the current does, and return the figure."""
-    at = f"Fermi level {job.energy_text(job.energy)}, bias {job.energy_text(job.bias, 'g')}"
-    warm = f", kT {job.energy_text(job.temperature, 'g')}" if job.temperature else ""
-    print(f"{job.name}: {len(job.syst.sites)} sites, {at}{warm}")
+    at = f"Fermi level {job.energy_text(job.energy)}, {_driven(job)}"
+    print(f"{job.name}: {len(job.syst.sites)} sites, {at}")
     axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
     return axes.figure
 
 
-def _operation(job: Job) -> dict[str, Any]:
+def _driven(job: Job) -> str:
+    """Return bias and temperature, as text."""
+    warm = f", kT {job.energy_text(job.temperature, 'g')}" if job.temperature else ""
+    return f"bias {job.energy_text(job.bias, 'g')}{warm}"
+
+
+def _keywords(job: Job) -> dict[str, Any]:
     """Return the keywords that every routine takes."""
-    return {"bias": job.bias, "temperature": job.temperature, "params": job.params}
-
-
-def _of_results(job: Job) -> dict[str, Any]:
-    """Return those of the routines that return results."""
-    return {"degeneracy": job.degeneracy, "units": job.units, **_operation(job)}
+    names = ("bias", "temperature", "params", "exclude", "max_energies", "degeneracy", "units")
+    return {name: getattr(job, name) for name in names}
 
 
 def _local_modes(job: Job) -> Any:
     """Take every atom by itself: curl map and local pumping rates."""
-    result = curl_map(job.syst, job.coordinates, job.energy, **_of_results(job))
+    result = curl_map(job.syst, job.coordinates, job.energy, **_keywords(job))
     if job.frequency is None or job.mass is None:
         _print_curls(job, result)
     else:
@@ -61,7 +62,7 @@ def _local_modes(job: Job) -> Any:
         length_unit=None if job.units else job.length_unit,  # it may be "angstrom", for Å
         energy_unit=job.energy_unit,
     )
-    axes.set_title(f"{job.name}, bias {job.energy_text(job.bias, 'g')}")
+    axes.set_title(f"{job.name}, {_driven(job)}")
     return axes
 
 
@@ -70,10 +71,8 @@ def _current(job: Job, result: CurlMap) -> FloatArray | None:
     if job.dim != 2 or result.sites is None:
         return None
     # Any cell volume does: the arrows' lengths are relative.
-    density = MomentumCurrent(job.syst, where=result.sites, cell_volume=1.0)
-    rho = NonequilibriumDensity(job.syst, job.energy, **_operation(job))
-    current: FloatArray = rho.expectation(density)
-    return current
+    flow = flow_map(job.syst, job.energy, cell_volume=1.0, **_keywords(job))
+    return flow.current[result.sites]
 
 
 def _numbers(values: FloatArray) -> list[str]:
@@ -158,7 +157,7 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
 
 def _travelling_waves(job: Job) -> Any:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
-    response = force_response(job.syst, job.coordinates, job.energy, **_of_results(job))
+    response = force_response(job.syst, job.coordinates, job.energy, **_keywords(job))
     n = len(response.force)
     wave_number = np.pi * np.arange(1, n) / n
     phase = wave_number[:, None] * np.arange(n)
@@ -172,5 +171,5 @@ def _travelling_waves(job: Job) -> Any:
     _print_table("Waves that are pumped fastest:", columns, -rates.growth.max(axis=1))
     _print_threshold(job, rates, [f"q a / pi = {x}" for x in q])
     axes = rates.plot(x=wave_number / np.pi, xlabel="q a / π", energy_unit=job.energy_unit)
-    axes.set_title(f"{job.name}, bias {job.energy_text(job.bias, 'g')}: waves along the chain")
+    axes.set_title(f"{job.name}, {_driven(job)}: waves along the chain")
     return axes

@@ -1,32 +1,35 @@
 """What coordinates that are coupled to each other answer at an energy."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kwant_curl.algebra.by_energy import ByEnergy, Fixed
 from kwant_curl.algebra.coupled import lead_responses
-from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.propagation import (
     carried_tensors,
     density_traces,
     field_traces,
     jacobians,
+    moved_tensors,
     pair_traces,
     trace_size,
     velocity_tensors,
 )
-from kwant_curl.algebra.stack import Factors, SecondDerivatives
+from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import Shares, response_sizes
 from kwant_curl.electrons.inverse import Inverse, Propagators
+from kwant_curl.electrons.kernels.operators import Operators, joined_factors
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.off_axis import equations_above
 from kwant_curl.model.scattering import ScatteringProblem
 
-__all__ = ["CoupledKernel", "Operators"]
+__all__ = ["CoupledKernel"]
 
 NEARBY = 1e-3
 """The distance of energies nearby, in units of the largest element of the Hamiltonian."""
@@ -36,55 +39,30 @@ ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
-class Operators:
-    """Force operators, and what else the tensors that are wanted need, on some orbitals.
-
-    second: second derivatives, for the Jacobian; fields: d_I N_J - d_J N_I of orbitals that are
-    carried along in a magnetic field, for the velocity tensor.
-    """
-
-    factors: Factors
-    second: SecondDerivatives | None
-    fields: SecondDerivatives | None
-    orbitals: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls,
-        forces: Derivatives,
-        second: SecondDerivatives | None,
-        fields: SecondDerivatives | None = None,
-    ) -> Self:
-        """Put all on the orbitals that any of them touches."""
-        orbitals, n = forces.orbitals, forces.n_orbitals
-        for some in (second, fields):
-            if some is not None:
-                orbitals = np.unique(np.concatenate([orbitals, some.row, some.col]))
-        second, fields = (
-            None if some is None else some.on_orbitals(orbitals, n) for some in (second, fields)
-        )
-        return cls(forces.on_orbitals(orbitals).factors(), second, fields, orbitals)
-
-
-@dataclass(frozen=True, eq=False)
 class CoupledKernel:
     """Force, curl and friction of coupled coordinates at any energy, and more if it is wanted."""
 
     problem: ScatteringProblem
     numerics: Numerics
-    operators: Operators
+    operators: ByEnergy[Operators]
     velocity: bool = False
     noise: bool = False
+    energy: float = 0.0
+
+    @cached_property
+    def here(self) -> Operators:
+        """The operators at the Fermi level."""
+        return self.operators.at(self.energy)
 
     @property
     def orbitals(self) -> NDArray[np.int64]:
         """The orbitals that the coordinates touch."""
-        return self.operators.orbitals
+        return self.here.orbitals
 
     @property
     def by_lead(self) -> list[str]:
         """What is given by lead, in its order."""
-        jacobian = [] if self.operators.second is None else ["jacobian"]
+        jacobian = [] if self.here.second is None else ["jacobian"]
         return ["force", "curl", *jacobian, *(["velocity"] if self.velocity else [])]
 
     def in_window(self) -> Self:
@@ -93,8 +71,9 @@ class CoupledKernel:
 
     def __call__(self, energy: float) -> Shares:
         """Return force, curl, Jacobian and velocity tensor by lead, noise by pair, friction."""
-        factors, second = self.operators.factors, self.operators.second
-        shell = EnergyShell(self.problem, energy, self.numerics, self.operators.orbitals)
+        operators = self.operators.at(energy)
+        factors, second = operators.factors, operators.second
+        shell = EnergyShell(self.problem, energy, self.numerics, operators.orbitals)
         extra: list[FloatArray] = []
         sizes: list[float] = []
         if second is None and not self.velocity:
@@ -102,7 +81,7 @@ class CoupledKernel:
         else:
             propagators = shell.propagators(slopes=self.velocity)
             states = shell.split(propagators.states)
-            extra, sizes = _propagated(self.operators, propagators, states)
+            extra, sizes = _propagated(operators, propagators, states)
         answer = lead_responses(factors, states, noise=self.noise)
         n_modes = sum(shell.n_modes)
         force, curl, friction = response_sizes(answer.friction, n_modes)
@@ -119,7 +98,7 @@ class CoupledKernel:
             total=tuple(total),
             sizes=(force, curl, *sizes, *noise_sizes, *total_sizes),
             n_modes=n_modes,
-            slow_lead=shell.slow_lead,
+            notices=shell.notices,
         )
 
     def above(self, energy: complex) -> tuple[FloatArray, float]:
@@ -129,22 +108,30 @@ class CoupledKernel:
         Lorentz-like force of equilibrium is its integral over Im E, from the Fermi level upwards,
         and what `_fermi_share` and `half_filled` add.
         """
-        equations, slope = equations_above(self.problem, energy)
+        equations, change = equations_above(self.problem, energy)
         solver = self.problem.solver if self.numerics.solver is None else self.numerics.solver
-        inverse = Inverse(equations, solver, self.numerics, self.operators.orbitals)
+        inverse = Inverse(equations, solver, self.numerics, self.orbitals)
         nothing = sparse.csr_array((equations.matrix.shape[0], 0), dtype=complex)
-        found = inverse.propagators(nothing, slope)
-        traces, size = pair_traces(self.operators.factors, found.slope, found.greens)
-        result, fields = -_antisymmetric(traces.imag), self.operators.fields
+        found = inverse.propagators(nothing, change)
+        traces, size = pair_traces(self._factors_above(energy), found.slope, found.greens)
+        result, fields = -_antisymmetric(traces.imag), self.here.fields
         if fields is not None:
             carried = field_traces(fields, found.greens, len(result)).real
             result, size = result - carried, max(size, float(np.abs(carried).max(initial=0.0)))
         return result / np.pi, size / np.pi
 
+    def _factors_above(self, energy: complex) -> Factors:
+        """Return the force operators at a complex energy, from two real ones on a line."""
+        if isinstance(self.operators, Fixed):
+            return self.here.factors
+        unit = self.problem.largest
+        zero, one = (self.operators.at(e).factors for e in (0.0, unit))
+        return joined_factors(zero, 1 - energy / unit, one, energy / unit)
+
     @property
     def half_filled(self) -> FloatArray:
         """What orbitals that are half filled add to the integral of `above`: -Tr[C_IJ]/2."""
-        n_c, fields = len(self.operators.factors.start) - 1, self.operators.fields
+        n_c, fields = len(self.here.factors.start) - 1, self.here.fields
         if fields is None:
             return np.zeros((n_c, n_c))
         return -0.5 * field_traces(fields, np.eye(len(self.orbitals), dtype=complex), n_c).real
@@ -166,6 +153,10 @@ def _propagated(
     if propagators.slope is not None:
         parts.append(velocity_tensors(factors, propagators.slope, states))
         sizes.append(trace_size(factors, propagators.slope, states))
+        if operators.moved is not None:
+            parts[-1] = parts[-1] + moved_tensors(
+                factors, operators.moved, propagators.greens, states
+            )
         if fields is not None:
             carried = carried_tensors(fields, states, len(factors.start) - 1)
             parts[-1] = parts[-1] + carried

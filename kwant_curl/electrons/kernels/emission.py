@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
 from kwant_curl.algebra.occupations import fermi, reach, window
@@ -16,6 +17,7 @@ from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import Window, energy_bar, sampled
 from kwant_curl.electrons.beside import Attempt, Beside
 from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
+from kwant_curl.electrons.kernels.operators import Operators
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.electrons.shell import EnergyShell
@@ -28,21 +30,29 @@ from kwant_curl.support.threads import for_small_matrices
 __all__ = ["EmissionKernel", "Exchanged", "exchanged"]
 
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
 class EmissionKernel:
     """Traces of the golden rule between E and E + quantum.
 
-    factors: those of the force operators on `orbitals`; pairs: patterns (n_pairs, 2, n_c).
+    operators: those of the forces, in the middle of both energies: -(dH/dQ - (E + E')/2 dS/dQ);
+    one-sided overlaps N add (E' - E)(N - N^+)/2 to them, where they are known; pairs: patterns
+    (n_pairs, 2, n_c); energy: the Fermi level.
     """
 
     problem: ScatteringProblem
     numerics: Numerics
-    factors: Factors
-    orbitals: NDArray[np.int64]
+    operators: ByEnergy[Operators]
     pairs: FloatArray
     quantum: float
+    energy: float
+
+    @property
+    def orbitals(self) -> NDArray[np.int64]:
+        """The orbitals that the coordinates touch."""
+        return self.operators.at(self.energy).orbitals
 
     def __call__(self, energy: float) -> tuple[FloatArray, bool]:
         """Return Tr[F_pm D_beta(E) F_pm^+ D_alpha(E + quantum)], (n_pairs, 2, n, n) by source.
@@ -50,22 +60,36 @@ class EmissionKernel:
         The last two axes are alpha, from where an electron comes when it emits, and beta.  And
         whether modes are open at both energies.
         """
+        operators = self.operators.at(energy + 0.5 * self.quantum)
         upper, lower = (
-            EnergyShell(self.problem, e, self.numerics, self.orbitals).states_by_lead()
+            EnergyShell(self.problem, e, self.numerics, operators.orbitals).states_by_lead()
             for e in (energy + self.quantum, energy)
         )
         result = np.zeros((len(self.pairs), 2, len(upper), len(lower)))
-        width = len(self.factors.start)
+        width = len(operators.factors.start)
         for alpha, initial in enumerate(upper):
             for beta, final in enumerate(lower):
                 for some in chunks(len(final), width * len(initial)):
-                    elements = all_matrix_elements(self.factors, final[some], initial)
+                    elements = self._elements(operators, final[some], initial)
                     x, y = np.tensordot(self.pairs, elements, axes=(2, 0)).swapaxes(0, 1)
                     for sign, part in ((1, 0), (-1, 1)):
                         # <final| F_pm^+ |initial>, F_pm = F_X +- i F_Y
                         squares = np.abs(x - sign * 1j * y) ** 2
                         result[:, part, alpha, beta] += squares.sum(axis=(1, 2))
         return result / (4 * np.pi**2), bool(sum(map(len, upper)) and sum(map(len, lower)))
+
+    def _elements(
+        self, operators: Operators, final: ComplexArray, initial: ComplexArray
+    ) -> ComplexArray:
+        """Return <final|F_I|initial> of all coordinates, the final states a quantum below."""
+        elements = all_matrix_elements(operators.factors, final, initial)
+        moved = operators.moved
+        if moved is not None:
+            daggered = Factors(moved.right, moved.left, moved.start)
+            turned = all_matrix_elements(moved, final, initial)
+            turned -= all_matrix_elements(daggered, final, initial)
+            elements -= 0.5 * self.quantum * turned
+        return elements
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +158,15 @@ def _break_points(
     levels, quantum = point.energy + point.bias, kernel.quantum
     every = np.concatenate([levels, levels - quantum])
     limits = np.array(window(every, point.temperature, reach(numerics.rtol)))
-    beyond = (1 + 1e-9) * numerics.exclude
-    edges = band_edges(kernel.problem, limits[0] - beyond, limits[1] + quantum + beyond)
     low, high = counted_range(point._replace(linear=False), numerics.rtol)
-    found = narrow_levels(kernel.problem, low - quantum, high + quantum, numerics, kernel.orbitals)
+    around = low - quantum, high + quantum
+    beyond = (1 + 1e-9) * numerics.exclude
+    edges = band_edges(
+        kernel.problem,
+        min(limits[0], around[0]) - beyond,
+        max(limits[1] + quantum, around[1]) + beyond,
+    )
+    found = narrow_levels(kernel.problem, around, edges, numerics, kernel.orbitals)
     rough = np.append(edges, found.bound)
     inner = np.concatenate([rough, rough - quantum])
     shifted = ((energy - quantum, width) for energy, width in found.resonances)

@@ -14,6 +14,7 @@ from kwant_curl.algebra.blocks import (
     block_responses_by_modes,
     rotation_vector,
 )
+from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.derivatives import CentreBlocks, Derivatives
 from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stars import star_densities, star_responses
@@ -33,21 +34,30 @@ Responses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 class LocalKernel:
     """Force, curl and friction of each centre at any energy.
 
-    forces: the operators on `orbitals`, those at which states are wanted, or on all (None).
+    parts: the operators, and the orbitals that they are on, those at which states are wanted, or
+    None for all; energy: the Fermi level.
     """
 
     problem: ScatteringProblem
     numerics: Numerics
-    forces: Derivatives
-    orbitals: IntArray | None
+    parts: ByEnergy[tuple[Derivatives, IntArray | None]]
+    energy: float
 
     @classmethod
-    def of(cls, problem: ScatteringProblem, numerics: Numerics, forces: Derivatives) -> Self:
+    def of(
+        cls,
+        problem: ScatteringProblem,
+        numerics: Numerics,
+        forces: ByEnergy[Derivatives],
+        energy: float,
+    ) -> Self:
         """Take states where forces touch them, or everywhere if that is most of the system."""
-        touched = forces.orbitals
-        if 2 * len(touched) > forces.n_orbitals:
-            return cls(problem, numerics, forces, None)
-        return cls(problem, numerics, forces.on_orbitals(touched), touched)
+        return cls(problem, numerics, forces.map(_where_touched), energy)
+
+    @property
+    def orbitals(self) -> IntArray | None:
+        """The orbitals at which states are wanted, at the Fermi level."""
+        return self.parts.at(self.energy)[1]
 
     def in_window(self) -> Self:
         """Return the same for one of many energies, where bound states were looked for already."""
@@ -55,12 +65,21 @@ class LocalKernel:
 
     def __call__(self, energy: float) -> Shares:
         """Return force and curl by lead, and the friction."""
-        shell = EnergyShell(self.problem, energy, self.numerics, self.orbitals)
-        force, curl, friction = local_responses(self.forces, shell)
+        forces, orbitals = self.parts.at(energy)
+        shell = EnergyShell(self.problem, energy, self.numerics, orbitals)
+        force, curl, friction = local_responses(forces, shell)
         n_modes = sum(shell.n_modes)
         sizes = response_sizes(friction, n_modes)
         by_lead = (force, rotation_vector(curl))
-        return Shares(by_lead, (friction,), sizes, n_modes, shell.slow_lead)
+        return Shares(by_lead, (friction,), sizes, n_modes, shell.notices)
+
+
+def _where_touched(forces: Derivatives) -> tuple[Derivatives, IntArray | None]:
+    """Return forces on the orbitals that they touch, and these; all if that is most of them."""
+    touched = forces.orbitals
+    if 2 * len(touched) > forces.n_orbitals:
+        return forces, None
+    return forces.on_orbitals(touched), touched
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> Responses:

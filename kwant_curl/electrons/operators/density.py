@@ -1,6 +1,6 @@
 """The nonequilibrium part of the density matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import kwant
@@ -11,7 +11,7 @@ from scipy import sparse
 
 from kwant_curl.electrons.collected import collected_states
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.notices import closed_notices, slow_notices
+from kwant_curl.electrons.notices import closed_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
@@ -51,6 +51,7 @@ class NonequilibriumDensity:
     <max_energies>
     <exclude>
     <params>
+    <energy_parameter>
     <max_memory>
     <solver>
 
@@ -60,6 +61,8 @@ class NonequilibriumDensity:
         Scattering states, lead by lead; in a Nambu model electrons first, then holes.
     weights : array of float, shape (n_states,)
         Delta rho = sum_n weights[n] |states[n]><states[n]|.
+    energies : array of float, shape (n_states,)
+        The energy of each state.
     error : float
         Estimated error of the density in an orbital, relative to the largest.
     charge : number, array, mapping or None
@@ -101,10 +104,11 @@ class NonequilibriumDensity:
         max_energies: int = MAX_ENERGIES,
         exclude: float = 0.0,
         params: Mapping[str, Any] | None = None,
+        energy_parameter: str | None = None,
         max_memory: float = MAX_MEMORY,
         solver: DirectSolver | None = None,
     ) -> None:
-        model = scattering_model(syst, params, charge)
+        model = scattering_model(syst, params, charge, energy_parameter)
         point = operating_point(model, energy, bias, degeneracy, temperature, linear)
         numerics = Numerics(
             rtol=rtol,
@@ -114,6 +118,7 @@ class NonequilibriumDensity:
             exclude=exclude,
         )
         self.syst, self.params = model.syst, model.params
+        self.energy_parameter = model.energy_parameter
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
         self.temperature, self.linear = point.temperature, point.linear
@@ -121,21 +126,23 @@ class NonequilibriumDensity:
         self.charge, self._charges = model.charge, model.charges if model.has_holes else None
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
-            notices = closed_notices(sum(shell.n_modes), self.energy)
-            notices += slow_notices(shell.slow_lead, self.energy)
+            notices = shell.notices + closed_notices(sum(shell.n_modes), self.energy)
             self.states = shell.states()
             sources = model.scattering.sources
             shifts = point.of_sources(sources).bias
             weights = np.repeat(shifts, shell.n_modes) * self.degeneracy / (2 * np.pi)
             weights = sources.share * weights
+            energies = np.full(len(weights), self.energy)
         else:
             collected = collected_states(model.scattering, point, numerics)
             self.states, weights = collected.states, collected.weights
+            energies = collected.energies
             self.error, self.partial = collected.error, collected.partial
             notices = collected.notices
         self.warnings = issued(notices)
         self.states.flags.writeable = False
-        self.weights = read_only(weights)
+        self.weights, self.energies = read_only(weights), read_only(energies)
+        self._model = model
 
     def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
         """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).
@@ -164,7 +171,8 @@ class NonequilibriumDensity:
         operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
             An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
             bound takes the same `charge` too.  A matrix is sparse or dense,
-            (n_orbitals, n_orbitals).
+            (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
+            holes as they are told to: ``Density(syst, tau_z)`` counts electrons.
 
         Returns
         -------
@@ -174,11 +182,10 @@ class NonequilibriumDensity:
             complex, and for matrices.
         """
         if isinstance(operator, StackedOperator):
-            params = self.params if operator.takes_params else None
-            if not operator.is_bound:
-                charge = self.charge if operator.takes_charge else None
-                operator = operator.bind(params=params, charge=charge)
-            return operator.trace(self.states, self.weights)
+            return sum(
+                self._bound(operator, params).trace(self.states[some], self.weights[some])
+                for params, some in self._shells(operator.is_bound)
+            )
         if isinstance(
             operator, kwant.operator.Density | kwant.operator.Current | kwant.operator.Source
         ):
@@ -197,11 +204,34 @@ class NonequilibriumDensity:
     def _kwant_expectation(self, operator: Any) -> Any:
         self._check_strides(operator)
         is_bound = operator._bound_onsite is not None or operator._bound_hamiltonian is not None
-        bound = operator if is_bound else operator.bind(params=self.params)
-        zero = np.zeros(() if operator.sum else len(operator.where))
-        terms = zip(self.weights, self.states, strict=True)
-        # Kwant's operators take no read-only arrays, hence the copy.
-        return sum((weight * bound(state.copy()) for weight, state in terms), zero)
+        result = np.zeros(() if operator.sum else len(operator.where))
+        for params, some in self._shells(is_bound):
+            bound = operator if is_bound else operator.bind(params=params)
+            for weight, state in zip(self.weights[some], self.states[some], strict=True):
+                # Kwant's operators take no read-only arrays, hence the copy.
+                result = result + weight * bound(state.copy())
+        return result
+
+    def _bound(self, operator: StackedOperator, params: Mapping[str, Any] | None) -> Any:
+        """Return an operator of ours at these params, as it is if it is bound."""
+        if operator.is_bound:
+            return operator
+        charge = self.charge if operator.takes_charge else None
+        return operator.bind(params=params if operator.takes_params else None, charge=charge)
+
+    def _shells(self, is_bound: bool) -> Iterator[tuple[Mapping[str, Any] | None, Any]]:
+        """Yield params, and which states they belong to: of each energy if functions see it."""
+        energies = np.unique(self.energies)
+        if self.energy_parameter is None or not len(energies) or (is_bound and len(energies) == 1):
+            yield self.params, slice(None)
+            return
+        if is_bound:
+            raise ValueError(
+                "The operator is bound at one energy, but the states are those of "
+                f"{len(energies)} energies, which value functions see; pass it unbound."
+            )
+        for energy in energies:
+            yield self._model.at(float(energy)).params, self.energies == energy
 
     def _check_strides(self, operator: Any) -> None:
         """Raise where Kwant (1.5) evaluates its operators wrongly: its strides need equal norbs."""
@@ -222,9 +252,16 @@ class NonequilibriumDensity:
     def density(self) -> NDArray[np.float64]:
         """Return the nonequilibrium density per site, (n_sites,), summed over its orbitals.
 
-        Of electrons: in a Nambu model holes count negatively.
+        Of electrons: in a Nambu model holes count negatively.  Where orbitals overlap it is
+        Mulliken's, the real part of the diagonal of Delta rho S.
         """
-        if self._charges is None:
+        if self.energy_parameter is not None:
+            per_orbital = np.zeros(self.states.shape[1])
+            for energy in np.unique(self.energies):
+                some = self.energies == energy
+                seen = (self._model.scattering.overlap(float(energy)) @ self.states[some].T).T
+                per_orbital += self.weights[some] @ (self.states[some].conj() * seen).real
+        elif self._charges is None:
             per_orbital = self.weights @ np.abs(self.states) ** 2
         else:
             charged = (self._charges @ self.states.T).T

@@ -43,6 +43,9 @@ class MomentumCurrent(StackedOperator):
         Vectors of the periods of a system that closes on itself: bonds go to nearest images.
         None: those of `kwant.wraparound`, if the system was made by that; otherwise bonds that
         look as if they closed the system are an error.  ``[]``: bonds are taken as they are.
+    energy_parameter : str, optional
+        The entry of `params` in which value functions see the energy, as the routines take it:
+        H - E S takes the place of H in the current.
 
     Raises
     ------
@@ -59,6 +62,11 @@ class MomentumCurrent(StackedOperator):
     As with `kwant.operator`, the Hamiltonian's parameters are passed to each call as `params`,
     or once to `bind`.  Bind what is called more than once.
 
+    In a Nambu (Bogoliubov-de Gennes) model it is the current of electrons, of which holes carry
+    the opposite, and needs ``bind(charge=...)``, or a `Model` with `charge`.  Such a model holds
+    each electron twice: the current is half of the sum over its states, as
+    `NonequilibriumDensity.expectation` takes it.
+
     Equation 11 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
     """
 
@@ -70,8 +78,9 @@ class MomentumCurrent(StackedOperator):
         where: Where = None,
         cell_volume: ArrayLike | None = None,
         periods: ArrayLike | None = None,
+        energy_parameter: str | None = None,
     ) -> None:
-        super().__init__(syst)
+        super().__init__(syst, energy_parameter)
         model = as_model(syst)
         check_sites(model.syst)
         # An array is copied, since the operator shall not change with it.

@@ -33,8 +33,9 @@ class StackedOperator(ABC):
     none.  Bind what is called more than once.
     """
 
-    def __init__(self, syst: FiniteSystem | Model) -> None:
+    def __init__(self, syst: FiniteSystem | Model, energy_parameter: str | None = None) -> None:
         self.syst = syst
+        self.energy_parameter = energy_parameter
         self._n_orbitals = as_model(syst).n_orbitals
         self._bound: OperatorStack | None = None
 
@@ -165,7 +166,10 @@ class StackedOperator(ABC):
 
     def _operators(self, params: Mapping[str, Any] | None, charge: Charge = None) -> OperatorStack:
         if self._bound is None:
-            return self._evaluate(as_model(self.syst, params, charge=charge))
+            model = as_model(
+                self.syst, params, charge=charge, energy_parameter=self.energy_parameter
+            )
+            return self._evaluate(model)
         if params is not None or charge is not None:
             raise ValueError(
                 "Parameters are already bound to this operator; call it without params, or bind "

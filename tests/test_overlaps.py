@@ -1,0 +1,335 @@
+"""Orbitals that overlap: every tensor against dense matrices with E S - H, and moved atoms."""
+
+import kwant
+import numpy as np
+import pytest
+from overlapping import NAME, REST, Dense, derivatives, syst_of, syst_of_matrices
+from systems import random_hermitian
+
+import kwant_curl as kc
+from kwant_curl.devices import Atoms
+
+ENERGY = 0.17
+MOVING = kc.Displacements(lambda site: isinstance(site.family, Atoms))
+KEYS = {"energy_parameter": NAME}
+
+
+def close(actual, expected, rtol=1e-8):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=rtol * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def syst():
+    return syst_of()
+
+
+def dense_forces(energy):
+    return [-(dh - energy * ds) for dh, ds in derivatives()]
+
+
+def trace(*matrices):
+    return np.trace(np.linalg.multi_dot(matrices))
+
+
+def dense_response(energy, parts=(0.5, -0.5)):
+    """Return force, curl and friction from dense matrices."""
+    forces, densities = dense_forces(energy), Dense().densities(energy)
+    shifted = sum(p * d for p, d in zip(parts, densities, strict=True))
+    total = sum(densities)
+    force = np.array([trace(f, shifted).real for f in forces])
+    pairs = np.array([[trace(a, total, b, shifted) for b in forces] for a in forces])
+    friction = np.array([[trace(a, total, b, total).real for b in forces] for a in forces])
+    return force, 4 * np.pi * pairs.imag, np.pi * friction
+
+
+def test_transmission_is_that_of_kwant_and_of_dense_matrices(syst):
+    model = Dense()
+    sigmas, greens = model.sigmas(ENERGY), model.greens(ENERGY)
+    gammas = [1j * (sigma - sigma.conj().T) for sigma in sigmas]
+    expected = trace(gammas[0], greens, gammas[1], greens.conj().T).real
+    found = kwant.smatrix(syst, 0, params={NAME: ENERGY}).transmission(1, 0)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_force_curl_and_friction(syst):
+    found = kc.force_response(syst, MOVING, ENERGY, **KEYS)
+    force, curl, friction = dense_response(ENERGY)
+    close(found.force, force)
+    close(found.curl, curl)
+    close(found.friction, friction)
+    by_atom = kc.curl_map(syst, MOVING, ENERGY, **KEYS)
+    close(by_atom.curl, found.curl[::2, 1::2].diagonal())
+
+
+def moved_force(q, energy=ENERGY):
+    """Return the force of the leads' shifts where the atoms are at q, from a system made there."""
+    syst = syst_of(np.reshape(q, REST.shape))
+    return kc.force_response(syst, MOVING, energy, **KEYS).force
+
+
+def test_curl_and_jacobian_with_atoms_that_are_really_moved(syst):
+    found = kc.force_response(syst, MOVING, ENERGY, jacobian=True, **KEYS)
+    step, columns = 2e-3, []
+    for i in range(REST.size):
+        at = [REST.ravel() + part * step * (np.arange(REST.size) == i) for part in (1, -1, 2, -2)]
+        a, b, c, d = (moved_force(q) for q in at)
+        columns.append((8 * (a - b) - (c - d)) / (12 * step))
+    jacobian = np.array(columns).T
+    close(found.jacobian, jacobian)
+    close(found.curl, jacobian.T - jacobian)
+
+
+def test_velocity_by_differences_in_energy(syst):
+    with pytest.warns(RuntimeWarning, match="one-sided overlaps"):
+        found = kc.force_response(syst, MOVING, ENERGY, velocity=True, **KEYS)
+    model, step = Dense(), 1e-3
+    a, b, c, d = (model.greens(ENERGY + part * step) for part in (1, -1, 2, -2))
+    slope, greens = (8 * (a - b) - (c - d)) / (12 * step), model.greens(ENERGY)
+    overlaps, forces = [ds for _, ds in derivatives()], dense_forces(ENERGY)
+    shifted = np.tensordot((0.5, -0.5), model.densities(ENERGY), axes=1)
+    expected = np.array(
+        [
+            [
+                -2 * trace(forces[i], slope, forces[j], shifted).imag
+                - trace(overlaps[i], greens, forces[j], shifted).imag
+                - trace(forces[i], greens, overlaps[j], shifted).imag
+                for j in range(len(forces))
+            ]
+            for i in range(len(forces))
+        ]
+    )
+    close(0.5 * (found.lead_velocity[0] - found.lead_velocity[1]), expected, 1e-7)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.02])
+def test_whole_windows_against_a_loop_over_energies(syst, temperature):
+    bias = 0.3
+    found = kc.force_response(
+        syst, MOVING, ENERGY, bias=bias, linear=False, temperature=temperature, rtol=1e-8, **KEYS
+    )
+    if temperature:
+        x, w = np.polynomial.legendre.leggauss(160)
+        energies, weights = ENERGY + 0.9 * x, 0.9 * w
+        left, right, middle = (
+            1 / (1 + np.exp((energies - ENERGY - shift) / temperature))
+            for shift in (0.5 * bias, -0.5 * bias, 0.0)
+        )
+        parts = weights * (left - middle), weights * (right - middle)
+    else:
+        x, w = np.polynomial.legendre.leggauss(30)
+        halves = [ENERGY + 0.25 * bias * (x + side) for side in (1, -1)]
+        energies, none = np.concatenate(halves), np.zeros(len(x))
+        weights = 0.25 * bias * w
+        parts = np.append(weights, none), np.append(none, -weights)
+    force, curl = 0.0, 0.0
+    for energy, *share in zip(energies, *parts, strict=True):
+        one = dense_response(energy, share)
+        force, curl = force + one[0], curl + one[1]
+    close(found.force, force, 1e-6)
+    close(found.curl, curl, 1e-6)
+
+
+def test_density_is_mullikens_and_operators_see_the_energy(syst):
+    rho = kc.NonequilibriumDensity(syst, ENERGY, bias=0.3, linear=False, rtol=1e-8, **KEYS)
+    x, w = np.polynomial.legendre.leggauss(30)
+    model, expected, force = Dense(), 0.0, 0.0
+    for side in (1, -1):
+        for energy, weight in zip(ENERGY + 0.075 * (x + side), 0.075 * w, strict=True):
+            density = side * weight * model.densities(energy)[0 if side > 0 else 1]
+            expected = expected + (density @ model.S).diagonal().real
+            force = force + np.array([trace(f, density).real for f in dense_forces(energy)])
+    on_sites = expected.reshape(-1, 2).sum(axis=1)
+    order = [
+        REST.tolist().index(list(site.pos))
+        if isinstance(site.family, Atoms)
+        else len(REST) + (site.pos[0] > 0)
+        for site in syst.sites
+    ]
+    close(rho.density(), on_sites[order], 1e-6)
+    close(rho.expectation(kc.Force(syst, MOVING, energy_parameter=NAME)), force, 1e-6)
+    bonds = [(syst.sites[i], syst.sites[j]) for i, j in syst.graph]
+    into = rho.expectation(kwant.operator.Current(syst, where=bonds))
+    inner = np.zeros(len(syst.sites))
+    np.add.at(inner, [j for _, j in syst.graph], into)
+    ends = [n for n, site in enumerate(syst.sites) if not isinstance(site.family, Atoms)]
+    assert np.abs(np.delete(inner, ends)).max() < 1e-7 * np.abs(into).max()
+    bound = kc.Force(syst, MOVING, energy_parameter=NAME).bind(params={NAME: ENERGY})
+    with pytest.raises(ValueError, match="bound at one energy"):
+        rho.expectation(bound)
+
+
+def test_flow_holds_mullikens_density_and_the_conserved_current(syst):
+    flow = kc.flow_map(syst, ENERGY, cell_volume=1.0, **KEYS)
+    rho = kc.NonequilibriumDensity(syst, ENERGY, **KEYS)
+    close(flow.lead_density[0] - flow.lead_density[1], 2 * rho.density())
+    current = kc.MomentumCurrent(syst, cell_volume=1.0, energy_parameter=NAME)
+    close(flow.current, rho.expectation(current))
+
+
+def rebased(seed=3, n=6):
+    """Return a random system in an orthogonal basis, and in one that overlaps and moves.
+
+    For both: the system and the coordinates.
+    """
+    rng = np.random.default_rng(seed)
+    H = random_hermitian(rng, n, 0.7)
+    first = [np.zeros((n, n), complex) for _ in range(3)]
+    for matrix in first:
+        block = rng.normal(size=(n - 2, n - 2)) + 1j * rng.normal(size=(n - 2, n - 2))
+        matrix[1:-1, 1:-1] = 0.3 * (block + block.conj().T)
+    T, turned = np.eye(n, dtype=complex), [np.zeros((n, n), complex) for _ in first]
+    T[1:-1, 1:-1] += 0.2 * rng.normal(size=(n - 2, n - 2))
+    for matrix in turned:
+        shape = (n - 2, n - 2)
+        matrix[1:-1, 1:-1] = 0.2 * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+    plain = syst_of_matrices(H), kc.Matrices(first)
+    dagger = T.conj().T
+    here = [
+        dagger @ h @ T + t.conj().T @ H @ T + dagger @ H @ t
+        for h, t in zip(first, turned, strict=True)
+    ]
+    overlaps = [t.conj().T @ T + dagger @ t for t in turned]
+    one_sided = [dagger @ t for t in turned]
+    syst = syst_of_matrices(dagger @ H @ T, dagger @ T)
+    return plain, (syst, kc.Matrices(here, overlaps=overlaps, one_sided=one_sided))
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.05}, {"linear": False, "bias": 0.4}])
+def test_a_basis_that_moves_gives_the_same_as_one_that_does_not(options):
+    (syst, moving), (other, turned) = rebased()
+    keys = {"noise": True, "velocity": True, "rtol": 1e-9, **options}
+    with pytest.warns(RuntimeWarning, match="Time-reversal"):
+        plain = kc.force_response(syst, moving, 0.2, **keys)
+    with pytest.warns(RuntimeWarning, match="Time-reversal"):
+        found = kc.force_response(other, turned, 0.2, energy_parameter=NAME, **keys)
+    for name in ("force", "curl", "friction", "velocity", "noise"):
+        close(getattr(found, name), getattr(plain, name), 1e-7)
+
+
+def test_the_fermi_sea_of_orbitals_that_are_not_normalised():
+    """Of those that change their norm alone half of dS/dQ is all of the one-sided overlap."""
+    (syst, moving), _ = rebased(7)
+    H, n = syst.hamiltonian_submatrix(), 6
+    rng = np.random.default_rng(8)
+    T = np.diag([1.0, *(0.7 + 0.6 * rng.random(n - 2)), 1.0])
+    turned = [np.diag([0, *rng.normal(size=n - 2), 0]) for _ in moving.matrices]
+    here = [T @ h @ T + t @ H @ T + T @ H @ t for h, t in zip(moving.matrices, turned, strict=True)]
+    other = syst_of_matrices(T @ H @ T, T @ T)
+    overlapping = kc.Matrices(here, overlaps=[2 * t @ T for t in turned])
+    keys = {"velocity": True, "fermi_sea": True, "rtol": 1e-8}
+    plain = kc.force_response(syst, moving, 0.2, **keys)
+    with pytest.warns(RuntimeWarning, match="one-sided overlaps"):
+        found = kc.force_response(other, overlapping, 0.2, energy_parameter=NAME, **keys)
+    for name in ("velocity", "equilibrium_lorentz"):
+        assert np.abs(getattr(plain, name)).max() > 1e-3
+        close(getattr(found, name), getattr(plain, name), 1e-7)
+
+
+def test_rates_at_a_finite_frequency_in_a_basis_that_moves():
+    (syst, moving), (other, turned) = rebased()
+    modes = np.array([[1.0, 0, 0.3], [0, 1.0, -0.2]])
+    keys = {"frequency": 0.35, "bias": 0.8, "temperature": 0.05, "rtol": 1e-8}
+    plain = kc.phonon_rates(syst, moving, modes, 0.2, **keys)
+    found = kc.phonon_rates(other, turned, modes, 0.2, energy_parameter=NAME, **keys)
+    close(found.lead_emission, plain.lead_emission, 1e-6)
+    close(found.lead_absorption, plain.lead_absorption, 1e-6)
+    unknown = kc.Matrices(turned.matrices, overlaps=turned.overlaps)
+    with pytest.warns(RuntimeWarning, match="one-sided overlaps"):
+        half = kc.phonon_rates(other, unknown, modes, 0.2, energy_parameter=NAME, **keys)
+    assert np.abs(half.lead_emission - plain.lead_emission).max() > 1e-3 * plain.lead_emission.max()
+
+
+def downfolded(H, side):
+    """Return a system whose last inner orbital is eliminated: H - E depends on E in another way.
+
+    side: the hoppings of it, (n - 1,), and its level.
+    """
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    n = len(H)
+    hops, level = side
+    builder[(lattice(i) for i in range(n))] = 0.0
+
+    def element(i, j):
+        def value(*args):
+            E = args[-1]
+            folded = hops[i] * np.conj(hops[j]) / (E - level)
+            return H[i, j] + folded - (E if i == j else 0.0)
+
+        return value
+
+    for i in range(n):
+        onsite = element(i, i)
+        builder[lattice(i)] = eval("lambda a, E: f(E)", {"f": onsite})
+        for j in range(i):
+            if H[i, j] or hops[i] * hops[j]:
+                builder[lattice(i), lattice(j)] = eval("lambda a, b, E: f(E)", {"f": element(i, j)})
+    for step in (-1, 1):
+        lead = kwant.Builder(kwant.TranslationalSymmetry((step,)))
+        lead[lattice(0)] = lambda a, E: -E
+        lead[lattice.neighbors()] = -1.0
+        builder.attach_lead(lead)
+    return builder.finalized()
+
+
+@pytest.mark.parametrize("options", [{}, {"linear": False, "bias": 0.3}, {"temperature": 0.03}])
+def test_a_downfolded_orbital_gives_what_the_whole_system_does(options):
+    """What moves doesn't touch it; forces, curl and friction are those of all orbitals."""
+    rng = np.random.default_rng(11)
+    n = 5
+    H = random_hermitian(rng, n, 0.9)
+    hops, level = np.array([0, 0.4, -0.3, 0.2j, 0]), 1.3
+    matrix = np.zeros((n, n), complex)
+    matrix[1:4, 1:4] = rng.normal(size=(3, 3))
+    matrix = matrix + matrix.conj().T
+    other = np.zeros((n, n), complex)
+    other[1, 2], other[2, 1] = 1j, -1j
+    folded = kc.force_response(
+        downfolded(H, (hops, level)),
+        kc.Matrices([matrix, other]),
+        0.2,
+        energy_parameter=NAME,
+        params={NAME: 0.2},
+        rtol=1e-8,
+        **options,
+    )
+    order = [0, 1, 2, 3, 5, 4]  # the ends first and last
+    whole = np.zeros((n + 1, n + 1), complex)
+    whole[:n, :n], whole[n, n] = H, level
+    whole[:n, n], whole[n, :n] = hops, hops.conj()
+    whole = whole[np.ix_(order, order)]
+    wide = [np.zeros((n + 1, n + 1), complex) for _ in range(2)]
+    for big, small in zip(wide, (matrix, other), strict=True):
+        big[:n, :n] = small
+    wide = [big[np.ix_(order, order)] for big in wide]
+    plain = kc.force_response(syst_of_matrices(whole), kc.Matrices(wide), 0.2, rtol=1e-8, **options)
+    for name in ("force", "curl", "friction"):
+        close(getattr(folded, name), getattr(plain, name), 1e-6)
+
+
+def test_an_overlap_of_one_is_no_overlap():
+    (syst, moving), _ = rebased(5)
+    H = syst.hamiltonian_submatrix()
+    same = syst_of_matrices(H, np.eye(len(H)))
+    for options in ({}, {"temperature": 0.04}, {"linear": False, "bias": 0.5}):
+        plain = kc.force_response(syst, moving, 0.3, **options)
+        found = kc.force_response(same, moving, 0.3, energy_parameter=NAME, **options)
+        for name in ("force", "curl", "friction"):
+            close(getattr(found, name), getattr(plain, name), 1e-12)
+
+
+def test_what_can_not_be_an_overlap():
+    (syst, moving), (other, turned) = rebased()
+    with pytest.raises(ValueError, match="no value function of the scattering region depends"):
+        kc.force_response(syst, moving, 0.2, energy_parameter=NAME)
+    n = len(syst.hamiltonian_submatrix())
+    wrong = syst_of_matrices(syst.hamiltonian_submatrix(), -np.eye(n))
+    with pytest.raises(ValueError, match="diagonal element -1"):
+        kc.force_response(wrong, moving, 0.2, energy_parameter=NAME)
+    with pytest.raises(ValueError, match="no energy_parameter"):
+        kc.force_response(other, turned, 0.2, params={NAME: 0.2})
+    with pytest.raises(TypeError, match="energy_parameter is 3"):
+        kc.force_response(other, turned, 0.2, energy_parameter=3)
+    bad = kc.Matrices(turned.matrices, overlaps=turned.overlaps, one_sided=turned.overlaps)
+    with pytest.raises(ValueError, match="differ from dS/dQ"):
+        kc.force_response(other, bad, 0.2, velocity=True, energy_parameter=NAME)
