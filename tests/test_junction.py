@@ -1,6 +1,7 @@
 """Junctions in nonorthogonal bases: matrices in, a Kwant system and coordinates out."""
 
 import pickle
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -9,6 +10,7 @@ import kwant
 import numpy as np
 import pytest
 from ase import Atoms
+from kwant.physics import StabilizedModes
 from scipy import sparse
 from scipy.linalg import eigh
 from scipy.spatial.transform import Rotation
@@ -24,11 +26,13 @@ from kwant_curl import (
     Units,
     VibrationalModes,
     critical_bias,
+    curl_map,
     force_response,
 )
 from kwant_curl.materials.arrays import orbitals_of
 from kwant_curl.materials.ends import zero_shift
 from kwant_curl.materials.layers import neutral_level
+from kwant_curl.model.degenerate import with_separate_currents
 
 sisl = pytest.importorskip("sisl")
 
@@ -313,13 +317,10 @@ def chain_runs(atoms, step=STEP, run=chain_run):
     }
 
 
-def at_one_energy(junction, coordinates, energy, bias=1.0):
-    """Return the response with dH/dQ - E dS/dQ as matrices, at Kwant's energy 0."""
-    model = Model(junction.syst, {"E": energy}, energy_parameter="E")
-    matrices = list(coordinates.first_derivatives(model).matrices())
-    return force_response(
-        junction.syst, Matrices(matrices), 0.0, params={"E": energy}, bias=bias, degeneracy=2
-    )
+def at_one_energy(junction, coordinates, energy, bias=1.0, **keywords):
+    """Return the response of both spins."""
+    known = {"bias": bias, "degeneracy": 2, "energy_parameter": "E"}
+    return force_response(junction.syst, coordinates, energy, **known, **keywords)
 
 
 def test_derivatives_are_those_of_the_matrices():
@@ -372,6 +373,43 @@ def test_force_and_curl_against_a_dense_calculation_with_atoms_moved():
     curl = np.array(slopes) - np.array(slopes).T
     assert np.abs(curl).max() > 0.01
     assert np.allclose(response.curl, curl, atol=1e-4 * np.abs(curl).max())
+
+
+def test_maps_and_matrices_say_the_same():
+    junction = chain_junction()
+    coordinates = junction.displacements(chain_runs([4, 6]), align=0)
+    response = at_one_energy(junction, coordinates, ENERGY)
+    model = Model(junction.syst, {"E": ENERGY}, energy_parameter="E")
+    matrices = Matrices(list(coordinates.first_derivatives(model).matrices()))
+    plain = force_response(
+        junction.syst, matrices, 0.0, params={"E": ENERGY}, bias=1.0, degeneracy=2
+    )
+    assert np.allclose(plain.curl, response.curl, rtol=1e-9, atol=1e-12)
+    assert np.allclose(plain.friction, response.friction, rtol=1e-9, atol=1e-12)
+    result = curl_map(
+        junction.syst, coordinates, ENERGY, bias=1.0, degeneracy=2, energy_parameter="E"
+    )
+    assert np.array_equal(result.sites, [4, 6])
+    assert np.allclose(result.positions, bent_positions()[[4, 6]])
+    for n in (0, 3):
+        x, y, z = range(n, n + 3)
+        one = [response.curl[y, z], response.curl[z, x], response.curl[x, y]]
+        assert np.allclose(result.curl[n // 3], one, rtol=1e-9, atol=1e-12)
+
+
+def test_the_velocity_tensor_wants_one_sided_overlaps():
+    junction = chain_junction()
+    on_atom = {5: np.array([[[0, c], [-c, 0]] for c in (0.4, 0.1, 0.0)])}
+    runs = chain_runs([5])
+    without = junction.displacements(runs, align=0)
+    with pytest.warns(RuntimeWarning, match="one-sided|one_sided"):
+        at_one_energy(junction, without, ENERGY, velocity=True)
+    known = junction.displacements(runs, align=0, on_atom=on_atom)
+    found = at_one_energy(junction, known, ENERGY, velocity=True)
+    assert not found.warnings
+    matrices = Matrices(known.hamiltonians, overlaps=known.overlaps, one_sided=known.one_sided)
+    expected = at_one_energy(junction, matrices, ENERGY, velocity=True)
+    assert np.allclose(found.lead_velocity, expected.lead_velocity, rtol=1e-9, atol=1e-12)
 
 
 def test_alignment_takes_a_moving_zero_out_again():
@@ -486,6 +524,37 @@ def test_coordinates_ask_for_the_energy():
     other = Junction(chain_run(straight(7)), chain_electrode())
     with pytest.raises(ValueError, match=r"The system has 14 orbitals, .* 22; .* junction.syst"):
         coordinates.first_derivatives(Model(other.syst, {"E": 0.0}, energy_parameter="E"))
+
+
+def test_modes_of_nearly_equal_momenta_are_separated():
+    """As rounding mixes them where orbitals reach far: by any amount, with Kwant none the wiser."""
+    # The last orbital of a cell is a dead end, which no hopping reaches from the next cell.
+    hopping = np.diag([-1.0, -1.0, -0.7, 0.0]).astype(complex)
+    cell = 0.2 * np.eye(4)
+    cell[2, 3] = cell[3, 2] = 0.1
+    propagating, stabilised = kwant.physics.modes(cell, hopping)
+    hopping = hopping[:, :3]
+    n = stabilised.nmodes
+    same = with_separate_currents(propagating, stabilised, hopping)
+    assert same[0] is propagating
+    alike = np.flatnonzero(np.abs(propagating.velocities[:n]) > 1.5)
+    assert len(alike) == 2
+    mixing = np.eye(n)
+    mixing[np.ix_(alike, alike)] = [[1.0, 0.6], [0.0, 0.8]]  # each of unit current still
+    mixed = copy(propagating)
+    mixed.wave_functions = propagating.wave_functions.copy()
+    mixed.wave_functions[:, :n] = mixed.wave_functions[:, :n] @ mixing
+    vecs, inverse = stabilised.vecs.copy(), stabilised.vecslmbdainv.copy()
+    vecs[:, :n], inverse[:, :n] = vecs[:, :n] @ mixing, inverse[:, :n] @ mixing
+    wrong = StabilizedModes(vecs, inverse, n, stabilised.sqrt_hop)
+    waves, found = with_separate_currents(mixed, wrong, hopping)
+    for one, other in (
+        (waves.wave_functions, propagating.wave_functions),
+        (found.vecs, stabilised.vecs),
+        (found.vecslmbdainv, stabilised.vecslmbdainv),
+    ):
+        assert np.allclose(one[:, :n] @ one[:, :n].conj().T, other[:, :n] @ other[:, :n].conj().T)
+        assert np.array_equal(one[:, n:], other[:, n:])
 
 
 # Self-consistent calculations: a bent molecule in a chain of carbon, by xTB.
