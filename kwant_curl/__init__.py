@@ -13,6 +13,14 @@ from kwant_curl.electrons.operators import Force, MomentumCurrent, Nonequilibriu
 from kwant_curl.emission import phonon_rates
 from kwant_curl.flow import born_cross_section, flow_map
 from kwant_curl.maps import curl_map
+from kwant_curl.materials import (
+    AtomDisplacements,
+    Calculation,
+    DisplacementReport,
+    Electrode,
+    Junction,
+    JunctionReport,
+)
 from kwant_curl.model import Model
 from kwant_curl.model.solvers import direct_solver
 from kwant_curl.plotting import animate, plot, plot_interactive
@@ -46,15 +54,21 @@ __all__ = [
     "ATOMIC_UNITS",
     "EV_ANGSTROM_AMU",
     "MEV_NANOMETRE_AMU",
+    "AtomDisplacements",
+    "Calculation",
     "CriticalBias",
     "CurlMap",
+    "DisplacementReport",
     "Displacements",
+    "Electrode",
     "Exponential",
     "FlowMap",
     "Force",
     "ForceResponse",
     "GridField",
     "IntegrationError",
+    "Junction",
+    "JunctionReport",
     "Matrices",
     "Model",
     "MomentumCurrent",

@@ -94,7 +94,9 @@ def test_the_mass_of_a_device(energy_unit, length_unit):
 
 
 def test_units_that_are_not_known():
-    with pytest.raises(ValueError, match="energy_unit is 'Ry'; expected one of eV, meV, Hartree"):
+    with pytest.raises(
+        ValueError, match="energy_unit is 'Ry'; expected one of eV, meV, Hartree, Ryd"
+    ):
         Units.named("Ry", "Å")
     with pytest.raises(ValueError, match="length_unit is 'mile'; expected one of Å, nm, Bohr"):
         Units.named("eV", "mile")

@@ -12,6 +12,7 @@ from kwant.physics import PropagatingModes, StabilizedModes
 from kwant.system import InfiniteSystem, PrecalculatedLead
 from numpy.typing import NDArray
 
+from kwant_curl.model.degenerate import with_separate_currents
 from kwant_curl.model.energies import Values, values_by_energy
 
 __all__ = ["CellEquations", "Cells", "Lead", "evaluated_lead", "same_cells"]
@@ -109,9 +110,8 @@ class Cells(InfiniteSystem):
         propagating.wave_functions = propagating.wave_functions / np.sqrt(unit)
         propagating.velocities = propagating.velocities * unit
         root = stabilised.sqrt_hop * np.sqrt(unit)
-        return propagating, StabilizedModes(
-            stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes, root
-        )
+        scaled = StabilizedModes(stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes, root)
+        return with_separate_currents(propagating, scaled, there._hopping)
 
     def selfenergy(self, energy: float = 0, args: Any = (), *, params: Any = None) -> ComplexArray:
         """Return the retarded self-energy, found likewise."""

@@ -26,6 +26,7 @@ ENERGIES = {
     "eV": constants.electron_volt,
     "meV": constants.milli * constants.electron_volt,
     "Hartree": constants.physical_constants["Hartree energy"][0],
+    "Rydberg": constants.physical_constants["Hartree energy"][0] / 2,
 }
 LENGTHS = {
     "Å": constants.angstrom,
@@ -64,7 +65,7 @@ class Units:
 
     @classmethod
     def named(cls, energy_unit: str, length_unit: str) -> Self:
-        """Return the units with these names: eV, meV or Hartree; Å (or angstrom), nm or Bohr."""
+        """Return the units with these names: eV, meV, Hartree or Rydberg; Å, nm or Bohr."""
         length_unit = "Å" if length_unit.lower() == "angstrom" else length_unit
         for name, unit, table in (
             ("energy_unit", energy_unit, ENERGIES),

@@ -1,0 +1,139 @@
+"""Whether a device and its electrodes make a junction: numbers, errors, doubts."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.materials.arrays import largest, orbitals_of, smallest_eigenvalue
+from kwant_curl.materials.calculation import Calculation
+from kwant_curl.materials.electrode import Electrode
+from kwant_curl.materials.ends import End, check_place, compared
+from kwant_curl.materials.reports import JunctionReport
+
+__all__ = ["Parts", "inspected"]
+
+IntArray = NDArray[np.int64]
+
+DOUBTFUL = 10.0
+"""How many times the tolerance a device's end may differ from its electrode without a doubt."""
+
+NAMES = ("left", "right")
+
+
+class Parts(NamedTuple):
+    """A calculation, those of its atoms that make the device, and the electrodes."""
+
+    calculation: Calculation
+    kept: IntArray
+    electrodes: tuple[Electrode, Electrode]
+
+    @property
+    def ends(self) -> tuple[IntArray, IntArray]:
+        """The atoms of the calculation at the left and the right end of the device."""
+        left, right = map(len, self.electrodes)
+        return self.kept[:left], self.kept[len(self.kept) - right :]
+
+
+def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
+    """Return what there is to say of the parts, or raise if they don't make a junction."""
+    calculation, kept, electrodes = parts
+    n_ends = sum(map(len, electrodes))
+    if len(kept) < n_ends:
+        raise ValueError(
+            f"The device has {len(kept)} atoms, the layers at its ends {n_ends}; expected one "
+            "layer of each electrode at least."
+        )
+    device = calculation.part(kept)
+    smallest = smallest_eigenvalue(device.overlap)
+    if smallest <= 0:
+        raise ValueError(
+            "The overlap of the device is not positive definite: its smallest eigenvalue is "
+            f"{smallest:.3g}. Expected that of linearly independent orbitals."
+        )
+    layers = np.arange(len(electrodes[0])), np.arange(len(kept) - len(electrodes[1]), len(kept))
+    for name, electrode, atoms in zip(NAMES, electrodes, layers, strict=True):
+        check_place(device, electrode, atoms, name)
+    ends = [
+        compared(calculation, electrode, atoms, name)
+        for name, electrode, atoms in zip(NAMES, electrodes, parts.ends, strict=True)
+    ]
+    beyond = [_beyond(electrode) for electrode in electrodes]
+    cut = _cut(parts)
+    _check_thickness(beyond, cut, tolerance)
+    fermi = [part.fermi for part in (calculation, *electrodes)]
+    asymmetry = [part.asymmetry for part in (calculation, *electrodes)]
+    return JunctionReport(
+        asymmetry=np.max(asymmetry, axis=0),
+        overlap=smallest,
+        overlap_electrodes=np.array([electrode.smallest for electrode in electrodes]),
+        beyond=np.array([size for size, _ in beyond]),
+        beyond_overlap=np.array([size for _, size in beyond]),
+        cut=cut,
+        dropped=calculation.dropped,
+        shift=np.array([end.shift for end in ends]),
+        aligned=aligned,
+        mismatch=np.array([end.mismatch for end in ends]),
+        mismatch_overlap=np.array([end.mismatch_overlap for end in ends]),
+        mismatch_coupling=np.array([end.mismatch_coupling for end in ends]),
+        fermi=np.array([np.nan if level is None else level for level in fermi]),
+        doubts=_doubts(ends, beyond, aligned, tolerance),
+    )
+
+
+def _beyond(electrode: Electrode) -> tuple[float, float]:
+    """Return the largest elements that an electrode leaves out, NaN where it doesn't know."""
+    return (np.nan, np.nan) if electrode.beyond is None else electrode.beyond
+
+
+def _cut(parts: Parts) -> float:
+    """Return the largest element of H - E_F S between inner atoms and those that are left out."""
+    calculation, kept, (left, right) = parts
+    others = np.setdiff1d(np.arange(len(calculation)), kept)
+    inner = kept[len(left) : len(kept) - len(right)]
+    rows, cols = (orbitals_of(atoms, calculation.orbitals) for atoms in (inner, others))
+    level = left.fermi if left.fermi is not None else (calculation.fermi or 0.0)
+    return largest((calculation.hamiltonian - level * calculation.overlap)[rows][:, cols])
+
+
+def _check_thickness(beyond: list[tuple[float, float]], cut: float, tolerance: float) -> None:
+    """Raise if what is left out is more than the tolerance."""
+    for name, (size, overlap) in zip(NAMES, beyond, strict=True):
+        if size > tolerance:
+            raise ValueError(
+                f"A layer of the {name} electrode is too thin: it couples to the one after the "
+                f"next by up to {size:.3g} eV (overlap {overlap:.3g}), more than "
+                f"tolerance={tolerance}. Take more atoms into a layer (sisl: "
+                "hamiltonian.tile(2, axis))."
+            )
+    if cut > tolerance:
+        raise ValueError(
+            f"Inner atoms of the device couple to atoms that keep= leaves out by up to {cut:.3g} "
+            f"eV, more than tolerance={tolerance}. Keep more atoms at the ends, or take thicker "
+            "layers."
+        )
+
+
+def _doubts(
+    ends: list[End], beyond: list[tuple[float, float]], aligned: bool, tolerance: float
+) -> tuple[str, ...]:
+    """Return what is beyond what one would like."""
+    limit = DOUBTFUL * tolerance
+    doubts = []
+    for name, end, (size, _) in zip(NAMES, ends, beyond, strict=True):
+        if abs(end.shift) > limit and not aligned:
+            doubts.append(
+                f"the zero of energy of the {name} electrode is {-end.shift:.3g} eV above that of "
+                "the device's end: electrons are scattered where they meet; see align_electrodes"
+            )
+        worst = np.fmax(end.mismatch, end.mismatch_coupling)
+        if worst > limit:
+            doubts.append(
+                f"the {name} end of the device differs from the electrode by {worst:.3g} eV beside "
+                "the zero of energy; put more of the electrode into the calculation"
+            )
+        if np.isnan(size):
+            doubts.append(
+                f"what the {name} electrode couples beyond the next layer isn't known; give beyond="
+            )
+    return tuple(doubts)

@@ -1,0 +1,118 @@
+"""Coordinates of atoms in a nonorthogonal basis: dH/dQ - E dS/dQ."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.stack import Entries, SecondDerivatives
+from kwant_curl.coordinates.base import Specification
+from kwant_curl.materials.reports import DisplacementReport
+from kwant_curl.model.model import Model
+
+__all__ = ["AtomDisplacements"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AtomDisplacements(Specification):
+    """Cartesian displacements of atoms, with dH and dS from displaced calculations.
+
+    Made by `Junction.displacements`.  Coordinates are ordered atom by atom, x, y, z within one.
+
+    Attributes
+    ----------
+    hamiltonians, overlaps : tuple of sparse arrays, shape (n_orbitals, n_orbitals)
+        dH/dQ in eV/Å and dS/dQ in 1/Å of each coordinate, in the orbitals of the device.
+    positions : array of float, shape (n_atoms, 3)
+        Where the atoms are that move, in Å.
+    sites : array of int, shape (n_atoms,)
+        The sites of ``junction.syst`` that they are.
+    one_sided : tuple of sparse arrays, or None
+        <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
+    force_constants : array of float, shape (n_c, n_c), or None
+        Of the atoms that move, in eV/Å^2, from the forces of the displaced calculations; symmetric,
+        with the acoustic sum rule.
+    checks : DisplacementReport
+        What `report` returns.
+
+    Notes
+    -----
+    The routines differentiate H - E S at the energies that they need: give them
+    ``energy_parameter="E"``.  Second derivatives are not known, so there is no ``jacobian=True``.
+    """
+
+    hamiltonians: tuple[Any, ...]
+    overlaps: tuple[Any, ...]
+    positions: FloatArray
+    sites: NDArray[np.int64]
+    one_sided: tuple[Any, ...] | None
+    force_constants: FloatArray | None
+    checks: DisplacementReport
+
+    def __repr__(self) -> str:
+        known = "with" if self.force_constants is not None else "without"
+        return (
+            f"<AtomDisplacements: {len(self.sites)} atoms, {known} force constants; "
+            f"{self.checks.verdict}>"
+        )
+
+    def report(self) -> DisplacementReport:
+        """Return what the displaced calculations are worth, in numbers, with a verdict."""
+        return self.checks
+
+    def first_derivatives(self, model: Model) -> Derivatives:
+        """Return dH/dQ - E dS/dQ of all coordinates, at the energy of the model."""
+        of_hamiltonian, of_overlap = self._stacks
+        if model.n_orbitals != of_hamiltonian.n_orbitals:
+            raise ValueError(
+                f"The system has {model.n_orbitals} orbitals, the displaced calculations "
+                f"{of_hamiltonian.n_orbitals}; expected the junction's own system, junction.syst."
+            )
+        values = of_hamiltonian.values - _energy_of(model) * of_overlap.values
+        return replace(of_hamiltonian, values=values, positions=self.positions, sites=self.sites)
+
+    def second_derivatives(self, model: Model) -> SecondDerivatives:
+        """Raise: displacements of one atom at a time don't give them."""
+        raise TypeError(
+            "jacobian=True needs d^2H/dQ_I dQ_J, which displacements of one atom at a time don't "
+            "give; leave it out."
+        )
+
+    def one_sided_overlaps(self, model: Model) -> list[Any] | None:
+        """Return <phi_i|d phi_j/dQ> of each coordinate as sparse arrays, None if not known."""
+        return None if self.one_sided is None else list(self.one_sided)
+
+    @cached_property
+    def _stacks(self) -> tuple[Derivatives, Derivatives]:
+        """All dH, and all dS, with the same elements."""
+        patterns = [
+            abs(dh).astype(bool) + abs(ds).astype(bool)
+            for dh, ds in zip(self.hamiltonians, self.overlaps, strict=True)
+        ]
+        found = [pattern.tocoo() for pattern in patterns]
+        operator = np.concatenate([np.full(p.nnz, n) for n, p in enumerate(found)])
+        row, col = (np.concatenate([getattr(p, axis) for p in found]) for axis in ("row", "col"))
+        n_orbitals = self.hamiltonians[0].shape[0]
+        stacks = []
+        for matrices in (self.hamiltonians, self.overlaps):
+            pairs = zip(matrices, found, strict=True)
+            value = np.concatenate([sparse.csr_array(m)[p.row, p.col] for m, p in pairs])
+            entries = Entries(operator, row, col, value)
+            stacks.append(Derivatives.from_entries(entries, len(found), n_orbitals, dim=3))
+        return stacks[0], stacks[1]
+
+
+def _energy_of(model: Model) -> float:
+    """Return the energy that the model's value functions see, or raise if that has no name."""
+    if model.energy_parameter is None:
+        raise ValueError(
+            "In a nonorthogonal basis dH/dQ - E dS/dQ depends on the energy, but nobody said which "
+            'entry of params is the energy; pass energy_parameter="E" for a junction\'s system.'
+        )
+    return float((model.params or {})[model.energy_parameter])

@@ -1,0 +1,139 @@
+"""Displaced calculations: found, and each checked to be the one that is meant."""
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwant_curl.materials.calculation import Calculation
+
+__all__ = ["AXES", "Run", "checked_runs", "runs_from_files"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+AXES = "xyz"
+
+SAME_GEOMETRY = 1e-4
+"""By how much, in Å, atoms may lie elsewhere than the displacement says."""
+
+EQUAL_STEPS = 0.01
+"""By which part the steps in both directions may differ."""
+
+
+class Run(NamedTuple):
+    """The two calculations of a coordinate: at +step and -step, in Å."""
+
+    plus: Calculation
+    minus: Calculation
+    step: float
+
+    def difference(self, name: str) -> Any:
+        """Return the derivative of a matrix, or of the forces, by its difference."""
+        return (getattr(self.plus, name) - getattr(self.minus, name)) / (2 * self.step)
+
+
+def runs_from_files(
+    directory: str | PathLike[str], atoms: Iterable[int], pattern: str, axis: int | None, spin: int
+) -> dict[tuple[int, str], tuple[Calculation, Calculation]]:
+    """Return the displaced calculations of these atoms, as sisl reads them from a directory."""
+    found = {}
+    for atom in atoms:
+        for direction in AXES:
+            pair = []
+            for sign in "+-":
+                path = Path(directory) / pattern.format(atom=atom, axis=direction, sign=sign)
+                if not path.exists():
+                    raise FileNotFoundError(
+                        f"The calculation with atom {atom} displaced along {sign}{direction} is "
+                        f"missing: there is no {path.name} in {path.parent}. Expected files named "
+                        f"{pattern!r}, of every atom that moves, along +x, -x, +y, -y, +z and -z."
+                    )
+                pair.append(Calculation.from_sisl(path, axis=axis, spin=spin))
+            found[int(atom), direction] = (pair[0], pair[1])
+    return found
+
+
+def checked_runs(
+    reference: Calculation, runs: Mapping[Any, Any], kept: IntArray, n_ends: tuple[int, int]
+) -> tuple[IntArray, list[Run]]:
+    """Return the sites that move, and the runs of their x, y, z in this order, or raise."""
+    if not isinstance(runs, Mapping) or not runs:
+        raise TypeError(
+            f"runs is {type(runs).__name__}; expected a mapping {{(atom, 'x'): (plus, minus)}} of "
+            "displaced calculations, or a directory of files."
+        )
+    given = {_key(key): pair for key, pair in runs.items()}
+    site_of = {int(atom): site for site, atom in enumerate(kept)}
+    atoms = {atom for atom, _ in given}
+    if outside := sorted(atoms - site_of.keys()):
+        raise ValueError(f"Atoms {outside} are displaced, which are not in the device.")
+    sites = sorted(site_of[atom] for atom in atoms)
+    first, last = n_ends[0], len(kept) - n_ends[1]
+    if at_ends := [int(kept[site]) for site in sites if not first <= site < last]:
+        raise ValueError(
+            f"Atoms {at_ends} are displaced, which are in the layers at the ends of the device; "
+            "the electrodes are fixed, and so are these."
+        )
+    found = []
+    for site in sites:
+        atom = int(kept[site])
+        for axis, name in enumerate(AXES):
+            if (atom, axis) not in given:
+                raise ValueError(
+                    f"The calculations with atom {atom} displaced along {name} are missing; "
+                    f"expected runs[{atom}, {name!r}] = (plus, minus). Every atom that moves moves "
+                    "along x, y and z."
+                )
+            found.append(_checked(reference, given[atom, axis], atom, axis))
+    return np.array(sites, dtype=np.int64), found
+
+
+def _key(key: Any) -> tuple[int, int]:
+    """Return the atom and the axis that a key names, or raise."""
+    if isinstance(key, tuple) and len(key) == 2:
+        atom, axis = key
+        axis = AXES.find(axis) if isinstance(axis, str) and len(axis) == 1 else axis
+        if isinstance(atom, int | np.integer) and axis in (0, 1, 2):
+            return int(atom), int(axis)
+    raise ValueError(f"runs has the key {key!r}; expected (atom, axis), as (3, 'x') or (3, 0).")
+
+
+def _checked(reference: Calculation, pair: Any, atom: int, axis: int) -> Run:
+    """Return a pair of calculations, if they are of the reference with this atom displaced."""
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        raise TypeError(
+            f"runs[{atom}, {AXES[axis]!r}] is {pair!r}; expected a pair of calculations, displaced "
+            "along the axis and against it."
+        )
+    steps = []
+    for sign, run in zip((1, -1), pair, strict=True):
+        name = f"The calculation with atom {atom} along {'+-'[sign < 0]}{AXES[axis]}"
+        if not isinstance(run, Calculation):
+            raise TypeError(f"{name} is a {type(run).__name__}; expected a Calculation.")
+        if not np.array_equal(run.orbitals, reference.orbitals):
+            raise ValueError(
+                f"{name} has {len(run)} atoms with {run.orbitals.sum()} orbitals, the reference "
+                f"{len(reference)} with {reference.orbitals.sum()}; expected the same, in the same "
+                "order."
+            )
+        moved = run.positions - reference.positions
+        step = sign * float(moved[atom, axis])
+        moved[atom, axis] = 0.0
+        worst = int(np.abs(moved).max(axis=1).argmax())
+        if np.abs(moved).max() > SAME_GEOMETRY or step <= SAME_GEOMETRY:
+            raise ValueError(
+                f"{name} is of another geometry: that atom moves by {step:.4g} Å, and atom {worst} "
+                f"by {np.abs(moved[worst]).max():.4g} Å otherwise. Expected the geometry of the "
+                "junction with this atom alone displaced."
+            )
+        steps.append(step)
+    if abs(steps[0] - steps[1]) > EQUAL_STEPS * steps[0]:
+        raise ValueError(
+            f"Atom {atom} is displaced along {AXES[axis]} by {steps[0]:.4g} and -{steps[1]:.4g} Å; "
+            "expected as far in both directions."
+        )
+    return Run(pair[0], pair[1], float(np.mean(steps)))
