@@ -158,6 +158,24 @@ def test_density_is_mullikens_and_operators_see_the_energy(syst):
         rho.expectation(bound)
 
 
+def test_a_probe_couples_to_mullikens_density(syst):
+    """Its force is what the density is worth in its potential, moved by a little."""
+    point, width, step = np.array([1.3, 0.4]), 1.4, 1e-3
+    found = kc.force_response(syst, kc.Probe([point], width=width), ENERGY, jacobian=True, **KEYS)
+    density = kc.NonequilibriumDensity(syst, ENERGY, **KEYS).density()
+    places = np.array([site.pos for site in syst.sites])
+
+    def energy(r):
+        squares = ((places - r) ** 2).sum(axis=1)
+        return density @ np.exp(-squares / (2 * width**2)) / (2 * np.pi * width**2)
+
+    ends = [[energy(point + s * step * axis) for s in (1, -1)] for axis in np.eye(2)]
+    close(found.force, [(b - a) / (2 * step) for a, b in ends], 1e-6)
+    by_point = kc.curl_map(syst, kc.Probe([point], width=width), ENERGY, **KEYS)
+    close(by_point.curl, found.curl[0, 1:])
+    close(found.jacobian[1, 0] - found.jacobian[0, 1], found.curl[0, 1])
+
+
 def test_flow_holds_mullikens_density_and_the_conserved_current(syst):
     flow = kc.flow_map(syst, ENERGY, cell_volume=1.0, **KEYS)
     rho = kc.NonequilibriumDensity(syst, ENERGY, **KEYS)

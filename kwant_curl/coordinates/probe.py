@@ -41,7 +41,8 @@ class Probe(Specification):
 
     V_R(r) = strength w(r - R), w(r) = exp(-r^2 / (2 width^2)) / (2 pi width^2)^(dim/2), added to
     the onsite energies of the sites within reach, all orbitals of a site alike (in a Nambu model,
-    whose `charge` is given, with the opposite sign to those of holes).  The coordinates
+    whose `charge` is given, with the opposite sign to those of holes; where orbitals overlap,
+    (V_i + V_j)/2 S_ij, which couples to Mulliken's density).  The coordinates
     are its position R: each point by itself, none is there for the others.  The particle is not
     there for the electrons either: the flow is the unperturbed one, so forces are first order
     in the strength, curls and frictions second order.
@@ -181,12 +182,18 @@ def _charges(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
     """Return row, column and value of the charges on these sites, and of which of them each is.
 
-    Of ordinary electrons they are one on the diagonal.
+    Of ordinary electrons they are one on the diagonal; of orbitals that overlap half of
+    P S + S P, P those of the site, whose expectation is Mulliken's density.
     """
     offsets = model.offsets
     norbs = np.diff(offsets)[site]
     orbital = ranges(offsets[site], norbs)
-    rows = model.charges[orbital]
+    overlaps = model.energy_parameter is not None
+    rows = (model.overlap().tocsr() if overlaps else model.charges)[orbital]
     count = np.diff(rows.indptr)
     pair = np.repeat(np.repeat(np.arange(len(site)), norbs), count)
-    return np.repeat(orbital, count), rows.indices.astype(np.int64), real_if_real(rows.data), pair
+    row, col, value = np.repeat(orbital, count), rows.indices.astype(np.int64), rows.data
+    if overlaps:
+        row, col = np.append(row, col), np.append(col, row)
+        value, pair = 0.5 * np.append(value, value.conj()), np.append(pair, pair)
+    return row, col, real_if_real(value), pair
