@@ -1,5 +1,7 @@
 """A model of orbitals that overlap, as a Kwant system and as dense matrices of its own."""
 
+from functools import cache
+
 import kwant
 import numpy as np
 from scipy.linalg import eig
@@ -109,6 +111,7 @@ class Dense:
         ]
 
 
+@cache
 def derivatives(step=2e-3):
     """Return dH/dQ and dS/dQ of the atoms that move, x and y of each, by finite differences."""
     result = []

@@ -316,3 +316,33 @@ def test_zigzag_graphene_at_room_temperature():
         np.testing.assert_allclose(one, other, atol=1e-3 * np.abs(other).max())
     assert np.linalg.eigvalsh(result.friction).min() >= -1e-14 * np.abs(result.friction).max()
     assert len(result.spectrum.energies) <= 150
+
+
+@pytest.mark.parametrize("seed", [5, 12])
+def test_levels_whose_shares_cancel(seed):
+    """Many narrow levels in a window: of the Jacobian's integral a thousandth is left."""
+    lattice = kwant.lattice.square(norbs=1)
+    rng = np.random.default_rng(seed)
+    builder = kwant.Builder()
+    for x in range(8):
+        for y in range(3):
+            builder[lattice(x, y)] = 0.05 * rng.uniform(-1, 1)
+    builder[(lattice(x, y) for x in (-1, 8) for y in range(3))] = 0
+    builder[lattice.neighbors()] = -1
+    for inner, end in ((0, -1), (7, 8)):
+        builder[((lattice(inner, y), lattice(end, y)) for y in range(3))] = -0.02
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lattice(0, y) for y in range(3))] = 0
+    lead[lattice.neighbors()] = -1
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    syst = builder.finalized()
+    moving = kc.Displacements([syst.sites[8], syst.sites[13]], scaling=kc.PowerLaw(2))
+    options = {"bias": {0: 1.53}, "linear": False, "temperature": 0.009}
+    found, fine = (
+        kc.force_response(syst, moving, 0.1, jacobian=True, noise=True, rtol=rtol, **options)
+        for rtol in (1e-4, 1e-6)
+    )
+    for name in ("force", "curl", "jacobian", "noise"):
+        one, other = getattr(found, name), getattr(fine, name)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())

@@ -140,6 +140,7 @@ class _Part:
     before: Fit | None = None
     change: FloatArray = field(default_factory=lambda: np.zeros(0))
     size: FloatArray = field(default_factory=lambda: np.zeros(0))
+    total: FloatArray = field(default_factory=lambda: np.zeros(0))
     floor: FloatArray = field(default_factory=lambda: np.zeros(0))
     next: list[float] = field(default_factory=list)
     wanted: list[float] = field(default_factory=list)
@@ -205,7 +206,8 @@ def interpolated(
     weighting : Weighting
         What the samples are integrated with.
     rtol : float
-        Error to be reached, relative to the largest element of the integral of each part's modulus.
+        Error to be reached, relative to the largest element of each part's integral, or to a
+        thousandth of that of its modulus.
     candidates : sequence of (energy, width)
         Resonances, each of which is looked at.
     max_energies : int
@@ -311,6 +313,7 @@ class _Search:
         basis = fit.basis(grid.s)
         now = basis @ rows[fit.which]
         part.size = (np.abs(now) * envelope).sum(axis=0)
+        part.total = (now * envelope).sum(axis=0)
         # The size of the terms of each part, integrated, as far as it is rounding.
         sizes = np.array([self._samples[i].sizes for i in fit.which])
         reach = np.abs(basis).T @ envelope[:, self._sketch.first]
@@ -418,8 +421,7 @@ class _Search:
         modulus, rounding = size.sum(axis=0), floor.sum(axis=0)
         largest = np.maximum(np.maximum(left, CANCELLING * modulus), rounding)
         asked_before = self._left
-        part_left = max(self._part_left(largest, modulus, rounding), RESOLVED / self._rtol)
-        self._left = min(asked_before, part_left)
+        self._left = min(asked_before, max(self._part_left(parts), RESOLVED / self._rtol))
         errors = (change / np.where(largest > 0, largest, 1.0)).max(axis=1)
         self._error = max(self._error, float(errors.sum()))
         if errors.sum() <= self._rtol and self._left > 0.5 * asked_before:
@@ -428,12 +430,15 @@ class _Search:
         part.is_checked, part.next = False, self._unseen(part)
         return not part.next
 
-    @staticmethod
-    def _part_left(largest: FloatArray, modulus: FloatArray, rounding: FloatArray) -> float:
+    def _part_left(self, parts: list[_Part]) -> float:
         """Return what is left of the integrals of moduli at worst, 1 unless that is little."""
-        counts = modulus > rounding
-        part = np.divide(largest, modulus, out=np.ones_like(modulus), where=counts).min(initial=1.0)
-        return float(part) if part < MUCH else 1.0
+        left, modulus = (
+            self._sketch.largest(np.abs(np.sum(some, axis=0)))
+            for some in ([part.total for part in parts], [part.size for part in parts])
+        )
+        counts = modulus > np.sum([part.floor for part in parts], axis=0)
+        part = np.divide(left, modulus, out=np.ones_like(left), where=counts).min(initial=1.0)
+        return max(float(part), CANCELLING) if part < MUCH else 1.0
 
     def _changes(
         self, fit: Fit, before: Fit

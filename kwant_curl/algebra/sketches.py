@@ -125,13 +125,18 @@ class Sketch:
         result: FloatArray = np.array(largest)[self.kind].T
         return result
 
+    def largest(self, columns: FloatArray) -> FloatArray:
+        """Return the largest of the columns of each part that count, (n_parts,)."""
+        result = np.zeros(len(self.first))
+        np.maximum.at(result, self.part[self.counts], columns[self.counts])
+        return result
+
     def scale(self, size: FloatArray, floor: FloatArray) -> FloatArray:
         """Return what each column's error is measured by: the largest of its part, (n_columns,).
 
         size: (n_columns,) integrals of moduli; floor: (n_parts,) what is rounding anyway.
         """
-        most = np.array(floor, dtype=float)
-        np.maximum.at(most, self.part[self.counts], size[self.counts])
+        most = np.maximum(floor, self.largest(size))
         most[most == 0] = 1.0
         result: FloatArray = np.where(self.counts, most[self.part], np.maximum(size, 1e-300))
         return result

@@ -160,7 +160,7 @@ class Spectrum(Frozen):
             for fits in (self._fits(), self._fits("earlier_"))
         )
         members = [np.flatnonzero(self.segment == k) for k in range(len(self.segments))]
-        used = of_one_sign(now, list(self.parts), members, 0.3 * self.rtol)
+        used = of_one_sign(now, list(self.parts), members, 0.1 * self.rtol)
         result: dict[str, FloatArray] = {}
         error = 0.0
         for name, kind, part in zip(self.names, self.kinds, self.parts, strict=True):
