@@ -338,8 +338,13 @@ def test_an_overlap_of_one_is_no_overlap():
 
 def test_what_can_not_be_an_overlap():
     (syst, moving), (other, turned) = rebased()
-    with pytest.raises(ValueError, match="no value function of the scattering region depends"):
+    with pytest.raises(ValueError, match="no value function takes it; they take no parameters"):
         kc.force_response(syst, moving, 0.2, energy_parameter=NAME)
+    with pytest.raises(ValueError, match="no value function takes it; they take E"):
+        kc.force_response(other, turned, 0.2, energy_parameter="energy")
+    idle = syst_of(onsite=lambda site, E: np.eye(2), hopping=lambda a, b, E: np.eye(2))
+    with pytest.raises(ValueError, match="no value function of the scattering region depends"):
+        kc.flow_map(idle, 0.2, cell_volume=1.0, energy_parameter=NAME)
     n = len(syst.hamiltonian_submatrix())
     wrong = syst_of_matrices(syst.hamiltonian_submatrix(), -np.eye(n))
     with pytest.raises(ValueError, match="diagonal element -1"):
@@ -351,3 +356,42 @@ def test_what_can_not_be_an_overlap():
     bad = kc.Matrices(turned.matrices, overlaps=turned.overlaps, one_sided=turned.overlaps)
     with pytest.raises(ValueError, match="differ from dS/dQ"):
         kc.force_response(other, bad, 0.2, velocity=True, energy_parameter=NAME)
+
+
+def far_overlap(size):
+    """Return value functions whose overlaps are `size`, far larger than orbitals can have."""
+    return lambda a, b, E: -np.eye(2) - E * size * np.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda syst: kc.curl_map(syst, kc.Displacements(scaling=kc.PowerLaw(2)), 0.1, **KEYS),
+        lambda syst: kc.flow_map(syst, 0.1, cell_volume=1.0, **KEYS),
+        lambda syst: kc.NonequilibriumDensity(syst, 0.1, **KEYS),
+    ],
+)
+def test_overlaps_that_are_not_positive(call):
+    def inner(a, b, E):
+        is_inner = isinstance(a.family, Atoms) and isinstance(b.family, Atoms)
+        return far_overlap(0.9 if is_inner else 0.1)(a, b, E)
+
+    with pytest.raises(ValueError, match=r"region is not positive definite: its lowest eigenv"):
+        call(syst_of(hopping=inner))
+
+    def outer(a, b, E):
+        is_inner = isinstance(a.family, Atoms) or isinstance(b.family, Atoms)
+        return far_overlap(0.05 if is_inner else 0.9)(a, b, E)
+
+    with pytest.raises(ValueError, match=r"lead 0 is not positive definite: at momentum"):
+        call(syst_of(hopping=outer))
+
+
+def test_an_operator_bound_at_another_energy(syst):
+    rho = kc.NonequilibriumDensity(syst, ENERGY, **KEYS)
+    force = kc.Force(syst, MOVING, energy_parameter=NAME)
+    here = force.bind(params={NAME: ENERGY})
+    close(rho.expectation(here), rho.expectation(force), 1e-12)
+    elsewhere = force.bind(params={NAME: ENERGY + 0.1})
+    with pytest.raises(ValueError, match=r"bound at energy 0\.27"):
+        rho.expectation(elsewhere)

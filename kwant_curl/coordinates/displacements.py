@@ -45,7 +45,8 @@ class Displacements(Specification):
         Each hopping matrix of the system is scaled with the length of its bond: `PowerLaw`,
         `Exponential`, or any object with the method of `ScalingLaw`; or
         ``{(family_a, family_b): law}``, in either order, with a law for every pair that occurs.
-        Onsite terms don't follow.
+        Onsite terms don't follow.  With an `energy_parameter` H - E S is scaled as a whole, the
+        overlap by the same law.
     hopping_gradient : callable, optional
         ``hopping_gradient(site1, site2, **params)`` returns dH_12/dr_1, an array
         (dim, norb1, norb2), or (dim,) for one orbital; dH_12/dr_2 is minus that.  It is called

@@ -56,16 +56,16 @@ def moved_orbitals(
     known = one_sided_overlaps_of(coordinates, model)
     if known is not None:
         return moved_factors(known), ()
-    overlaps, all_forces = changes.at(energy).values, forces.at(energy).values
-    size = model.energy_unit * np.abs(overlaps).max(initial=0.0)
-    if not size:
+    overlaps, all_forces = (
+        2 * float(np.abs(some.at(energy).values).max(initial=0.0)) for some in (changes, forces)
+    )
+    if not overlaps:
         return None, ()
-    part = size / (np.abs(all_forces).max(initial=0.0) or 1.0)
     return None, (
         f"The orbitals overlap, and {what} depends on the one-sided overlaps <phi|d phi/dQ>, which "
-        "aren't known: half of dS/dQ stands for them. The largest element of dS/dQ, times "
-        f"{model.energy_unit:g} (about the Hamiltonian's), is {part:.2g} of that of the forces. "
-        "Give them if you can, as Matrices(..., one_sided=...).",
+        "aren't known: half of dS/dQ stands for them. Elements of dS/dQ are as large as "
+        f"{overlaps:.3g}, those of dH/dQ - E dS/dQ as {all_forces:.3g}. Give them if you can: "
+        "Matrices(..., one_sided=...), or on_atom= for the displacements of a Junction.",
     )
 
 

@@ -3,21 +3,34 @@
 They return H - E S, or any Hamiltonian that depends on energy minus E; Kwant's own energy is 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from kwant_curl.algebra.differentiate import differentiate
 
-__all__ = ["Values", "check_energy_parameter", "check_overlap", "values_by_energy"]
+__all__ = [
+    "Values",
+    "check_energy_parameter",
+    "check_lead_overlap",
+    "check_named",
+    "check_overlap",
+    "check_positive",
+    "values_by_energy",
+]
 
 ComplexArray = NDArray[np.complex128]
 
 ROUNDING = 1e-13
 """By how much elements may miss a straight line in the energy, in units of what it is made of."""
+
+DENSE = 2000
+"""Orbitals up to which an error says the lowest eigenvalue."""
 
 RTOL = 1e-8
 """Error of the derivative of what is not linear."""
@@ -118,6 +131,63 @@ def check_overlap(overlap: Any, name: str) -> None:
         raise ValueError(
             f"The overlap S = -dH/d{name} has the diagonal element {least:.3g}. Expected value "
             f"functions that return H - {name} S, with a positive S."
+        )
+
+
+def check_positive(overlap: Any) -> None:
+    """Raise unless the overlap of a device, a sparse array, is positive definite."""
+    size = overlap.shape[0]
+    try:
+        # Without pivots of other rows, as the positive ones of such a matrix need none.
+        factors = splu(
+            sparse.csc_array(overlap).astype(complex),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+    except RuntimeError:  # exactly singular
+        is_positive = False
+    else:
+        pivots = factors.U.diagonal().real
+        is_positive = np.array_equal(factors.perm_r, factors.perm_c) and bool(np.all(pivots > 0))
+    if is_positive:
+        return
+    least = "" if size > DENSE else f": its lowest eigenvalue is {_lowest(overlap.toarray()):.3g}"
+    raise ValueError(
+        f"The overlap of the scattering region is not positive definite{least}. Expected value "
+        "functions that return H - E S, with the overlaps of all pairs of orbitals."
+    )
+
+
+def check_lead_overlap(
+    lead: int, cell: ComplexArray, hopping: ComplexArray, momenta: Iterable[float]
+) -> None:
+    """Raise unless the overlap S(k) of a lead's orbitals is positive definite at these momenta."""
+    square = np.zeros_like(cell)
+    square[:, : hopping.shape[1]] = hopping
+    for k in momenta:
+        forwards = np.exp(-1j * k) * square
+        least = _lowest(cell + forwards + forwards.conj().T)
+        if least <= 0:
+            raise ValueError(
+                f"The overlap of the orbitals of lead {lead} is not positive definite: at momentum "
+                f"{k:.4g} its lowest eigenvalue is {least:.3g}. Expected value functions of the "
+                "lead that return H - E S too, with the overlaps of all pairs of orbitals."
+            )
+
+
+def _lowest(matrix: ComplexArray) -> float:
+    return float(np.linalg.eigvalsh(matrix)[0])
+
+
+def check_named(name: str, known: Iterable[str]) -> None:
+    """Raise unless value functions take the parameter that is said to be the energy."""
+    names = sorted(known)
+    if name not in names:
+        raise ValueError(
+            f"energy_parameter is {name!r}, but no value function takes it; they take "
+            f"{', '.join(names) or 'no parameters'}. Expected the name of an argument of value "
+            "functions that return H - E S."
         )
 
 

@@ -16,7 +16,10 @@ from kwant_curl.model.checks import check_finite_system, check_leads
 from kwant_curl.model.energies import (
     Values,
     check_energy_parameter,
+    check_lead_overlap,
+    check_named,
     check_overlap,
+    check_positive,
     values_by_energy,
 )
 from kwant_curl.model.geometry import site_positions, site_spacing
@@ -30,6 +33,9 @@ __all__ = ["Model", "as_model", "scattering_model"]
 
 IntArray = NDArray[np.int64]
 Purpose = Literal["many calls", "one call", "operators"]
+
+MOMENTA = 9
+"""Momenta at which the overlap of a lead's orbitals is looked at, from -pi to pi."""
 
 HERMITICITY = 1e-12
 """How far from Hermitian the Hamiltonian may be, relative to its largest element."""
@@ -93,6 +99,9 @@ class Model:
             check_charge(self.charge)
         if self.energy_parameter is not None:
             check_energy_parameter(self.energy_parameter, self.charge)
+            parts = [self.syst, *self.syst.leads]
+            if all(getattr(part, "parameters", None) is not None for part in parts):
+                check_named(self.energy_parameter, set().union(*(p.parameters for p in parts)))
             params = {self.energy_parameter: 0.0, **(self.params or {})}
             object.__setattr__(self, "params", params)
 
@@ -132,8 +141,20 @@ class Model:
             hamiltonian = self._on_pattern(self._varying.at(self._seen))
         problem = ScatteringProblem(hamiltonian, leads, one_call, self.has_holes, self._varying)
         if self.energy_parameter is not None:
-            check_overlap(problem.overlap(self._seen), self.energy_parameter)
+            self._check_overlaps(problem)
         return problem
+
+    def _check_overlaps(self, problem: ScatteringProblem) -> None:
+        """Raise unless the overlaps of device and leads are such."""
+        overlap = problem.overlap(self._seen)
+        check_overlap(overlap, self.energy_parameter or "")
+        if self.is_linear:
+            check_positive(overlap)
+        for number in sorted(set(problem.first_alike)):
+            cells = problem.leads[number].cells
+            line = None if cells is None else cells.line()
+            if line is not None:
+                check_lead_overlap(number, *line[2:], np.linspace(-np.pi, np.pi, MOMENTA))
 
     def _lead(self, number: int) -> Lead:
         """Return a lead at the params, which is evaluated once."""

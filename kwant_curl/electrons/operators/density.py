@@ -170,8 +170,9 @@ class NonequilibriumDensity:
         ----------
         operator : Force, MomentumCurrent; kwant.operator.Density, Current or Source; or a matrix
             An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
-            bound takes the same `charge` too.  A matrix is sparse or dense,
-            (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
+            bound takes the same `charge` too.  With an `energy_parameter` it is bound at the energy
+            of each state; of Kwant's that are bound it isn't known at which energy, and its Density
+            holds no overlaps.  A matrix is sparse or dense, (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
             holes as they are told to: ``Density(syst, tau_z)`` counts electrons.
 
         Returns
@@ -215,6 +216,11 @@ class NonequilibriumDensity:
     def _bound(self, operator: StackedOperator, params: Mapping[str, Any] | None) -> Any:
         """Return an operator of ours at these params, as it is if it is bound."""
         if operator.is_bound:
+            if operator.bound_energy not in (None, self.energy):
+                raise ValueError(
+                    f"The operator is bound at energy {operator.bound_energy}, the states are "
+                    f"those at {self.energy}; bind it there, or pass it unbound."
+                )
             return operator
         charge = self.charge if operator.takes_charge else None
         return operator.bind(params=params if operator.takes_params else None, charge=charge)
