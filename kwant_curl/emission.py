@@ -115,7 +115,7 @@ def phonon_rates(
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
     """
-    model = scattering_model(syst, params, charge, energy_parameter)
+    model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, False, units)
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)

@@ -122,7 +122,7 @@ def flow_map(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
     """
-    model = scattering_model(syst, params, charge, energy_parameter)
+    model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     check_sites(model.syst)
     volumes = cell_volumes(model.syst, cell_volume)

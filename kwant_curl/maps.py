@@ -109,7 +109,7 @@ def curl_map(
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
     """
-    model = scattering_model(syst, params, charge, energy_parameter)
+    model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
     operators = forces_by_energy(coordinates, model, point.energy)
     forces = operators.at(point.energy)

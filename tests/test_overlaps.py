@@ -395,3 +395,87 @@ def test_an_operator_bound_at_another_energy(syst):
     elsewhere = force.bind(params={NAME: ENERGY + 0.1})
     with pytest.raises(ValueError, match=r"bound at energy 0\.27"):
         rho.expectation(elsewhere)
+
+
+def test_operators_of_a_model_act_at_the_energy_of_the_states(syst):
+    model = kc.Model(syst, energy_parameter=NAME)
+    rho = kc.NonequilibriumDensity(model, ENERGY)
+    expected = kc.force_response(model, MOVING, ENERGY).force
+    close(rho.expectation(kc.Force(model, MOVING)), expected)
+    current = kc.flow_map(model, ENERGY, cell_volume=1.0).current
+    close(rho.expectation(kc.MomentumCurrent(model, cell_volume=1.0)), current)
+    undeclared = kc.Force(syst, MOVING).bind(params={NAME: 0.7})
+    with pytest.raises(ValueError, match=r"bound at energy 0\.7"):
+        rho.expectation(undeclared)
+
+
+def chain_of(level, ends=True):
+    """Return three sites between two chains; the middle one's level depends on energy."""
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(3))] = lambda site, E: -E
+    builder[lattice(1)] = level
+    builder[lattice.neighbors()] = -1.0
+    for step in (-1, 1):
+        lead = kwant.Builder(kwant.TranslationalSymmetry((step,)))
+        lead[lattice(0)] = (lambda site, E: -E) if ends else 0.0
+        lead[lattice.neighbors()] = -1.0
+        builder.attach_lead(lead)
+    return builder.finalized()
+
+
+BOTH = np.array([[0, 0.5, 0], [0.5, 1, 0], [0, 0, 0]])
+TABLE = np.linspace(1.2, 1.9, 71), 0.3 * np.exp(-(((np.linspace(1.2, 1.9, 71) - 1.5) / 0.05) ** 2))
+
+
+def limited(site, E):
+    if not 1.2 <= E <= 1.9:
+        raise ValueError("the table begins at 1.2 and ends at 1.9")
+    return -E + np.interp(E, *TABLE)
+
+
+@pytest.mark.parametrize("level", [lambda site, E: -E + np.interp(E, *TABLE), limited])
+def test_a_table_that_is_flat_or_ends_outside_its_range(level):
+    """What is linear, or unknown, far away need not be linear at the energy asked for."""
+    found = kc.force_response(chain_of(level), kc.Matrices([BOTH]), 1.5, energy_parameter=NAME)
+    H = np.diag([-1.0, -1.0], 1) + np.diag([-1.0, -1.0], -1) + np.diag([0, 0.3, 0])
+    sigma = 0.5 * (1.5 - 1j * np.sqrt(4 - 1.5**2))
+    greens = np.linalg.inv(1.5 * np.eye(3) - H - sigma * np.diag([1, 0, 1]))
+    width = -2 * sigma.imag / (2 * np.pi)
+    left, right = (width * np.outer(greens[:, i], greens[:, i].conj()) for i in (0, 2))
+    close(found.force, [-0.5 * np.trace(BOTH @ (left - right)).real], 1e-10)
+    total = left + right
+    close(found.friction, [[np.pi * np.trace(BOTH @ total @ BOTH @ total).real]], 1e-10)
+
+
+def test_leads_that_do_not_see_the_energy():
+    syst = chain_of(lambda site, E: -E, ends=False)
+    with pytest.raises(ValueError, match="Lead 0 does not depend on energy"):
+        kc.flow_map(syst, 1.0, cell_volume=1.0, **KEYS)
+
+
+def test_a_pole_of_the_hamiltonian_in_the_window():
+    """Where its derivative isn't known no level is looked for; nothing else needs it."""
+    syst = chain_of(lambda site, E: -E + 0.01 / (E - 0.31))
+    options = {"bias": 0.6, "linear": False, "rtol": 1e-5}
+    found = kc.force_response(syst, kc.Matrices([BOTH]), 0.2, **options, **KEYS)
+    whole = np.diag([0.0, 0.0, 0.31, 0.0])
+    for i, j, hopping in ((0, 1, -1.0), (1, 3, -1.0), (1, 2, 0.1)):
+        whole[i, j] = whole[j, i] = hopping
+    moved = np.zeros((4, 4))
+    moved[:2, :2] = BOTH[:2, :2]
+    plain = kc.force_response(syst_of_matrices(whole), kc.Matrices([moved]), 0.2, **options)
+    close(found.force, plain.force, 1e-4)
+    close(found.friction, plain.friction, 1e-4)
+
+
+def test_a_single_coordinate_has_no_curvature():
+    (_, _), (other, turned) = rebased()
+    one = kc.Matrices(
+        turned.matrices[:1], overlaps=turned.overlaps[:1], one_sided=turned.one_sided[:1]
+    )
+    with pytest.warns(RuntimeWarning, match="Time-reversal"):
+        alone, together = (
+            kc.force_response(other, some, 0.2, velocity=True, **KEYS) for some in (one, turned)
+        )
+    close(alone.velocity[0], together.velocity[0, :1], 1e-10)

@@ -50,7 +50,7 @@ ARNOLDI = 1e-6
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
 
-CLOSEST, FARTHEST, LOOKS_BESIDE = 1e-9, 0.1, 6
+CLOSEST, FARTHEST, LOOKS_BESIDE = 1e-9, 0.3, 12
 """Where levels beside a band edge are looked for first, in units of the Hamiltonian, how far from
 it they may be, in the root of these, and in how many steps they are followed."""
 
@@ -331,6 +331,7 @@ class _Search:
         try:
             equations = self._problem.equations(self._problem.solved_leads(energy))
             inverse = _inverse(self._problem, equations, self._numerics)
+            overlap = self._problem.overlap(energy)
         except (ValueError, SingularMatrixError):  # on a flat band; on a level, to the last digit
             if self.n_looks == self._most_looks:
                 return NOTHING
@@ -339,9 +340,9 @@ class _Search:
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
             greens = inverse.propagators(nothing, None).greens
-            values, vectors = np.linalg.eig(greens @ self._problem.overlap(energy))
+            values, vectors = np.linalg.eig(greens @ overlap)
         else:
-            values, vectors = _around(inverse, self._problem.overlap(energy), count)
+            values, vectors = _around(inverse, overlap, count)
         large = np.abs(values) > 0
         return energy - 1 / values[large], vectors[:, large]
 

@@ -118,4 +118,6 @@ def _curvatures(one_sided: Any, overlap: Any) -> SecondDerivatives:
             shape = np.full(value.size, i), np.full(value.size, j)
             half = SecondDerivatives(*shape, row.ravel(), col.ravel(), value.ravel())
             parts.append(half)
+    if not parts:
+        return SecondDerivatives.empty()
     return SecondDerivatives(*(np.concatenate(part) for part in zip(*parts, strict=True)))

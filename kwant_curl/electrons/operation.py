@@ -71,6 +71,9 @@ def operating_point(
     mu = real_number("energy", energy)
     shifts = chemical_potential_shifts(bias, len(model.syst.leads))
     kt = nonnegative_number("temperature", temperature)
+    if model.energy_parameter is not None:
+        reach = np.append(0.0, np.append(shifts, [0.618 * kt, -0.618 * kt, 10 * kt]))
+        model.check_linear(np.unique(mu + reach))
     pinned = model.scattering.sources.pinned if model.has_holes else None
     check_pinned(shifts, pinned)
     if not linear and kt == 0:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 __all__ = ["with_separate_currents"]
 
-CLOSE = 1e-6
-"""Momenta that differ by less may be mixed by rounding; Kwant looks below 2e-10."""
+CLOSE = 1e-3
+"""Momenta that differ by less may be mixed by rounding, by the less the more they differ; Kwant
+looks below 2e-10."""
 
 MIXED = 1e-9
 """How large the current between two modes, each of unit current, may be by rounding."""

@@ -3,11 +3,12 @@
 They return H - E S, or any Hamiltonian that depends on energy minus E; Kwant's own energy is 0.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from kwant import UserCodeError
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
@@ -15,13 +16,16 @@ from scipy.sparse.linalg import splu
 from kwant_curl.algebra.differentiate import differentiate
 
 __all__ = [
+    "Curved",
     "Values",
     "check_energy_parameter",
     "check_lead_overlap",
     "check_named",
     "check_overlap",
     "check_positive",
+    "holds_at",
     "values_by_energy",
+    "with_energy",
 ]
 
 ComplexArray = NDArray[np.complex128]
@@ -31,6 +35,9 @@ ROUNDING = 1e-13
 
 DENSE = 2000
 """Orbitals up to which an error says the lowest eigenvalue."""
+
+PROBES = (-0.625, 0.3291, 0.07713, -0.1187, 1.618)
+"""Energies at which linearity is tried, in units of the elements; no round numbers."""
 
 RTOL = 1e-8
 """Error of the derivative of what is not linear."""
@@ -44,6 +51,16 @@ class Values(Protocol):
         """Whether they are linear in the energy, so that they are known at complex ones too."""
         ...
 
+    @property
+    def find(self) -> Callable[[float], ComplexArray]:
+        """The function of real energies that they are found by."""
+        ...
+
+    @property
+    def unit(self) -> float:
+        """An energy of the order of them."""
+        ...
+
     def at(self, energy: complex) -> ComplexArray:
         """Return the elements at an energy."""
         ...
@@ -55,11 +72,21 @@ class Values(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Straight:
-    """Elements of H - E S: those of H, and of -S."""
+    """Elements of H - E S: those of H, and of -S; find, unit: as in `Curved`."""
 
     zero: ComplexArray
     change: ComplexArray
+    find: Callable[[float], ComplexArray]
+    unit: float
     is_linear = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without the functions."""
+        return {"zero": self.zero, "change": self.change, "find": None, "unit": self.unit}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     def at(self, energy: complex) -> ComplexArray:
         """Return the elements at an energy."""
@@ -108,15 +135,21 @@ def values_by_energy(find: Callable[[float], ComplexArray], unit: float) -> Valu
     unit: of the order of them; a power of two, so that an overlap of 1 has no rounding errors.
     """
     try:
-        zero, one, between = (find(energy) for energy in (0.0, unit, -0.625 * unit))
-    except (ValueError, ArithmeticError):  # known in a range of energies alone: not linear
-        return Curved(find, unit)
-    change = (one - zero) / unit
-    size = np.abs(zero) + unit * np.abs(change)
-    missed = np.abs(between - (zero - 0.625 * unit * change))
-    if np.all(missed <= ROUNDING * max(float(size.max(initial=0.0)), unit)):
-        return Straight(zero, change)
-    return Curved(find, unit)
+        zero, one = find(0.0), find(unit)
+        found = Straight(zero, (one - zero) / unit, find, unit)
+        is_linear = all(holds_at(found, part * unit) for part in PROBES)
+    except (UserCodeError, ValueError, ArithmeticError):  # known in a range of energies alone
+        is_linear = False
+    return found if is_linear else Curved(find, unit)
+
+
+def holds_at(values: Values, energy: float) -> bool:
+    """Return whether elements are at an energy what they are said to be, if they are linear."""
+    if not values.is_linear:
+        return True
+    size = np.abs(values.at(0.0)) + max(values.unit, abs(energy)) * np.abs(values.slope(0.0))
+    missed = np.abs(values.find(energy) - values.at(energy))
+    return bool(np.all(missed <= ROUNDING * max(float(size.max(initial=0.0)), values.unit)))
 
 
 def check_overlap(overlap: Any, name: str) -> None:
@@ -165,6 +198,11 @@ def check_lead_overlap(
     """Raise unless the overlap S(k) of a lead's orbitals is positive definite at these momenta."""
     square = np.zeros_like(cell)
     square[:, : hopping.shape[1]] = hopping
+    if not (np.any(cell) or np.any(hopping)):
+        raise ValueError(
+            f"Lead {lead} does not depend on energy, as the scattering region does. Expected value "
+            "functions of the lead that return H - E S too."
+        )
     for k in momenta:
         forwards = np.exp(-1j * k) * square
         least = _lowest(cell + forwards + forwards.conj().T)
@@ -178,6 +216,13 @@ def check_lead_overlap(
 
 def _lowest(matrix: ComplexArray) -> float:
     return float(np.linalg.eigvalsh(matrix)[0])
+
+
+def with_energy(params: Any, name: str, energy: Any) -> Any:
+    """Return params in which value functions see an energy; no mapping is returned as it is."""
+    if params is not None and not isinstance(params, Mapping):
+        return params
+    return {**(params or {}), name: energy}
 
 
 def check_named(name: str, known: Iterable[str]) -> None:

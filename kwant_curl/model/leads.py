@@ -13,7 +13,7 @@ from kwant.system import InfiniteSystem, PrecalculatedLead
 from numpy.typing import NDArray
 
 from kwant_curl.model.degenerate import with_separate_currents
-from kwant_curl.model.energies import Values, values_by_energy
+from kwant_curl.model.energies import Curved, Values, holds_at, values_by_energy
 
 __all__ = ["CellEquations", "Cells", "Lead", "evaluated_lead", "same_cells"]
 
@@ -83,6 +83,13 @@ class Cells(InfiniteSystem):
         d_cell, d_hopping = self._split(self.varying.slope(energy))
         changes = -d_cell, d_hopping, d_hopping.conj().T
         return CellEquations(-cell, hopping, back, changes)
+
+    def holds_at(self, energy: float) -> bool:
+        """Ask the functions at an energy whether they are linear; if not, ask at each from now."""
+        if self.varying is None or holds_at(self.varying, energy):
+            return True
+        self.varying = Curved(self.varying.find, self.varying.unit)
+        return False
 
     def line(self) -> tuple[ComplexArray, ComplexArray, ComplexArray, ComplexArray] | None:
         """Return cell and hopping at energy 0, and their overlaps; None if they aren't linear."""

@@ -1,6 +1,6 @@
 """A Kwant system at its params: what everything below the routines asks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -14,13 +14,16 @@ from kwant_curl.algebra.stack import ranges
 from kwant_curl.model.charges import Charge, charge_operator, check_charge, with_charges
 from kwant_curl.model.checks import check_finite_system, check_leads
 from kwant_curl.model.energies import (
+    Curved,
     Values,
     check_energy_parameter,
     check_lead_overlap,
     check_named,
     check_overlap,
     check_positive,
+    holds_at,
     values_by_energy,
+    with_energy,
 )
 from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import Lead, evaluated_lead
@@ -179,9 +182,13 @@ class Model:
         """The elements of the Hamiltonian at any energy that value functions see."""
         if self.energy_parameter is None:
             return None
+        return values_by_energy(self._elements, self.energy_unit)
+
+    @property
+    def _elements(self) -> "_Elements":
+        """The elements of the Hamiltonian as a function of the energy."""
         row, col, _ = self._pattern
-        find = _Elements(self, row * self.n_orbitals + col)
-        return values_by_energy(find, self.energy_unit)
+        return _Elements(self, row * self.n_orbitals + col)
 
     @cached_property
     def _pattern(self) -> tuple[IntArray, IntArray, IntArray]:
@@ -203,6 +210,20 @@ class Model:
         """Return the sparse CSR matrix of all elements that may not be zero."""
         _, col, start = self._pattern
         return sparse.csr_array((values, col, start), shape=(self.n_orbitals, self.n_orbitals))
+
+    def check_linear(self, energies: Iterable[float]) -> None:
+        """Ask the value functions at these energies whether they are linear, as it seemed.
+
+        Where they aren't, device or leads are asked anew at each energy from now on.
+        """
+        cells = [self._lead(number).cells for number in range(len(self.syst.leads))]
+        for energy in energies:
+            holds = [some.holds_at(energy) for some in cells if some is not None]
+            if self._varying is not None and not holds_at(self._varying, energy):
+                vars(self)["_varying"] = Curved(self._elements, self.energy_unit)
+                holds.append(False)
+            if not all(holds):
+                vars(self).pop("scattering", None)
 
     @property
     def energy_unit(self) -> float:
@@ -348,8 +369,14 @@ def scattering_model(
     params: Mapping[str, Any] | None = None,
     charge: Charge = None,
     energy_parameter: str | None = None,
+    energy: Any = None,
 ) -> Model:
-    """Return the model of a system that is to be solved; raise unless it has leads."""
+    """Return the model of a system that is to be solved; raise unless it has leads.
+
+    energy: the Fermi level, which value functions may see.
+    """
+    if energy_parameter is not None and not isinstance(syst, Model):
+        params = with_energy(params, energy_parameter, energy)
     model = as_model(syst, params, "one call", charge, energy_parameter)
     check_leads(model.syst)
     return model

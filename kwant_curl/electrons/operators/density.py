@@ -108,7 +108,7 @@ class NonequilibriumDensity:
         max_memory: float = MAX_MEMORY,
         solver: DirectSolver | None = None,
     ) -> None:
-        model = scattering_model(syst, params, charge, energy_parameter)
+        model = scattering_model(syst, params, charge, energy_parameter, energy)
         point = operating_point(model, energy, bias, degeneracy, temperature, linear)
         numerics = Numerics(
             rtol=rtol,
@@ -172,8 +172,9 @@ class NonequilibriumDensity:
             An operator is bound, or takes the same `params` as Delta rho; one of ours that is not
             bound takes the same `charge` too.  With an `energy_parameter` it is bound at the energy
             of each state; of Kwant's that are bound it isn't known at which energy, and its Density
-            holds no overlaps.  A matrix is sparse or dense, (n_orbitals, n_orbitals).  In a Nambu model Kwant's operators, and matrices, count
-            holes as they are told to: ``Density(syst, tau_z)`` counts electrons.
+            holds no overlaps.  A matrix is sparse or dense, (n_orbitals, n_orbitals).  In a Nambu
+            model Kwant's operators, and matrices, count holes as they are told to:
+            ``Density(syst, tau_z)`` counts electrons.
 
         Returns
         -------
@@ -216,12 +217,17 @@ class NonequilibriumDensity:
     def _bound(self, operator: StackedOperator, params: Mapping[str, Any] | None) -> Any:
         """Return an operator of ours at these params, as it is if it is bound."""
         if operator.is_bound:
-            if operator.bound_energy not in (None, self.energy):
+            name = self.energy_parameter or ""
+            bound_at = (operator.bound_params or {}).get(name, self.energy)
+            if name and bound_at != self.energy:
                 raise ValueError(
-                    f"The operator is bound at energy {operator.bound_energy}, the states are "
-                    f"those at {self.energy}; bind it there, or pass it unbound."
+                    f"The operator is bound at energy {bound_at}, the states are those at "
+                    f"{self.energy}; bind it there, or pass it unbound."
                 )
             return operator
+        if self.energy_parameter is not None:
+            seen = float((params or {})[self.energy_parameter])
+            return operator.bind_at(self._model.at(seen))
         charge = self.charge if operator.takes_charge else None
         return operator.bind(params=params if operator.takes_params else None, charge=charge)
 

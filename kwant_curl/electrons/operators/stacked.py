@@ -38,7 +38,7 @@ class StackedOperator(ABC):
         self.energy_parameter = energy_parameter
         self._n_orbitals = as_model(syst).n_orbitals
         self._bound: OperatorStack | None = None
-        self.bound_energy: float | None = None
+        self.bound_params: Mapping[str, Any] | None = None
 
     @abstractmethod
     def _evaluate(self, model: Model) -> OperatorStack:
@@ -102,9 +102,16 @@ class StackedOperator(ABC):
         """
         bound = copy(self)
         bound._bound = self._operators(params, charge)
-        if self.energy_parameter is not None and params is not None:
-            bound.bound_energy = params.get(self.energy_parameter, 0.0)
+        bound.bound_params = dict(as_model(self.syst, params).params or {})
         bound.syst = as_model(self.syst).syst  # a model's matrices are not needed any more
+        return bound
+
+    def bind_at(self, model: Model) -> Self:
+        """Return a copy that is evaluated for this model, at its params."""
+        bound = copy(self)
+        bound._bound = self._evaluate(model)
+        bound.bound_params = model.params
+        bound.syst = model.syst
         return bound
 
     @property
