@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import kwant
 from kwant.lattice import Monatomic
@@ -31,6 +31,7 @@ class Elements:
     """H - E S between two atoms, by their numbers and how many layers they are apart."""
 
     blocks: dict[tuple[int, int, int], Block]
+    energy_parameter: ClassVar[str] = "E"
 
     def onsite(self, site: Any, E: float) -> NDArray[Any]:
         """Return the block of an atom."""

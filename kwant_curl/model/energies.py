@@ -19,6 +19,7 @@ __all__ = [
     "Curved",
     "Values",
     "check_energy_parameter",
+    "check_forgotten",
     "check_lead_overlap",
     "check_named",
     "check_overlap",
@@ -150,6 +151,20 @@ def holds_at(values: Values, energy: float) -> bool:
     size = np.abs(values.at(0.0)) + max(values.unit, abs(energy)) * np.abs(values.slope(0.0))
     missed = np.abs(values.find(energy) - values.at(energy))
     return bool(np.all(missed <= ROUNDING * max(float(size.max(initial=0.0)), values.unit)))
+
+
+def check_forgotten(syst: Any) -> None:
+    """Raise for value functions that say by which parameter they see the energy.
+
+    They are methods of objects with an attribute `energy_parameter`, as those of a Junction.
+    """
+    for value, _ in (getattr(syst, "onsites", None) or ())[:1]:
+        name = getattr(getattr(value, "__self__", value), "energy_parameter", None)
+        if name is not None:
+            raise ValueError(
+                f"The system's value functions return H - E S, but no energy_parameter is given; "
+                f"pass energy_parameter={name!r}, and the physical energy as energy."
+            )
 
 
 def check_overlap(overlap: Any, name: str) -> None:

@@ -17,6 +17,7 @@ from kwant_curl.model.energies import (
     Curved,
     Values,
     check_energy_parameter,
+    check_forgotten,
     check_lead_overlap,
     check_named,
     check_overlap,
@@ -133,6 +134,8 @@ class Model:
     def scattering(self) -> ScatteringProblem:
         """The Hamiltonian and the leads, for any energy."""
         check_leads(self.syst)
+        if self.energy_parameter is None:
+            check_forgotten(self.syst)
         self.check_charge()
         _check_hermitian(self.hamiltonian)
         leads = tuple(self._lead(number) for number in range(len(self.syst.leads)))
