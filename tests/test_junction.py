@@ -268,9 +268,37 @@ def test_the_zero_of_energy_of_the_electrodes():
     assert "align_electrodes" in repr(junction.report())
     aligned = Junction(shifted, chain_electrode(), align_electrodes=True)
     assert aligned.report().verdict == "sound"
+    # The Fermi level goes with the electrodes, and nothing depends on where the zero is.
+    level = chain_electrode().fermi
+    assert junction.fermi == level
+    assert aligned.fermi == pytest.approx(level + 0.3)
+    assert f"left electrode, Fermi level {level + 0.3:.5f} eV" in repr(aligned.report())
+    there, here = (
+        kwant.smatrix(j.syst, 0, params={"E": j.fermi}).transmission(1, 0)
+        for j in (aligned, chain_junction())
+    )
+    assert np.isclose(there, here)
     there = kwant.smatrix(aligned.syst, 0, params={"E": ENERGY + 0.3}).transmission(1, 0)
     here = kwant.smatrix(chain_junction().syst, 0, params={"E": ENERGY}).transmission(1, 0)
     assert np.isclose(there, here)
+
+
+def test_electrodes_whose_fermi_levels_differ():
+    device, left = chain_run(bent_positions()), chain_electrode()
+    report = Junction(device, left).report()
+    assert report.verdict == "sound"
+    assert np.array_equal(report.levels, report.fermi[1:])
+    other = replace(left, fermi=left.fermi + 0.006)
+    junction = Junction(device, left, other)
+    assert junction.report().verdict == "doubtful"
+    assert "0.006 eV apart without a bias" in repr(junction.report())
+    with pytest.raises(ValueError, match=r"The junction has no Fermi level: .* 0.006 eV apart"):
+        _ = junction.fermi
+    near = Junction(device, left, replace(left, fermi=left.fermi + 0.004))
+    assert near.report().verdict == "sound"
+    assert near.fermi == pytest.approx(left.fermi + 0.002)
+    with pytest.raises(ValueError, match="Fermi level of the right electrode isn't known"):
+        _ = Junction(device, left, replace(left, fermi=None)).fermi
 
 
 def test_rounding_of_a_file_is_taken_out_and_reported():
@@ -674,8 +702,7 @@ def test_the_xtb_junction_carries_current():
     report = junction.report()
     assert report.overlap > 0.1
     assert report.beyond[0] < 0.003
-    fermi = xtb_electrode().fermi
-    transmission = kwant.smatrix(junction.syst, 0, params={"E": fermi}).transmission(1, 0)
+    transmission = kwant.smatrix(junction.syst, 0, params={"E": junction.fermi}).transmission(1, 0)
     assert 0.5 < transmission < 2
     # The Fermi level of a finite molecule moves much more than the potential at its ends.
     zeros = coordinates.report()
@@ -693,7 +720,7 @@ def test_the_curl_is_that_of_new_self_consistent_runs_with_atoms_moved():
         hamiltonian=given.hamiltonian + shift * given.overlap,
         coupling=given.coupling + shift * given.coupling_overlap,
     )
-    energy, atom, step = given.fermi, MOVING[0], 0.01
+    energy, atom, step = junction.fermi, MOVING[0], 0.01
     reference = junction.calculation
     ends = [orbitals_of(atoms, reference.orbitals) for atoms in np.array([KEPT[:3], KEPT[-3:]])]
 
@@ -731,6 +758,7 @@ def test_the_critical_bias_is_the_same_in_another_orientation():
     found = []
     for name in ROTATIONS:
         junction, coordinates = xtb_junction(name)
+        # At the junction's Fermi level a mode is so soft that there are warnings.
         response = at_one_energy(junction, coordinates, xtb_electrode(name).fermi)
         masses = np.where(np.array(KEPT)[coordinates.sites] < 18, 12.011, 1.008)
         modes = VibrationalModes.from_force_constants(

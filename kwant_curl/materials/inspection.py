@@ -11,12 +11,16 @@ from kwant_curl.materials.electrode import Electrode
 from kwant_curl.materials.ends import End, check_place, compared
 from kwant_curl.materials.reports import JunctionReport
 
-__all__ = ["Parts", "inspected"]
+__all__ = ["Parts", "common_level", "inspected"]
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 DOUBTFUL = 10.0
 """How many times the tolerance a device's end may differ from its electrode without a doubt."""
+
+SAME_LEVEL = 0.005
+"""By how much, in eV, the Fermi levels of two electrodes without bias may differ."""
 
 NAMES = ("left", "right")
 
@@ -59,9 +63,9 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         for name, electrode, atoms in zip(NAMES, electrodes, parts.ends, strict=True)
     ]
     beyond = [_beyond(electrode) for electrode in electrodes]
-    cut = _cut(parts)
+    fermi, levels = _fermi_levels(parts, ends, aligned)
+    cut = _cut(parts, levels[0])
     _check_thickness(beyond, cut, tolerance)
-    fermi = [part.fermi for part in (calculation, *electrodes)]
     asymmetry = [part.asymmetry for part in (calculation, *electrodes)]
     return JunctionReport(
         asymmetry=np.max(asymmetry, axis=0),
@@ -76,8 +80,9 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         mismatch=np.array([end.mismatch for end in ends]),
         mismatch_overlap=np.array([end.mismatch_overlap for end in ends]),
         mismatch_coupling=np.array([end.mismatch_coupling for end in ends]),
-        fermi=np.array([np.nan if level is None else level for level in fermi]),
-        doubts=_doubts(ends, beyond, aligned, tolerance),
+        fermi=fermi,
+        levels=levels,
+        doubts=_doubts(ends, beyond, aligned, tolerance) + _unequal_levels(levels),
     )
 
 
@@ -86,13 +91,22 @@ def _beyond(electrode: Electrode) -> tuple[float, float]:
     return (np.nan, np.nan) if electrode.beyond is None else electrode.beyond
 
 
-def _cut(parts: Parts) -> float:
+def _fermi_levels(parts: Parts, ends: list[End], aligned: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the Fermi levels (3,) of all parts, and those (2,) of the electrodes as shifted."""
+    found = [part.fermi for part in (parts.calculation, *parts.electrodes)]
+    fermi = np.array([np.nan if level is None else level for level in found])
+    shift = np.array([end.shift if aligned else 0.0 for end in ends])
+    return fermi, fermi[1:] + shift
+
+
+def _cut(parts: Parts, level: float) -> float:
     """Return the largest element of H - E_F S between inner atoms and those that are left out."""
     calculation, kept, (left, right) = parts
     others = np.setdiff1d(np.arange(len(calculation)), kept)
     inner = kept[len(left) : len(kept) - len(right)]
     rows, cols = (orbitals_of(atoms, calculation.orbitals) for atoms in (inner, others))
-    level = left.fermi if left.fermi is not None else (calculation.fermi or 0.0)
+    if np.isnan(level):
+        level = calculation.fermi or 0.0
     return largest((calculation.hamiltonian - level * calculation.overlap)[rows][:, cols])
 
 
@@ -137,3 +151,31 @@ def _doubts(
                 f"what the {name} electrode couples beyond the next layer isn't known; give beyond="
             )
     return tuple(doubts)
+
+
+def _unequal_levels(levels: FloatArray) -> tuple[str, ...]:
+    """Return what is wrong with the Fermi levels of the electrodes, if both are known."""
+    apart = abs(levels[0] - levels[1])
+    if not apart > SAME_LEVEL:
+        return ()
+    return (
+        f"the Fermi levels of the electrodes are {levels[0]:.5f} and {levels[1]:.5f} eV, in the "
+        f"device's zero of energy: {apart:.3g} eV apart without a bias, more than {SAME_LEVEL}; "
+        "see align_electrodes, or take the electrodes from one calculation",
+    )
+
+
+def common_level(report: JunctionReport) -> float:
+    """Return the Fermi level that both electrodes have, in the device's energies, or raise."""
+    levels = report.levels
+    if unknown := [name for name, level in zip(NAMES, levels, strict=True) if np.isnan(level)]:
+        raise ValueError(
+            f"The Fermi level of the {' and the '.join(unknown)} electrode isn't known; expected "
+            "that of both. Give fermi= or electrons= to Electrode."
+        )
+    if wrong := _unequal_levels(levels):
+        raise ValueError(
+            f"The junction has no Fermi level: {wrong[0]}. report().levels has both, if you know "
+            "which energy you want."
+        )
+    return float(levels.mean())
