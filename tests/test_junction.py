@@ -944,6 +944,30 @@ def test_electrodes_that_cannot_be():
             Electrode.from_calculation(whole, layers)
 
 
+def test_electrodes_with_a_gap_between_their_layers():
+    whole = chain_run(straight(12))
+    for layers, between in (
+        ([[0, 1], [3, 4], [6, 7]], r"\[2, 5\]"),
+        ([[0, 1], [4, 5]], r"\[2, 3\]"),
+    ):
+        with pytest.raises(ValueError, match=f"Atoms {between} .* between the layers .* a gap"):
+            Electrode.from_calculation(whole, layers)
+    # Layers that reach into each other: atom 5 lies before 6, in the layer after [2, 4].
+    assert len(Electrode.from_calculation(whole, [[0, 3], [2, 5], [4, 7]])) == 2
+
+
+def test_a_coupling_that_is_not_known_is_a_doubt():
+    electrode = chain_electrode()
+    gap = replace(electrode, period=1.2 * electrode.period)
+    report = Junction(chain_run(bent_positions()), gap).report()
+    assert np.isnan(report.mismatch_coupling).all()
+    assert report.verdict == "doubtful"
+    for name, doubt in zip(("left", "right"), report.doubts, strict=True):
+        assert (
+            f"layers of the {name} electrode couple as those of the device do isn't known" in doubt
+        )
+
+
 def test_junctions_that_cannot_be():
     device, electrode = chain_run(bent_positions()), chain_electrode()
     with pytest.raises(TypeError, match="calculation is a ndarray"):

@@ -146,6 +146,12 @@ def _doubts(
                 f"the {name} end of the device differs from the electrode by {worst:.3g} eV beside "
                 "the zero of energy; put more of the electrode into the calculation"
             )
+        if np.isnan(end.mismatch_coupling):
+            doubts.append(
+                f"whether layers of the {name} electrode couple as those of the device do isn't "
+                "known: no layer lies at the electrode's period from the device's end; put "
+                "two layers of it into the calculation, and check its period"
+            )
         if np.isnan(size):
             doubts.append(
                 f"what the {name} electrode couples beyond the next layer isn't known; give beyond="
