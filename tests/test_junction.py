@@ -554,6 +554,17 @@ def test_coordinates_ask_for_the_energy():
         coordinates.first_derivatives(Model(other.syst, {"E": 0.0}, energy_parameter="E"))
 
 
+def test_coordinates_of_another_junction_are_refused():
+    coordinates = chain_junction().displacements(chain_runs([5]), align=0)
+    for atom, text in ((5, "site 5, which moves, is at"), (6, "site 6 is at")):
+        other = Junction(chain_run(displaced(bent_positions(), atom, 1, 0.01)), chain_electrode())
+        with pytest.raises(ValueError, match=f"not that of the displaced calculations: {text}"):
+            at_one_energy(other, coordinates, ENERGY)
+    # The same atoms, of another calculation at the same places, are the same.
+    again = Junction(chain_run(bent_positions()), chain_electrode())
+    assert at_one_energy(again, coordinates, ENERGY).curl.shape == (3, 3)
+
+
 def test_modes_of_nearly_equal_momenta_are_separated():
     """As rounding mixes them where orbitals reach far: by any amount, with Kwant none the wiser."""
     # The last orbital of a cell is a dead end, which no hopping reaches from the next cell.

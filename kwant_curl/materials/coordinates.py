@@ -72,6 +72,7 @@ def displacements_of(
         tuple(ds),
         read_only(calculation.positions[kept[sites]]),
         read_only(sites),
+        read_only(calculation.positions[kept]),
         one_sided,
         None if found_springs is None else read_only(found_springs.constants),
         replace(report, doubts=_doubts(report)),

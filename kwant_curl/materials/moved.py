@@ -12,11 +12,15 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.materials.reports import DisplacementReport
+from kwant_curl.model.geometry import site_positions
 from kwant_curl.model.model import Model
 
 __all__ = ["AtomDisplacements"]
 
 FloatArray = NDArray[np.float64]
+
+SAME_SITES = 1e-4
+"""By how much, in Å, the sites of a system may lie from the atoms of the junction."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,6 +37,8 @@ class AtomDisplacements(Specification):
         Where the atoms are that move, in Å.
     sites : array of int, shape (n_atoms,)
         The sites of ``junction.syst`` that they are.
+    places : array of float, shape (n_sites, 3)
+        Where all atoms of the device are, in Å: a system whose sites are elsewhere is refused.
     one_sided : tuple of sparse arrays, or None
         <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
     force_constants : array of float, shape (n_c, n_c), or None
@@ -51,6 +57,7 @@ class AtomDisplacements(Specification):
     overlaps: tuple[Any, ...]
     positions: FloatArray
     sites: NDArray[np.int64]
+    places: FloatArray
     one_sided: tuple[Any, ...] | None
     force_constants: FloatArray | None
     checks: DisplacementReport
@@ -74,8 +81,29 @@ class AtomDisplacements(Specification):
                 f"The system has {model.n_orbitals} orbitals, the displaced calculations "
                 f"{of_hamiltonian.n_orbitals}; expected the junction's own system, junction.syst."
             )
+        self._check_sites(model)
         values = of_hamiltonian.values - _energy_of(model) * of_overlap.values
         return replace(of_hamiltonian, values=values, positions=self.positions, sites=self.sites)
+
+    def _check_sites(self, model: Model) -> None:
+        """Raise unless the sites of the system are where the atoms of the device are."""
+        found = site_positions(model.syst)
+        if found.shape != self.places.shape:
+            raise ValueError(
+                f"The system has sites of shape {found.shape}, the displaced calculations "
+                f"{self.places.shape}; expected the junction's own system, junction.syst."
+            )
+        apart = np.abs(found - self.places).max(axis=1)
+        if apart.max() > SAME_SITES:
+            site = int(self.sites[apart[self.sites].argmax()])
+            site = site if apart[site] > SAME_SITES else int(apart.argmax())
+            moves = ", which moves," if site in self.sites else ""
+            raise ValueError(
+                f"The system is not that of the displaced calculations: site {site}{moves} is at "
+                f"{found[site].round(4).tolist()} Å, in these at "
+                f"{self.places[site].round(4).tolist()}. Expected the system of the junction whose "
+                "displacements() made the coordinates, junction.syst."
+            )
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Raise: displacements of one atom at a time don't give them."""
