@@ -1029,8 +1029,40 @@ def test_what_is_doubtful_is_said():
     level = sparse.diags_array(np.r_[0.4, np.zeros(21)])
     changed = replace(device, hamiltonian=device.hamiltonian + level)
     report = Junction(changed, chain_electrode()).report()
-    assert "the left end of the device differs from the electrode by 0." in report.doubts[0]
+    assert "the left end of the device differs from the electrode by 0." in report.doubts[1]
     assert "doubtful" in repr(Junction(changed, chain_electrode()))
+
+
+def test_a_large_tolerance_does_not_make_it_sound():
+    fewer = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    cut = Junction(chain_run(bent_positions()), chain_electrode(), keep=fewer, tolerance=9.0)
+    assert cut.report().cut > 0.1
+    assert "inner atoms of the device couple to atoms that keep= leaves" in cut.report().doubts[-1]
+    device, electrode = chain_run(bent_positions()), chain_electrode()
+    thin = replace(electrode, beyond=(0.02, 0.0))
+    doubts = Junction(device, thin, electrode, tolerance=0.1).report().doubts
+    assert len(doubts) == 1
+    assert (
+        "a layer of the left electrode couples to the one after the next by up to 0.02" in doubts[0]
+    )
+    # The device's first orbital is lifted by 0.08 eV, or all of it by 0.06 eV.
+    level = sparse.diags_array(np.r_[0.08, np.zeros(21)])
+    for change, text in (
+        (level, "differs from the electrode"),
+        (0.06 * device.overlap, "the zero of"),
+    ):
+        other = replace(device, hamiltonian=device.hamiltonian + change)
+        assert text in Junction(other, electrode, tolerance=1.0).report().doubts[0]
+
+
+def test_large_steps_are_a_doubt():
+    junction = chain_junction()
+    for step, verdict in ((0.02, "sound"), (0.05, "doubtful")):
+        report = junction.displacements(chain_runs([5], step), align=0).report()
+        assert report.step == pytest.approx(step)
+        assert report.verdict == verdict
+    assert "atoms are displaced by 0.05 Å" in report.doubts[0]
+    assert "with the Fermi level not known; with the ends" in repr(report)
 
 
 def test_displaced_calculations_that_do_not_fit():

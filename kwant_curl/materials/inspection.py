@@ -16,8 +16,14 @@ __all__ = ["Parts", "common_level", "inspected"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-DOUBTFUL = 10.0
-"""How many times the tolerance a device's end may differ from its electrode without a doubt."""
+LEFT_OUT = 0.01
+"""How large, in eV, what is left out may be without a doubt, whatever the tolerance."""
+
+OTHER_ZERO = 0.05
+"""By how much, in eV, the zeros of energy of device and electrode may differ, if not aligned."""
+
+OTHER_END = 0.05
+"""By how much, in eV, a device's end may differ from its electrode beside that."""
 
 SAME_LEVEL = 0.005
 """By how much, in eV, the Fermi levels of two electrodes without bias may differ."""
@@ -82,7 +88,7 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         mismatch_coupling=np.array([end.mismatch_coupling for end in ends]),
         fermi=fermi,
         levels=levels,
-        doubts=_doubts(ends, beyond, aligned, tolerance) + _unequal_levels(levels),
+        doubts=_doubts(ends, beyond, aligned) + _left_out(beyond, cut) + _unequal_levels(levels),
     )
 
 
@@ -128,20 +134,17 @@ def _check_thickness(beyond: list[tuple[float, float]], cut: float, tolerance: f
         )
 
 
-def _doubts(
-    ends: list[End], beyond: list[tuple[float, float]], aligned: bool, tolerance: float
-) -> tuple[str, ...]:
+def _doubts(ends: list[End], beyond: list[tuple[float, float]], aligned: bool) -> tuple[str, ...]:
     """Return what is beyond what one would like."""
-    limit = DOUBTFUL * tolerance
     doubts = []
     for name, end, (size, _) in zip(NAMES, ends, beyond, strict=True):
-        if abs(end.shift) > limit and not aligned:
+        if abs(end.shift) > OTHER_ZERO and not aligned:
             doubts.append(
                 f"the zero of energy of the {name} electrode is {-end.shift:.3g} eV above that of "
                 "the device's end: electrons are scattered where they meet; see align_electrodes"
             )
         worst = np.fmax(end.mismatch, end.mismatch_coupling)
-        if worst > limit:
+        if worst > OTHER_END:
             doubts.append(
                 f"the {name} end of the device differs from the electrode by {worst:.3g} eV beside "
                 "the zero of energy; put more of the electrode into the calculation"
@@ -156,6 +159,22 @@ def _doubts(
             doubts.append(
                 f"what the {name} electrode couples beyond the next layer isn't known; give beyond="
             )
+    return tuple(doubts)
+
+
+def _left_out(beyond: list[tuple[float, float]], cut: float) -> tuple[str, ...]:
+    """Return what is left out, and by a larger tolerance was let through."""
+    doubts = [
+        f"a layer of the {name} electrode couples to the one after the next by up to {size:.3g} "
+        "eV, which is left out; take more atoms into a layer"
+        for name, (size, _) in zip(NAMES, beyond, strict=True)
+        if size > LEFT_OUT
+    ]
+    if cut > LEFT_OUT:
+        doubts.append(
+            f"inner atoms of the device couple to atoms that keep= leaves out by up to {cut:.3g} "
+            "eV; keep more atoms"
+        )
     return tuple(doubts)
 
 

@@ -138,6 +138,8 @@ class DisplacementReport(Frozen):
     ----------
     align : str
         Which zero of energy the derivatives have.
+    step : float
+        How far atoms were displaced to either side, in Å; the largest.
     zero_fermi, zero_lead : array (n_c,)
         How the zero of energy would move per displacement, in eV/Å, with the Fermi level of the
         displaced calculations (NaN if they have none), and with the ends of the device.
@@ -169,6 +171,7 @@ class DisplacementReport(Frozen):
     }
 
     align: str
+    step: float
     zero_fermi: FloatArray
     zero_lead: FloatArray
     zero_used: FloatArray
@@ -189,14 +192,15 @@ class DisplacementReport(Frozen):
     def __repr__(self) -> str:
         lines = [
             f"DisplacementReport: {len(self.change)} coordinates, zero of energy: {self.align}",
-            f"largest dH {_number(self.change.max(), 'eV/Å')}, dS {_number(self.overlap, '1/Å')}",
-            "the zero of energy moves by up to "
+            f"largest dH {_number(self.change.max(), 'eV/Å')}, dS {_number(self.overlap, '1/Å')}, "
+            f"from steps of {self.step:.3g} Å",
+            "the zero of energy moves, at most: "
             + "; ".join(
-                f"{_number(np.abs(moves).max(), 'eV/Å')} {name}"
+                f"{name} {_number(np.abs(moves).max(), 'eV/Å')}"
                 for moves, name in (
                     (self.zero_fermi, "with the Fermi level"),
                     (self.zero_lead, "with the ends"),
-                    (self.zero_used, "as subtracted"),
+                    (self.zero_used, "subtracted"),
                 )
             ),
             f"dH at the ends, where the electrodes are fixed: {_number(self.ends, 'eV/Å')}",
