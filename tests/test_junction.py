@@ -356,7 +356,9 @@ def test_derivatives_are_those_of_the_matrices():
     coordinates = junction.displacements(chain_runs([4, 6]), align=0)
     assert np.array_equal(coordinates.sites, [4, 6])
     assert np.allclose(coordinates.positions, bent_positions()[[4, 6]])
-    assert coordinates.force_constants is None
+    with pytest.raises(ValueError, match=r"calculations had no forces, .* Give forces= to each"):
+        _ = coordinates.force_constants
+    assert "without force constants" in repr(coordinates)
     model = Model(junction.syst, {"E": ENERGY}, energy_parameter="E")
     found = coordinates.first_derivatives(model)
     assert np.array_equal(found.sites, [4, 6])
@@ -924,6 +926,9 @@ def test_calculations_that_cannot_be():
         Calculation(hamiltonian, overlap, straight(4), 2, units="eV")
     with pytest.raises(TypeError, match=r"atoms is a ndarray; expected ase.Atoms"):
         Calculation.from_xtb(straight(4))
+    for wrong in ("GFN-1", "gfn1-xtb", None):
+        with pytest.raises(ValueError, match=r"method is .*; expected one of GFN1-xTB, GFN2-xTB"):
+            Calculation.from_xtb(Atoms("C2", straight(2)), wrong)
     with pytest.raises(ValueError, match="atoms has periodic directions"):
         Calculation.from_xtb(Atoms("C2", straight(2), cell=[9, 9, 9], pbc=True))
 
@@ -935,6 +940,9 @@ def test_electrodes_that_cannot_be():
     assert "layers of 2 atoms and 4 orbitals, 2.6 Å apart" in repr(Electrode(*parts, **keywords))
     with pytest.raises(ValueError, match="not positive definite: its smallest eigenvalue is -"):
         Electrode(*parts[:3], 10 * parts[3], **keywords)
+    # As clearly if the Fermi level is to follow from the bands.
+    with pytest.raises(ValueError, match="not positive definite: its smallest eigenvalue is -"):
+        Electrode(*parts[:3], 10 * parts[3], **keywords, electrons=2)
     with pytest.raises(ValueError, match="coupling is zero"):
         Electrode(*parts[:2], 0 * parts[2], parts[3], **keywords)
     with pytest.raises(ValueError, match=r"period is 2.6; expected a vector"):
@@ -1074,6 +1082,13 @@ def test_displaced_calculations_that_do_not_fit():
         junction.displacements(runs, align="Fermi")
     with pytest.raises(ValueError, match=r"align has shape \(2,\); expected one number, or 3"):
         junction.displacements(runs, align=[0.1, 0.2])
+    for align in (None, True, [None, 1.0, 2.0]):
+        with pytest.raises(TypeError, match=r"align is .*; expected 'fermi'"):
+            junction.displacements(runs, align=align)
+    with pytest.raises(ValueError, match=r"align is nan; expected 'fermi'"):
+        junction.displacements(runs, align=np.nan)
+    with pytest.raises(ValueError, match="runs is empty, no atom is displaced; expected a mapping"):
+        junction.displacements({}, align=0)
     with pytest.raises(TypeError, match="runs is list; expected a mapping"):
         junction.displacements([1], align=0)
     with pytest.raises(ValueError, match=r"key \(5, 'w'\); expected \(atom, axis\)"):
@@ -1087,8 +1102,10 @@ def test_displaced_calculations_that_do_not_fit():
     with pytest.raises(ValueError, match=r"Atoms \[4\] are displaced, which are not in the dev"):
         cut.displacements(chain_runs([4]), align=0)
     for pair, text in (
-        (runs[5, "y"], "atom 5 along [+]x is of another geometry: that atom moves by 0 Å"),
-        (runs[5, "x"][::-1], "along [+]x is of another geometry: that atom moves by -0.001"),
+        (runs[5, "y"], "atom 5 along [+]x .* moves by nothing .* atom 5 by 0.001 Å across it"),
+        (chain_runs([6])[6, "x"], "moves by nothing .* atom 6 by 0.001 Å .* counted from zero"),
+        (runs[5, "x"][::-1], "[+]x has that atom displaced by 0.001 Å the other way; .* exchanged"),
+        ((runs[5, "x"][0], junction.calculation), "atom 5 along -x is not displaced: all atoms"),
         ((runs[5, "x"][0], chain_run(displaced(bent_positions(), 5, 0, -2e-3))), "as far in both"),
     ):
         with pytest.raises(ValueError, match=text):

@@ -99,6 +99,7 @@ class Electrode:
         energy = units.energy / EV_ANGSTROM_AMU.energy
         coupling, between = _couplings(self.coupling, self.coupling_overlap, layer)
         coupling = frozen(coupling * energy)
+        smallest = _smallest(layer.overlap, between)
         fermi = layer.fermi
         if self.electrons is not None:
             if fermi is not None:
@@ -118,7 +119,7 @@ class Electrode:
             "electrons": None,
             "units": EV_ANGSTROM_AMU,
             "asymmetry": tuple(map(max, taken, layer.asymmetry)),
-            "smallest": _smallest(layer.overlap, between),
+            "smallest": smallest,
         }
         if self.beyond is not None:
             values["beyond"] = (float(self.beyond[0]) * energy, float(self.beyond[1]))

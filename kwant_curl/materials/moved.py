@@ -41,9 +41,11 @@ class AtomDisplacements(Specification):
         Where all atoms of the device are, in Å: a system whose sites are elsewhere is refused.
     one_sided : tuple of sparse arrays, or None
         <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
-    force_constants : array of float, shape (n_c, n_c), or None
-        Of the atoms that move, in eV/Å^2, from the forces of the displaced calculations; symmetric,
-        with the acoustic sum rule.
+    springs : array of float, shape (n_c, n_c), or None
+        The force constants of the atoms that move, in eV/Å^2, from the forces of the displaced
+        calculations; symmetric, with the acoustic sum rule.  None: these had no forces.
+    force_constants : array of float, shape (n_c, n_c)
+        The same, or a ValueError that says what is missing.
     checks : DisplacementReport
         What `report` returns.
 
@@ -59,15 +61,26 @@ class AtomDisplacements(Specification):
     sites: NDArray[np.int64]
     places: FloatArray
     one_sided: tuple[Any, ...] | None
-    force_constants: FloatArray | None
+    springs: FloatArray | None
     checks: DisplacementReport
 
     def __repr__(self) -> str:
-        known = "with" if self.force_constants is not None else "without"
+        known = "with" if self.springs is not None else "without"
         return (
             f"<AtomDisplacements: {len(self.sites)} atoms, {known} force constants; "
             f"{self.checks.verdict}>"
         )
+
+    @property
+    def force_constants(self) -> FloatArray:
+        """Those of the atoms that move, (n_c, n_c) in eV/Å^2; raises if no run had forces."""
+        if self.springs is None:
+            raise ValueError(
+                "The displaced calculations had no forces, so there are no force constants. Give "
+                "forces= to each Calculation (files of sisl have none), or take those of another "
+                "program: VibrationalModes.from_phonopy, from_ase."
+            )
+        return self.springs
 
     def report(self) -> DisplacementReport:
         """Return what the displaced calculations are worth, in numbers, with a verdict."""
