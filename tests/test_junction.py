@@ -562,6 +562,12 @@ def test_coordinates_of_another_junction_are_refused():
         other = Junction(chain_run(displaced(bent_positions(), atom, 1, 0.01)), chain_electrode())
         with pytest.raises(ValueError, match=f"not that of the displaced calculations: {text}"):
             at_one_energy(other, coordinates, ENERGY)
+    lattice = kwant.lattice.chain(norbs=1)
+    wire = kwant.Builder()
+    wire[(lattice(i) for i in range(22))] = lambda site, E: -E
+    wire[lattice.neighbors()] = 1.0
+    with pytest.raises(ValueError, match=r"The system has sites of shape \(22, 1\), .* \(11, 3\)"):
+        coordinates.first_derivatives(Model(wire.finalized(), {"E": 0.0}, energy_parameter="E"))
     # The same atoms, of another calculation at the same places, are the same.
     again = Junction(chain_run(bent_positions()), chain_electrode())
     assert at_one_energy(again, coordinates, ENERGY).curl.shape == (3, 3)
@@ -1046,6 +1052,12 @@ def test_a_large_tolerance_does_not_make_it_sound():
     cut = Junction(chain_run(bent_positions()), chain_electrode(), keep=fewer, tolerance=9.0)
     assert cut.report().cut > 0.1
     assert "inner atoms of the device couple to atoms that keep= leaves" in cut.report().doubts[-1]
+    # What is lost is H - E_F S at the Fermi level of the shifted electrodes.
+    lifted = chain_run(bent_positions())
+    lifted = replace(lifted, hamiltonian=lifted.hamiltonian + 2.0 * lifted.overlap)
+    keywords = {"keep": fewer, "tolerance": 9.0, "align_electrodes": True}
+    aligned = Junction(lifted, chain_electrode(), **keywords)
+    assert aligned.report().cut == pytest.approx(cut.report().cut)
     device, electrode = chain_run(bent_positions()), chain_electrode()
     thin = replace(electrode, beyond=(0.02, 0.0))
     doubts = Junction(device, thin, electrode, tolerance=0.1).report().doubts
