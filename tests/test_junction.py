@@ -268,9 +268,37 @@ def test_the_zero_of_energy_of_the_electrodes():
     assert "align_electrodes" in repr(junction.report())
     aligned = Junction(shifted, chain_electrode(), align_electrodes=True)
     assert aligned.report().verdict == "sound"
+    # The Fermi level goes with the electrodes, and nothing depends on where the zero is.
+    level = chain_electrode().fermi
+    assert junction.fermi == level
+    assert aligned.fermi == pytest.approx(level + 0.3)
+    assert f"left electrode, Fermi level {level + 0.3:.5f} eV" in repr(aligned.report())
+    there, here = (
+        kwant.smatrix(j.syst, 0, params={"E": j.fermi}).transmission(1, 0)
+        for j in (aligned, chain_junction())
+    )
+    assert np.isclose(there, here)
     there = kwant.smatrix(aligned.syst, 0, params={"E": ENERGY + 0.3}).transmission(1, 0)
     here = kwant.smatrix(chain_junction().syst, 0, params={"E": ENERGY}).transmission(1, 0)
     assert np.isclose(there, here)
+
+
+def test_electrodes_whose_fermi_levels_differ():
+    device, left = chain_run(bent_positions()), chain_electrode()
+    report = Junction(device, left).report()
+    assert report.verdict == "sound"
+    assert np.array_equal(report.levels, report.fermi[1:])
+    other = replace(left, fermi=left.fermi + 0.006)
+    junction = Junction(device, left, other)
+    assert junction.report().verdict == "doubtful"
+    assert "0.006 eV apart without a bias" in repr(junction.report())
+    with pytest.raises(ValueError, match=r"The junction has no Fermi level: .* 0.006 eV apart"):
+        _ = junction.fermi
+    near = Junction(device, left, replace(left, fermi=left.fermi + 0.004))
+    assert near.report().verdict == "sound"
+    assert near.fermi == pytest.approx(left.fermi + 0.002)
+    with pytest.raises(ValueError, match="Fermi level of the right electrode isn't known"):
+        _ = Junction(device, left, replace(left, fermi=None)).fermi
 
 
 def test_rounding_of_a_file_is_taken_out_and_reported():
@@ -328,7 +356,9 @@ def test_derivatives_are_those_of_the_matrices():
     coordinates = junction.displacements(chain_runs([4, 6]), align=0)
     assert np.array_equal(coordinates.sites, [4, 6])
     assert np.allclose(coordinates.positions, bent_positions()[[4, 6]])
-    assert coordinates.force_constants is None
+    with pytest.raises(ValueError, match=r"calculations had no forces, .* Give forces= to each"):
+        _ = coordinates.force_constants
+    assert "without force constants" in repr(coordinates)
     model = Model(junction.syst, {"E": ENERGY}, energy_parameter="E")
     found = coordinates.first_derivatives(model)
     assert np.array_equal(found.sites, [4, 6])
@@ -526,6 +556,23 @@ def test_coordinates_ask_for_the_energy():
         coordinates.first_derivatives(Model(other.syst, {"E": 0.0}, energy_parameter="E"))
 
 
+def test_coordinates_of_another_junction_are_refused():
+    coordinates = chain_junction().displacements(chain_runs([5]), align=0)
+    for atom, text in ((5, "site 5, which moves, is at"), (6, "site 6 is at")):
+        other = Junction(chain_run(displaced(bent_positions(), atom, 1, 0.01)), chain_electrode())
+        with pytest.raises(ValueError, match=f"not that of the displaced calculations: {text}"):
+            at_one_energy(other, coordinates, ENERGY)
+    lattice = kwant.lattice.chain(norbs=1)
+    wire = kwant.Builder()
+    wire[(lattice(i) for i in range(22))] = lambda site, E: -E
+    wire[lattice.neighbors()] = 1.0
+    with pytest.raises(ValueError, match=r"The system has sites of shape \(22, 1\), .* \(11, 3\)"):
+        coordinates.first_derivatives(Model(wire.finalized(), {"E": 0.0}, energy_parameter="E"))
+    # The same atoms, of another calculation at the same places, are the same.
+    again = Junction(chain_run(bent_positions()), chain_electrode())
+    assert at_one_energy(again, coordinates, ENERGY).curl.shape == (3, 3)
+
+
 def test_modes_of_nearly_equal_momenta_are_separated():
     """As rounding mixes them where orbitals reach far: by any amount, with Kwant none the wiser."""
     # The last orbital of a cell is a dead end, which no hopping reaches from the next cell.
@@ -674,8 +721,7 @@ def test_the_xtb_junction_carries_current():
     report = junction.report()
     assert report.overlap > 0.1
     assert report.beyond[0] < 0.003
-    fermi = xtb_electrode().fermi
-    transmission = kwant.smatrix(junction.syst, 0, params={"E": fermi}).transmission(1, 0)
+    transmission = kwant.smatrix(junction.syst, 0, params={"E": junction.fermi}).transmission(1, 0)
     assert 0.5 < transmission < 2
     # The Fermi level of a finite molecule moves much more than the potential at its ends.
     zeros = coordinates.report()
@@ -693,7 +739,7 @@ def test_the_curl_is_that_of_new_self_consistent_runs_with_atoms_moved():
         hamiltonian=given.hamiltonian + shift * given.overlap,
         coupling=given.coupling + shift * given.coupling_overlap,
     )
-    energy, atom, step = given.fermi, MOVING[0], 0.01
+    energy, atom, step = junction.fermi, MOVING[0], 0.01
     reference = junction.calculation
     ends = [orbitals_of(atoms, reference.orbitals) for atoms in np.array([KEPT[:3], KEPT[-3:]])]
 
@@ -731,6 +777,7 @@ def test_the_critical_bias_is_the_same_in_another_orientation():
     found = []
     for name in ROTATIONS:
         junction, coordinates = xtb_junction(name)
+        # At the junction's Fermi level a mode is so soft that there are warnings.
         response = at_one_energy(junction, coordinates, xtb_electrode(name).fermi)
         masses = np.where(np.array(KEPT)[coordinates.sites] < 18, 12.011, 1.008)
         modes = VibrationalModes.from_force_constants(
@@ -885,6 +932,9 @@ def test_calculations_that_cannot_be():
         Calculation(hamiltonian, overlap, straight(4), 2, units="eV")
     with pytest.raises(TypeError, match=r"atoms is a ndarray; expected ase.Atoms"):
         Calculation.from_xtb(straight(4))
+    for wrong in ("GFN-1", "gfn1-xtb", None):
+        with pytest.raises(ValueError, match=r"method is .*; expected one of GFN1-xTB, GFN2-xTB"):
+            Calculation.from_xtb(Atoms("C2", straight(2)), wrong)
     with pytest.raises(ValueError, match="atoms has periodic directions"):
         Calculation.from_xtb(Atoms("C2", straight(2), cell=[9, 9, 9], pbc=True))
 
@@ -896,6 +946,9 @@ def test_electrodes_that_cannot_be():
     assert "layers of 2 atoms and 4 orbitals, 2.6 Å apart" in repr(Electrode(*parts, **keywords))
     with pytest.raises(ValueError, match="not positive definite: its smallest eigenvalue is -"):
         Electrode(*parts[:3], 10 * parts[3], **keywords)
+    # As clearly if the Fermi level is to follow from the bands.
+    with pytest.raises(ValueError, match="not positive definite: its smallest eigenvalue is -"):
+        Electrode(*parts[:3], 10 * parts[3], **keywords, electrons=2)
     with pytest.raises(ValueError, match="coupling is zero"):
         Electrode(*parts[:2], 0 * parts[2], parts[3], **keywords)
     with pytest.raises(ValueError, match=r"period is 2.6; expected a vector"):
@@ -914,6 +967,30 @@ def test_electrodes_that_cannot_be():
     ):
         with pytest.raises(ValueError, match=text):
             Electrode.from_calculation(whole, layers)
+
+
+def test_electrodes_with_a_gap_between_their_layers():
+    whole = chain_run(straight(12))
+    for layers, between in (
+        ([[0, 1], [3, 4], [6, 7]], r"\[2, 5\]"),
+        ([[0, 1], [4, 5]], r"\[2, 3\]"),
+    ):
+        with pytest.raises(ValueError, match=f"Atoms {between} .* between the layers .* a gap"):
+            Electrode.from_calculation(whole, layers)
+    # Layers that reach into each other: atom 5 lies before 6, in the layer after [2, 4].
+    assert len(Electrode.from_calculation(whole, [[0, 3], [2, 5], [4, 7]])) == 2
+
+
+def test_a_coupling_that_is_not_known_is_a_doubt():
+    electrode = chain_electrode()
+    gap = replace(electrode, period=1.2 * electrode.period)
+    report = Junction(chain_run(bent_positions()), gap).report()
+    assert np.isnan(report.mismatch_coupling).all()
+    assert report.verdict == "doubtful"
+    for name, doubt in zip(("left", "right"), report.doubts, strict=True):
+        assert (
+            f"layers of the {name} electrode couple as those of the device do isn't known" in doubt
+        )
 
 
 def test_junctions_that_cannot_be():
@@ -966,8 +1043,46 @@ def test_what_is_doubtful_is_said():
     level = sparse.diags_array(np.r_[0.4, np.zeros(21)])
     changed = replace(device, hamiltonian=device.hamiltonian + level)
     report = Junction(changed, chain_electrode()).report()
-    assert "the left end of the device differs from the electrode by 0." in report.doubts[0]
+    assert "the left end of the device differs from the electrode by 0." in report.doubts[1]
     assert "doubtful" in repr(Junction(changed, chain_electrode()))
+
+
+def test_a_large_tolerance_does_not_make_it_sound():
+    fewer = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    cut = Junction(chain_run(bent_positions()), chain_electrode(), keep=fewer, tolerance=9.0)
+    assert cut.report().cut > 0.1
+    assert "inner atoms of the device couple to atoms that keep= leaves" in cut.report().doubts[-1]
+    # What is lost is H - E_F S at the Fermi level of the shifted electrodes.
+    lifted = chain_run(bent_positions())
+    lifted = replace(lifted, hamiltonian=lifted.hamiltonian + 2.0 * lifted.overlap)
+    keywords = {"keep": fewer, "tolerance": 9.0, "align_electrodes": True}
+    aligned = Junction(lifted, chain_electrode(), **keywords)
+    assert aligned.report().cut == pytest.approx(cut.report().cut)
+    device, electrode = chain_run(bent_positions()), chain_electrode()
+    thin = replace(electrode, beyond=(0.02, 0.0))
+    doubts = Junction(device, thin, electrode, tolerance=0.1).report().doubts
+    assert len(doubts) == 1
+    assert (
+        "a layer of the left electrode couples to the one after the next by up to 0.02" in doubts[0]
+    )
+    # The device's first orbital is lifted by 0.08 eV, or all of it by 0.06 eV.
+    level = sparse.diags_array(np.r_[0.08, np.zeros(21)])
+    for change, text in (
+        (level, "differs from the electrode"),
+        (0.06 * device.overlap, "the zero of"),
+    ):
+        other = replace(device, hamiltonian=device.hamiltonian + change)
+        assert text in Junction(other, electrode, tolerance=1.0).report().doubts[0]
+
+
+def test_large_steps_are_a_doubt():
+    junction = chain_junction()
+    for step, verdict in ((0.02, "sound"), (0.05, "doubtful")):
+        report = junction.displacements(chain_runs([5], step), align=0).report()
+        assert report.step == pytest.approx(step)
+        assert report.verdict == verdict
+    assert "atoms are displaced by 0.05 Å" in report.doubts[0]
+    assert "with the Fermi level not known; with the ends" in repr(report)
 
 
 def test_displaced_calculations_that_do_not_fit():
@@ -979,6 +1094,13 @@ def test_displaced_calculations_that_do_not_fit():
         junction.displacements(runs, align="Fermi")
     with pytest.raises(ValueError, match=r"align has shape \(2,\); expected one number, or 3"):
         junction.displacements(runs, align=[0.1, 0.2])
+    for align in (None, True, [None, 1.0, 2.0]):
+        with pytest.raises(TypeError, match=r"align is .*; expected 'fermi'"):
+            junction.displacements(runs, align=align)
+    with pytest.raises(ValueError, match=r"align is nan; expected 'fermi'"):
+        junction.displacements(runs, align=np.nan)
+    with pytest.raises(ValueError, match="runs is empty, no atom is displaced; expected a mapping"):
+        junction.displacements({}, align=0)
     with pytest.raises(TypeError, match="runs is list; expected a mapping"):
         junction.displacements([1], align=0)
     with pytest.raises(ValueError, match=r"key \(5, 'w'\); expected \(atom, axis\)"):
@@ -992,8 +1114,10 @@ def test_displaced_calculations_that_do_not_fit():
     with pytest.raises(ValueError, match=r"Atoms \[4\] are displaced, which are not in the dev"):
         cut.displacements(chain_runs([4]), align=0)
     for pair, text in (
-        (runs[5, "y"], "atom 5 along [+]x is of another geometry: that atom moves by 0 Å"),
-        (runs[5, "x"][::-1], "along [+]x is of another geometry: that atom moves by -0.001"),
+        (runs[5, "y"], "atom 5 along [+]x .* moves by nothing .* atom 5 by 0.001 Å across it"),
+        (chain_runs([6])[6, "x"], "moves by nothing .* atom 6 by 0.001 Å .* counted from zero"),
+        (runs[5, "x"][::-1], "[+]x has that atom displaced by 0.001 Å the other way; .* exchanged"),
+        ((runs[5, "x"][0], junction.calculation), "atom 5 along -x is not displaced: all atoms"),
         ((runs[5, "x"][0], chain_run(displaced(bent_positions(), 5, 0, -2e-3))), "as far in both"),
     ):
         with pytest.raises(ValueError, match=text):

@@ -162,7 +162,7 @@ class Calculation:
         ----------
         atoms : ase.Atoms
             Without periodic directions.
-        method : {"GFN1-xTB", "GFN2-xTB"}
+        method : {"GFN1-xTB", "GFN2-xTB", "IPEA1-xTB"}
         accuracy : float
             That of tblite, which multiplies its thresholds of convergence.
         charge : float
@@ -184,7 +184,7 @@ class Calculation:
         ----------
         atoms : ase.Atoms
             The same as those of the calculations.
-        method : {"GFN1-xTB", "GFN2-xTB"}
+        method : {"GFN1-xTB", "GFN2-xTB", "IPEA1-xTB"}
 
         Returns
         -------

@@ -29,6 +29,9 @@ IntArray = NDArray[np.int64]
 FIXED_ENDS = 0.1
 """How much of the largest dH may be at the ends of a device without a doubt."""
 
+LARGEST_STEP = 0.03
+"""How far, in Å, atoms may be displaced without a doubt: central differences are off by 1 %."""
+
 SUM_RULE = 0.01
 """By how much the sum rule of dS may be broken, relative to the largest dS, without a doubt."""
 
@@ -56,6 +59,7 @@ def displacements_of(
     moving = orbitals_of(sites, orbitals)
     report = DisplacementReport(
         align=align if isinstance(align, str) else "as given",
+        step=max(run.step for run in found),
         zero_fermi=moves.fermi,
         zero_lead=moves.lead,
         zero_used=moves.used,
@@ -72,6 +76,7 @@ def displacements_of(
         tuple(ds),
         read_only(calculation.positions[kept[sites]]),
         read_only(sites),
+        read_only(calculation.positions[kept]),
         one_sided,
         None if found_springs is None else read_only(found_springs.constants),
         replace(report, doubts=_doubts(report)),
@@ -97,6 +102,11 @@ def _doubts(report: DisplacementReport) -> tuple[str, ...]:
         doubts.append(
             f"displacements change H at the ends of the device by {report.ends:.3g} eV/Å, where "
             "the electrodes don't follow; put more of the electrode between them and what moves"
+        )
+    if report.step > LARGEST_STEP:
+        doubts.append(
+            f"atoms are displaced by {report.step:.3g} Å, more than {LARGEST_STEP}: differences "
+            "are no derivatives; take steps of 0.01 Å"
         )
     if report.translation_overlap > SUM_RULE:
         doubts.append(

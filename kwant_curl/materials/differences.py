@@ -35,13 +35,20 @@ DRIFT = 0.1
 
 def check_align(align: Any) -> None:
     """Raise unless this says to which zero of energy the displaced calculations are brought."""
-    if isinstance(align, str) and align not in ("fermi", "lead"):
-        raise ValueError(
-            f"align is {align!r}; expected 'fermi' (the Fermi level of each displaced "
-            "calculation), 'lead' (the ends of the device), or the change of the zero per "
-            "displacement, in eV/Å: one number, or one per coordinate (0 leaves the matrices as "
-            "they are)."
-        )
+    expected = (
+        f"align is {align!r}; expected 'fermi' (the Fermi level of each displaced calculation), "
+        "'lead' (the ends of the device), or the change of the zero per displacement, in eV/Å: one "
+        "number, or one per coordinate (0 leaves the matrices as they are)."
+    )
+    if isinstance(align, str):
+        if align not in ("fermi", "lead"):
+            raise ValueError(expected)
+        return
+    numbers = np.asarray(align)
+    if numbers.dtype.kind not in "iuf":
+        raise TypeError(expected)
+    if not np.isfinite(numbers).all():
+        raise ValueError(expected)
 
 
 class Zeros(NamedTuple):
@@ -73,7 +80,7 @@ def zeros(reference: Calculation, runs: list[Run], ends: list[IntArray], align: 
             )
         return Zeros(by_fermi, by_lead, by_fermi if align == "fermi" else by_lead)
     given = np.asarray(align, dtype=float)
-    if given.shape not in ((), (len(runs),)) or not np.isfinite(given).all():
+    if given.shape not in ((), (len(runs),)):
         raise ValueError(
             f"align has shape {given.shape}; expected one number, or {len(runs)}, one for each "
             "coordinate."

@@ -20,9 +20,13 @@ from kwant_curl.support.units import EV_ANGSTROM_AMU, Units
 __all__ = ["SAME_PLACES", "Electrode"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 SAME_PLACES = 0.02
 """By how much, in Å, the atoms of two layers may lie apart after a common shift."""
+
+NEXT_LAYERS = 0.5
+"""By how much, in Å, atoms of a layer that isn't named may lie from where the period has them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +99,7 @@ class Electrode:
         energy = units.energy / EV_ANGSTROM_AMU.energy
         coupling, between = _couplings(self.coupling, self.coupling_overlap, layer)
         coupling = frozen(coupling * energy)
+        smallest = _smallest(layer.overlap, between)
         fermi = layer.fermi
         if self.electrons is not None:
             if fermi is not None:
@@ -114,7 +119,7 @@ class Electrode:
             "electrons": None,
             "units": EV_ANGSTROM_AMU,
             "asymmetry": tuple(map(max, taken, layer.asymmetry)),
-            "smallest": _smallest(layer.overlap, between),
+            "smallest": smallest,
         }
         if self.beyond is not None:
             values["beyond"] = (float(self.beyond[0]) * energy, float(self.beyond[1]))
@@ -157,11 +162,18 @@ class Electrode:
             beyond the next layer.
         electrons : float, optional
             Of a neutral layer, as in `Electrode`.
+
+        Raises
+        ------
+        ValueError
+            For layers that are no copies of each other, and for atoms that lie between the layers
+            along the current and are in none of them.
         """
         if len(layers) not in (2, 3):
             raise ValueError(f"layers has {len(layers)} layers; expected two or three.")
         atoms = [np.asarray(layer, dtype=np.int64) for layer in layers]
         period = _shift(calculation, atoms)
+        _check_nothing_between(calculation.positions, np.concatenate(atoms), period)
         first, second, *third = (orbitals_of(layer, calculation.orbitals) for layer in atoms)
         hamiltonian, overlap = calculation.hamiltonian, calculation.overlap
         beyond = None
@@ -290,3 +302,24 @@ def _shift(calculation: Calculation, layers: list[Any]) -> FloatArray:
             "atoms of each layer in the same order, those of a straight piece of the electrode."
         )
     return period
+
+
+def _check_nothing_between(positions: FloatArray, named: IntArray, period: FloatArray) -> None:
+    """Raise if atoms lie between these along the period that belong to no layer before or after."""
+    along = positions @ (period / np.linalg.norm(period))
+    inside = (along > along[named].min()) & (along < along[named].max())
+    inside[named] = False
+    forgotten = []
+    for atom in np.flatnonzero(inside):
+        # Layers that reach into each other: the next one, which isn't named, is an image of these.
+        apart = positions[atom] - positions[named]
+        periods = np.rint(apart @ period / (period @ period))
+        distance = np.linalg.norm(apart - periods[:, None] * period, axis=1)
+        if distance.min() > NEXT_LAYERS:
+            forgotten.append(int(atom))
+    if forgotten:
+        raise ValueError(
+            f"Atoms {forgotten} of the calculation lie between the layers along the current, and "
+            "are in none of them: the electrode would have a gap there. Expected layers that "
+            "follow each other without any atom left out; name all atoms of each layer."
+        )

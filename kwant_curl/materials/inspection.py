@@ -11,12 +11,22 @@ from kwant_curl.materials.electrode import Electrode
 from kwant_curl.materials.ends import End, check_place, compared
 from kwant_curl.materials.reports import JunctionReport
 
-__all__ = ["Parts", "inspected"]
+__all__ = ["Parts", "common_level", "inspected"]
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-DOUBTFUL = 10.0
-"""How many times the tolerance a device's end may differ from its electrode without a doubt."""
+LEFT_OUT = 0.01
+"""How large, in eV, what is left out may be without a doubt, whatever the tolerance."""
+
+OTHER_ZERO = 0.05
+"""By how much, in eV, the zeros of energy of device and electrode may differ, if not aligned."""
+
+OTHER_END = 0.05
+"""By how much, in eV, a device's end may differ from its electrode beside that."""
+
+SAME_LEVEL = 0.005
+"""By how much, in eV, the Fermi levels of two electrodes without bias may differ."""
 
 NAMES = ("left", "right")
 
@@ -59,9 +69,9 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         for name, electrode, atoms in zip(NAMES, electrodes, parts.ends, strict=True)
     ]
     beyond = [_beyond(electrode) for electrode in electrodes]
-    cut = _cut(parts)
+    fermi, levels = _fermi_levels(parts, ends, aligned)
+    cut = _cut(parts, levels[0])
     _check_thickness(beyond, cut, tolerance)
-    fermi = [part.fermi for part in (calculation, *electrodes)]
     asymmetry = [part.asymmetry for part in (calculation, *electrodes)]
     return JunctionReport(
         asymmetry=np.max(asymmetry, axis=0),
@@ -76,8 +86,9 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         mismatch=np.array([end.mismatch for end in ends]),
         mismatch_overlap=np.array([end.mismatch_overlap for end in ends]),
         mismatch_coupling=np.array([end.mismatch_coupling for end in ends]),
-        fermi=np.array([np.nan if level is None else level for level in fermi]),
-        doubts=_doubts(ends, beyond, aligned, tolerance),
+        fermi=fermi,
+        levels=levels,
+        doubts=_doubts(ends, beyond, aligned) + _left_out(beyond, cut) + _unequal_levels(levels),
     )
 
 
@@ -86,13 +97,22 @@ def _beyond(electrode: Electrode) -> tuple[float, float]:
     return (np.nan, np.nan) if electrode.beyond is None else electrode.beyond
 
 
-def _cut(parts: Parts) -> float:
+def _fermi_levels(parts: Parts, ends: list[End], aligned: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the Fermi levels (3,) of all parts, and those (2,) of the electrodes as shifted."""
+    found = [part.fermi for part in (parts.calculation, *parts.electrodes)]
+    fermi = np.array([np.nan if level is None else level for level in found])
+    shift = np.array([end.shift if aligned else 0.0 for end in ends])
+    return fermi, fermi[1:] + shift
+
+
+def _cut(parts: Parts, level: float) -> float:
     """Return the largest element of H - E_F S between inner atoms and those that are left out."""
     calculation, kept, (left, right) = parts
     others = np.setdiff1d(np.arange(len(calculation)), kept)
     inner = kept[len(left) : len(kept) - len(right)]
     rows, cols = (orbitals_of(atoms, calculation.orbitals) for atoms in (inner, others))
-    level = left.fermi if left.fermi is not None else (calculation.fermi or 0.0)
+    if np.isnan(level):
+        level = calculation.fermi or 0.0
     return largest((calculation.hamiltonian - level * calculation.overlap)[rows][:, cols])
 
 
@@ -114,26 +134,73 @@ def _check_thickness(beyond: list[tuple[float, float]], cut: float, tolerance: f
         )
 
 
-def _doubts(
-    ends: list[End], beyond: list[tuple[float, float]], aligned: bool, tolerance: float
-) -> tuple[str, ...]:
+def _doubts(ends: list[End], beyond: list[tuple[float, float]], aligned: bool) -> tuple[str, ...]:
     """Return what is beyond what one would like."""
-    limit = DOUBTFUL * tolerance
     doubts = []
     for name, end, (size, _) in zip(NAMES, ends, beyond, strict=True):
-        if abs(end.shift) > limit and not aligned:
+        if abs(end.shift) > OTHER_ZERO and not aligned:
             doubts.append(
                 f"the zero of energy of the {name} electrode is {-end.shift:.3g} eV above that of "
                 "the device's end: electrons are scattered where they meet; see align_electrodes"
             )
         worst = np.fmax(end.mismatch, end.mismatch_coupling)
-        if worst > limit:
+        if worst > OTHER_END:
             doubts.append(
                 f"the {name} end of the device differs from the electrode by {worst:.3g} eV beside "
                 "the zero of energy; put more of the electrode into the calculation"
+            )
+        if np.isnan(end.mismatch_coupling):
+            doubts.append(
+                f"whether layers of the {name} electrode couple as those of the device do isn't "
+                "known: no layer lies at the electrode's period from the device's end; put "
+                "two layers of it into the calculation, and check its period"
             )
         if np.isnan(size):
             doubts.append(
                 f"what the {name} electrode couples beyond the next layer isn't known; give beyond="
             )
     return tuple(doubts)
+
+
+def _left_out(beyond: list[tuple[float, float]], cut: float) -> tuple[str, ...]:
+    """Return what is left out, and by a larger tolerance was let through."""
+    doubts = [
+        f"a layer of the {name} electrode couples to the one after the next by up to {size:.3g} "
+        "eV, which is left out; take more atoms into a layer"
+        for name, (size, _) in zip(NAMES, beyond, strict=True)
+        if size > LEFT_OUT
+    ]
+    if cut > LEFT_OUT:
+        doubts.append(
+            f"inner atoms of the device couple to atoms that keep= leaves out by up to {cut:.3g} "
+            "eV; keep more atoms"
+        )
+    return tuple(doubts)
+
+
+def _unequal_levels(levels: FloatArray) -> tuple[str, ...]:
+    """Return what is wrong with the Fermi levels of the electrodes, if both are known."""
+    apart = abs(levels[0] - levels[1])
+    if not apart > SAME_LEVEL:
+        return ()
+    return (
+        f"the Fermi levels of the electrodes are {levels[0]:.5f} and {levels[1]:.5f} eV, in the "
+        f"device's zero of energy: {apart:.3g} eV apart without a bias, more than {SAME_LEVEL}; "
+        "see align_electrodes, or take the electrodes from one calculation",
+    )
+
+
+def common_level(report: JunctionReport) -> float:
+    """Return the Fermi level that both electrodes have, in the device's energies, or raise."""
+    levels = report.levels
+    if unknown := [name for name, level in zip(NAMES, levels, strict=True) if np.isnan(level)]:
+        raise ValueError(
+            f"The Fermi level of the {' and the '.join(unknown)} electrode isn't known; expected "
+            "that of both. Give fermi= or electrons= to Electrode."
+        )
+    if wrong := _unequal_levels(levels):
+        raise ValueError(
+            f"The junction has no Fermi level: {wrong[0]}. report().levels has both, if you know "
+            "which energy you want."
+        )
+    return float(levels.mean())

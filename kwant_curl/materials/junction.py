@@ -14,7 +14,7 @@ from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.coordinates import displacements_of
 from kwant_curl.materials.differences import check_align
 from kwant_curl.materials.electrode import Electrode
-from kwant_curl.materials.inspection import Parts, inspected
+from kwant_curl.materials.inspection import Parts, common_level, inspected
 from kwant_curl.materials.moved import AtomDisplacements
 from kwant_curl.materials.reports import JunctionReport
 from kwant_curl.materials.runs import runs_from_files
@@ -45,6 +45,7 @@ class Junction:
     align_electrodes : bool, default False
         Whether the zero of energy of the electrodes is shifted to that of the device's ends.
         Otherwise the electrodes are taken as they are, and `report` says by how much they differ.
+        Their Fermi level is shifted with them: take `fermi` of the junction, not of an electrode.
     tolerance : float, default 0.01
         In eV, how large the elements of H - E_F S may be that are left out: between a layer and the
         one after the next, and between inner atoms of the device and those that `keep` leaves out.
@@ -65,7 +66,7 @@ class Junction:
     --------
     >>> junction = Junction(Calculation.from_xtb(atoms), electrode, align_electrodes=True)
     >>> junction.report()
-    >>> kwant.smatrix(junction.syst, 0, params={"E": electrode.fermi}).transmission(1, 0)
+    >>> kwant.smatrix(junction.syst, 0, params={"E": junction.fermi}).transmission(1, 0)
     """
 
     calculation: Calculation
@@ -195,6 +196,19 @@ class Junction:
         """Return how well device and electrodes fit, in numbers, with a verdict."""
         report: JunctionReport = vars(self)["_report"]
         return report
+
+    @property
+    def fermi(self) -> float:
+        """The Fermi level of the electrodes in the energies of `syst`, shifted as they are, in eV.
+
+        `Electrode.fermi` is that before the shift of `align_electrodes`.
+
+        Raises
+        ------
+        ValueError
+            If an electrode has none, or if those of both are more than 5 meV apart.
+        """
+        return common_level(self.report())
 
     @cached_property
     def syst(self) -> FiniteSystem:

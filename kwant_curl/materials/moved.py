@@ -12,11 +12,15 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.materials.reports import DisplacementReport
+from kwant_curl.model.geometry import site_positions
 from kwant_curl.model.model import Model
 
 __all__ = ["AtomDisplacements"]
 
 FloatArray = NDArray[np.float64]
+
+SAME_SITES = 1e-4
+"""By how much, in Å, the sites of a system may lie from the atoms of the junction."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,11 +37,15 @@ class AtomDisplacements(Specification):
         Where the atoms are that move, in Å.
     sites : array of int, shape (n_atoms,)
         The sites of ``junction.syst`` that they are.
+    places : array of float, shape (n_sites, 3)
+        Where all atoms of the device are, in Å: a system whose sites are elsewhere is refused.
     one_sided : tuple of sparse arrays, or None
         <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
-    force_constants : array of float, shape (n_c, n_c), or None
-        Of the atoms that move, in eV/Å^2, from the forces of the displaced calculations; symmetric,
-        with the acoustic sum rule.
+    springs : array of float, shape (n_c, n_c), or None
+        The force constants of the atoms that move, in eV/Å^2, from the forces of the displaced
+        calculations; symmetric, with the acoustic sum rule.  None: these had no forces.
+    force_constants : array of float, shape (n_c, n_c)
+        The same, or a ValueError that says what is missing.
     checks : DisplacementReport
         What `report` returns.
 
@@ -51,16 +59,28 @@ class AtomDisplacements(Specification):
     overlaps: tuple[Any, ...]
     positions: FloatArray
     sites: NDArray[np.int64]
+    places: FloatArray
     one_sided: tuple[Any, ...] | None
-    force_constants: FloatArray | None
+    springs: FloatArray | None
     checks: DisplacementReport
 
     def __repr__(self) -> str:
-        known = "with" if self.force_constants is not None else "without"
+        known = "with" if self.springs is not None else "without"
         return (
             f"<AtomDisplacements: {len(self.sites)} atoms, {known} force constants; "
             f"{self.checks.verdict}>"
         )
+
+    @property
+    def force_constants(self) -> FloatArray:
+        """Those of the atoms that move, (n_c, n_c) in eV/Å^2; raises if no run had forces."""
+        if self.springs is None:
+            raise ValueError(
+                "The displaced calculations had no forces, so there are no force constants. Give "
+                "forces= to each Calculation (files of sisl have none), or take those of another "
+                "program: VibrationalModes.from_phonopy, from_ase."
+            )
+        return self.springs
 
     def report(self) -> DisplacementReport:
         """Return what the displaced calculations are worth, in numbers, with a verdict."""
@@ -74,8 +94,29 @@ class AtomDisplacements(Specification):
                 f"The system has {model.n_orbitals} orbitals, the displaced calculations "
                 f"{of_hamiltonian.n_orbitals}; expected the junction's own system, junction.syst."
             )
+        self._check_sites(model)
         values = of_hamiltonian.values - _energy_of(model) * of_overlap.values
         return replace(of_hamiltonian, values=values, positions=self.positions, sites=self.sites)
+
+    def _check_sites(self, model: Model) -> None:
+        """Raise unless the sites of the system are where the atoms of the device are."""
+        found = site_positions(model.syst)
+        if found.shape != self.places.shape:
+            raise ValueError(
+                f"The system has sites of shape {found.shape}, the displaced calculations "
+                f"{self.places.shape}; expected the junction's own system, junction.syst."
+            )
+        apart = np.abs(found - self.places).max(axis=1)
+        if apart.max() > SAME_SITES:
+            site = int(self.sites[apart[self.sites].argmax()])
+            site = site if apart[site] > SAME_SITES else int(apart.argmax())
+            moves = ", which moves," if site in self.sites else ""
+            raise ValueError(
+                f"The system is not that of the displaced calculations: site {site}{moves} is at "
+                f"{found[site].round(4).tolist()} Å, in these at "
+                f"{self.places[site].round(4).tolist()}. Expected the system of the junction whose "
+                "displacements() made the coordinates, junction.syst."
+            )
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Raise: displacements of one atom at a time don't give them."""

@@ -17,6 +17,10 @@ def _number(value: float, unit: str = "eV") -> str:
     return "not known" if np.isnan(value) else f"{value:.3g} {unit}".rstrip()
 
 
+def _level(value: float) -> str:
+    return "not known" if np.isnan(value) else f"{value:.5f} eV"
+
+
 def _verdict(doubts: tuple[str, ...]) -> str:
     return "\n".join(
         ["verdict: doubtful", *(f"- {d}" for d in doubts)] if doubts else ["verdict: sound"]
@@ -57,7 +61,11 @@ class JunctionReport(Frozen):
         The same of H between the device's end and a neighbouring layer, where the calculation has
         one; NaN where it has none.
     fermi : array (3,)
-        The Fermi levels of the device's calculation, of the left and the right electrode.
+        The Fermi levels of the device's calculation, of the left and the right electrode, each in
+        the zero of energy of its own; NaN where there is none.
+    levels : array (2,)
+        The Fermi levels of the electrodes in the zero of energy of the device: those of `fermi`,
+        and the shift where the electrodes were shifted.
     doubts : tuple of str
         What is beyond the tolerance, and what to do; none if the verdict is "sound".
     """
@@ -72,6 +80,7 @@ class JunctionReport(Frozen):
         "mismatch_overlap": ("end",),
         "mismatch_coupling": ("end",),
         "fermi": ("part",),
+        "levels": ("end",),
     }
 
     asymmetry: FloatArray
@@ -87,6 +96,7 @@ class JunctionReport(Frozen):
     mismatch_overlap: FloatArray
     mismatch_coupling: FloatArray
     fermi: FloatArray
+    levels: FloatArray
     doubts: tuple[str, ...] = ()
 
     @property
@@ -106,7 +116,8 @@ class JunctionReport(Frozen):
         ]
         for end, name in enumerate(("left", "right")):
             lines += [
-                f"{name} electrode, Fermi level {_number(self.fermi[1 + end])}:",
+                f"{name} electrode, Fermi level {_level(self.levels[end])} "
+                f"({_level(self.fermi[1 + end])} before a shift):",
                 f"  beyond the next layer, left out: {_number(self.beyond[end])}, "
                 f"S {_number(self.beyond_overlap[end], '')}",
                 f"  zero of energy: the device's is {_number(self.shift[end])} above; {moved}",
@@ -127,6 +138,8 @@ class DisplacementReport(Frozen):
     ----------
     align : str
         Which zero of energy the derivatives have.
+    step : float
+        How far atoms were displaced to either side, in Å; the largest.
     zero_fermi, zero_lead : array (n_c,)
         How the zero of energy would move per displacement, in eV/Å, with the Fermi level of the
         displaced calculations (NaN if they have none), and with the ends of the device.
@@ -158,6 +171,7 @@ class DisplacementReport(Frozen):
     }
 
     align: str
+    step: float
     zero_fermi: FloatArray
     zero_lead: FloatArray
     zero_used: FloatArray
@@ -178,14 +192,15 @@ class DisplacementReport(Frozen):
     def __repr__(self) -> str:
         lines = [
             f"DisplacementReport: {len(self.change)} coordinates, zero of energy: {self.align}",
-            f"largest dH {_number(self.change.max(), 'eV/Å')}, dS {_number(self.overlap, '1/Å')}",
-            "the zero of energy moves by up to "
+            f"largest dH {_number(self.change.max(), 'eV/Å')}, dS {_number(self.overlap, '1/Å')}, "
+            f"from steps of {self.step:.3g} Å",
+            "the zero of energy moves, at most: "
             + "; ".join(
-                f"{_number(np.abs(moves).max(), 'eV/Å')} {name}"
+                f"{name} {_number(np.abs(moves).max(), 'eV/Å')}"
                 for moves, name in (
                     (self.zero_fermi, "with the Fermi level"),
                     (self.zero_lead, "with the ends"),
-                    (self.zero_used, "as subtracted"),
+                    (self.zero_used, "subtracted"),
                 )
             ),
             f"dH at the ends, where the electrodes are fixed: {_number(self.ends, 'eV/Å')}",

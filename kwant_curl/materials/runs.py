@@ -61,11 +61,14 @@ def checked_runs(
     reference: Calculation, runs: Mapping[Any, Any], kept: IntArray, n_ends: tuple[int, int]
 ) -> tuple[IntArray, list[Run]]:
     """Return the sites that move, and the runs of their x, y, z in this order, or raise."""
-    if not isinstance(runs, Mapping) or not runs:
-        raise TypeError(
-            f"runs is {type(runs).__name__}; expected a mapping {{(atom, 'x'): (plus, minus)}} of "
-            "displaced calculations, or a directory of files."
-        )
+    expected = (
+        "expected a mapping {(atom, 'x'): (plus, minus)} of displaced calculations, or a directory "
+        "of files."
+    )
+    if not isinstance(runs, Mapping):
+        raise TypeError(f"runs is {type(runs).__name__}; {expected}")
+    if not runs:
+        raise ValueError(f"runs is empty, no atom is displaced; {expected}")
     given = {_key(key): pair for key, pair in runs.items()}
     site_of = {int(atom): site for site, atom in enumerate(kept)}
     atoms = {atom for atom, _ in given}
@@ -123,13 +126,7 @@ def _checked(reference: Calculation, pair: Any, atom: int, axis: int) -> Run:
         moved = run.positions - reference.positions
         step = sign * float(moved[atom, axis])
         moved[atom, axis] = 0.0
-        worst = int(np.abs(moved).max(axis=1).argmax())
-        if np.abs(moved).max() > SAME_GEOMETRY or step <= SAME_GEOMETRY:
-            raise ValueError(
-                f"{name} is of another geometry: that atom moves by {step:.4g} Å, and atom {worst} "
-                f"by {np.abs(moved[worst]).max():.4g} Å otherwise. Expected the geometry of the "
-                "junction with this atom alone displaced."
-            )
+        _check_geometry(name, step, moved, atom)
         steps.append(step)
     if abs(steps[0] - steps[1]) > EQUAL_STEPS * steps[0]:
         raise ValueError(
@@ -137,3 +134,28 @@ def _checked(reference: Calculation, pair: Any, atom: int, axis: int) -> Run:
             "expected as far in both directions."
         )
     return Run(pair[0], pair[1], float(np.mean(steps)))
+
+
+def _check_geometry(name: str, step: float, others: FloatArray, atom: int) -> None:
+    """Raise unless an atom has moved in its direction, and nothing else: (n_atoms, 3) is zero."""
+    worst = int(np.abs(others).max(axis=1).argmax())
+    size = np.abs(others[worst]).max()
+    if size > SAME_GEOMETRY:
+        where = "across it" if worst == atom else "from its place"
+        own = f"{step:.4g} Å" if step > SAME_GEOMETRY else "nothing"
+        raise ValueError(
+            f"{name} is of another geometry: that atom moves by {own} in this direction, and atom "
+            f"{worst} by {size:.4g} Å {where}. Expected the geometry of the junction with this "
+            "atom alone displaced; atoms are counted from zero, as in the junction's calculation "
+            "(not in keep)."
+        )
+    if step < -SAME_GEOMETRY:
+        raise ValueError(
+            f"{name} has that atom displaced by {-step:.4g} Å the other way; expected (plus, "
+            "minus) in this order. Are they exchanged?"
+        )
+    if step <= SAME_GEOMETRY:
+        raise ValueError(
+            f"{name} is not displaced: all atoms are where they are in the junction's calculation, "
+            f"to {SAME_GEOMETRY} Å. Expected steps to both sides, of 0.01 Å or so."
+        )

@@ -11,6 +11,9 @@ from kwant_curl.support.units import ATOMIC_UNITS
 
 __all__ = ["check_ase", "xtb_calculation", "xtb_on_atom"]
 
+METHODS = ("GFN1-xTB", "GFN2-xTB", "IPEA1-xTB")
+"""What tblite has parameters for."""
+
 PAIRS = (0.1, 0.2, 0.4)
 """How far apart, in Bohr, two equal atoms stand from whose overlap the gradients follow."""
 
@@ -87,6 +90,8 @@ def _calculator(
         raise ImportError(
             "Calculations with xTB need tblite, which isn't installed: pip install tblite."
         ) from missing
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
     calculator = Calculator(method, numbers, positions, charge=charge)
     calculator.set("verbosity", 0)
     calculator.set("save-integrals", 1)
