@@ -412,8 +412,10 @@ def test_maps_and_matrices_say_the_same():
     model = Model(junction.syst, {"E": ENERGY}, energy_parameter="E")
     matrices = Matrices(list(coordinates.first_derivatives(model).matrices()))
     plain = force_response(
-        junction.syst, matrices, 0.0, params={"E": ENERGY}, bias=1.0, degeneracy=2
+        junction.syst, matrices, ENERGY, bias=1.0, degeneracy=2, energy_parameter="E"
     )
+    with pytest.raises(ValueError, match="pass energy_parameter='E'"):
+        force_response(junction.syst, matrices, 0.0, params={"E": ENERGY})
     assert np.allclose(plain.curl, response.curl, rtol=1e-9, atol=1e-12)
     assert np.allclose(plain.friction, response.friction, rtol=1e-9, atol=1e-12)
     result = curl_map(
