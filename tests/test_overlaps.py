@@ -4,6 +4,7 @@ import kwant
 import numpy as np
 import pytest
 from overlapping import NAME, REST, Dense, derivatives, syst_of, syst_of_matrices
+from scipy.linalg import eigh
 from systems import random_hermitian
 
 import kwant_curl as kc
@@ -479,3 +480,39 @@ def test_a_single_coordinate_has_no_curvature():
             kc.force_response(other, some, 0.2, velocity=True, **KEYS) for some in (one, turned)
         )
     close(alone.velocity[0], together.velocity[0, :1], 1e-10)
+
+
+def test_the_density_of_a_ring_is_that_of_its_occupied_states():
+    """Leads that hardly touch it fill the levels between mu and mu + V, as in a closed ring."""
+    n, weak = 5, 1e-5
+    rng = np.random.default_rng(4)
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    H, S = np.diag(rng.uniform(-0.5, 0.5, n)), np.eye(n)
+    for i in range(n):
+        j = (i + 1) % n
+        H[i, j] = H[j, i] = -1 - 0.2 * rng.random()
+        S[i, j] = S[j, i] = 0.15 + 0.1 * rng.random()
+
+    def onsite(site, E):
+        i = site.tag[0]
+        return H[i, i] - E * S[i, i]
+
+    def bond(a, b, E):
+        return H[a.tag[0], b.tag[0]] - E * S[a.tag[0], b.tag[0]]
+
+    builder[(lattice(i) for i in range(n))] = onsite
+    builder[((lattice(i), lattice((i + 1) % n)) for i in range(n))] = bond
+
+    def sigma(energy, args=(), params=None):
+        return np.array([[-0.5j * weak]])
+
+    for i in (0, 2):
+        builder.leads.append(kwant.builder.SelfEnergyLead(sigma, [lattice(i)], []))
+    levels, states = eigh(H, S)
+    low, high = 0.5 * (levels[0] + levels[1]), 0.5 * (levels[2] + levels[3])
+    rho = kc.NonequilibriumDensity(
+        builder.finalized(), low, bias=dict.fromkeys((0, 1), high - low), linear=False, **KEYS
+    )
+    filled = states[:, 1:3]
+    close(rho.density(), np.diag(filled @ filled.T @ S), 2e-4)
