@@ -50,9 +50,10 @@ ARNOLDI = 1e-6
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
 
-CLOSEST, FARTHEST, LOOKS_BESIDE = 1e-9, 0.3, 12
+CLOSEST, FARTHEST, LOOKS_BESIDE, BESIDE = 1e-9, 0.3, 12, 1e-3
 """Where levels beside a band edge are looked for first, in units of the Hamiltonian, how far from
-it they may be, in the root of these, and in how many steps they are followed."""
+it they may be, in the root of these, and in how many steps they are followed; and up to where
+resonances there are looked at each."""
 
 NARROW, SUSPECTS = 0.05, 8
 """Levels narrower than this part of what lies between two band edges are looked at each; so many
@@ -276,7 +277,8 @@ class _Search:
                 if width <= self._tiny:
                     close = np.abs(values - energy) <= 10 * self._tiny
                     return self._as_levels(energy, vectors[:, close])
-                self._note(energy, values[nearest])
+                if root**2 < BESIDE * self._problem.largest:  # farther ones are seen otherwise
+                    self._note(energy, values[nearest])
                 return []
             slope = (miss - before[1]) / (root - before[0]) if before else -miss / root
             before, root = (root, miss), root - miss / slope if slope else 0.0
