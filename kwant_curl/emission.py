@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
-from kwant_curl.electrons.kernels.operators import operators_by_energy
+from kwant_curl.electrons.kernels.operators import moved_factors, operators_by_energy
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.moved import moved_orbitals
 from kwant_curl.electrons.notices import window_notices
@@ -141,7 +141,9 @@ def phonon_rates(
             f"energy {point.energy}; expected a quantum that is larger, or an energy of zero."
         )
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
-    operators = operators_by_energy(by_energy, None, moved=moved)
+    operators = operators_by_energy(
+        by_energy, None, moved=None if moved is None else moved_factors(moved)
+    )
     n_leads = len(model.scattering.leads)
     emission, absorption = (np.zeros((len(pairs), 2, n_leads, n_leads)) for _ in range(2))
     at_energy, exchanges = numerics.of_one_energy, []

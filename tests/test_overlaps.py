@@ -3,12 +3,22 @@
 import kwant
 import numpy as np
 import pytest
-from overlapping import NAME, REST, Dense, derivatives, syst_of, syst_of_matrices
+from overlapping import (
+    NAME,
+    REST,
+    Dense,
+    derivatives,
+    hopping_and_overlap,
+    syst_of,
+    syst_of_matrices,
+    waves_away,
+)
 from scipy.linalg import eigh
 from systems import random_hermitian
 
 import kwant_curl as kc
 from kwant_curl.devices import Atoms
+from kwant_curl.model.off_axis import self_energy_above
 
 ENERGY = 0.17
 MOVING = kc.Displacements(lambda site: isinstance(site.family, Atoms))
@@ -516,3 +526,14 @@ def test_the_density_of_a_ring_is_that_of_its_occupied_states():
     )
     filled = states[:, 1:3]
     close(rho.density(), np.diag(filled @ filled.T @ S), 2e-4)
+
+
+def test_self_energies_above_the_axis(syst):
+    """Of leads that overlap, whose hoppings there and back are no conjugates of each other."""
+    leads = kc.Model(syst, energy_parameter=NAME).scattering.leads
+    for lead, step in zip(leads, (-1.0, 1.0), strict=True):
+        h, s = hopping_and_overlap([0, 0], [step, 0])
+        for energy in (ENERGY + 0.3j, 0.5 + 2.0j):
+            factors, waves = waves_away(energy, h, s)
+            expected = (h - energy * s) @ (waves * factors) @ np.linalg.inv(waves)
+            close(self_energy_above(lead.cells, energy), expected, 1e-10)

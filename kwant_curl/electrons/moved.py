@@ -5,6 +5,7 @@ a final one E' a coordinate couples by dH/dQ - E' N - E N^+.  The sum N + N^+ = 
 the model; of N alone one half of it is taken unless it is given.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Carried(NamedTuple):
 
 def moved_orbitals(
     coordinates: Any, model: Model, forces: ByEnergy[Derivatives], energy: float, what: str
-) -> tuple[Factors | None, tuple[str, ...]]:
+) -> tuple[Sequence[Any] | None, tuple[str, ...]]:
     """Return the one-sided overlaps, or None and what is said of `what` where they matter.
 
     energy: the Fermi level.
@@ -55,7 +56,7 @@ def moved_orbitals(
         return None, ()
     known = one_sided_overlaps_of(coordinates, model)
     if known is not None:
-        return moved_factors(known), ()
+        return known, ()
     overlaps, all_forces = (
         2 * float(np.abs(some.at(energy).values).max(initial=0.0)) for some in (changes, forces)
     )
@@ -80,7 +81,7 @@ def carried_orbitals(
     """Return what the velocity tensor needs of orbitals that are carried along."""
     fields = field_strengths_of(coordinates, model)
     what = "the velocity tensor"
-    moved, unknown = moved_orbitals(coordinates, model, forces, energy, what)
+    known, unknown = moved_orbitals(coordinates, model, forces, energy, what)
     notices = gauge_notices(coordinates, model, forces.at(energy), what) + unknown
     changes = changes_by_energy(forces, model.energy_unit)
     if changes is not None and fields is not None:
@@ -88,15 +89,15 @@ def carried_orbitals(
             "vector_potential and energy_parameter are both given; the velocity tensor of orbitals "
             "that overlap in a magnetic field is not available. Leave vector_potential out."
         )
-    if moved is None:
+    if known is None:
         return Carried(fields, changes, None, notices)
     if fermi_sea:
         raise ValueError(
             "fermi_sea=True is not available with one-sided overlaps; leave them out (half of "
             "dS/dQ stands for them), or fermi_sea."
         )
-    known = one_sided_overlaps_of(coordinates, model)
-    return Carried(_curvatures(known, model.overlap()), changes, moved, notices)
+    curvatures = _curvatures(known, model.overlap())
+    return Carried(curvatures, changes, moved_factors(known), notices)
 
 
 def _curvatures(one_sided: Any, overlap: Any) -> SecondDerivatives:
