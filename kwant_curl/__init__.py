@@ -40,6 +40,7 @@ from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETR
 from kwant_curl.vibrations import (
     CriticalBias,
     Orbit,
+    PhononLeads,
     PumpedPairs,
     Stability,
     Trajectory,
@@ -75,6 +76,7 @@ __all__ = [
     "NonequilibriumDensity",
     "Orbit",
     "Parameters",
+    "PhononLeads",
     "PhononRates",
     "PowerLaw",
     "Probe",

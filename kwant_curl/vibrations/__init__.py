@@ -8,6 +8,7 @@ from kwant_curl.vibrations.integrator import langevin
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.orbits import Orbit
 from kwant_curl.vibrations.pairs import PumpedPairs
+from kwant_curl.vibrations.phonon_leads import PhononLeads
 from kwant_curl.vibrations.pumping import pumped_pairs
 from kwant_curl.vibrations.runaway import stability
 from kwant_curl.vibrations.stabilities import Stability
@@ -17,6 +18,7 @@ from kwant_curl.vibrations.trajectories import Trajectory
 __all__ = [
     "CriticalBias",
     "Orbit",
+    "PhononLeads",
     "PumpedPairs",
     "Stability",
     "Trajectory",

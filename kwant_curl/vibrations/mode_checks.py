@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.support.checks import positive_array
+from kwant_curl.vibrations.phonon_leads import PhononLeads
 
-__all__ = ["check_atoms", "check_modes", "mode_indices"]
+__all__ = ["check_atoms", "check_leads", "check_modes", "mode_indices"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,6 +61,19 @@ def check_atoms(positions: FloatArray | None, sites: NDArray[Any] | None, n_c: i
             )
         if len(np.unique(sites)) < len(sites):
             raise ValueError(f"sites is {sites}; expected each site once.")
+
+
+def check_leads(leads: Any, n_c: int) -> None:
+    """Raise unless these are phonon leads of so many coordinates, or None."""
+    if leads is None:
+        return
+    if not isinstance(leads, PhononLeads):
+        raise TypeError(f"leads is a {type(leads).__name__}; expected PhononLeads, or None.")
+    if leads.constant.shape[-1] != n_c:
+        raise ValueError(
+            f"leads are of {leads.constant.shape[-1]} coordinates and the modes of {n_c}; expected "
+            "the same ones, in mass-weighted coordinates."
+        )
 
 
 def mode_indices(which: ArrayLike, n_modes: int) -> IntArray:

@@ -13,7 +13,12 @@ from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
 from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
 from kwant_curl.vibrations.matching import moving_atoms
-from kwant_curl.vibrations.mode_checks import check_atoms, check_modes, mode_indices
+from kwant_curl.vibrations.mode_checks import (
+    check_atoms,
+    check_leads,
+    check_modes,
+    mode_indices,
+)
 from kwant_curl.vibrations.other_programs import (
     AseData,
     AseVibrations,
@@ -21,6 +26,7 @@ from kwant_curl.vibrations.other_programs import (
     crystal_of_ase,
     crystal_of_phonopy,
 )
+from kwant_curl.vibrations.phonon_leads import PhononLeads
 
 if TYPE_CHECKING:
     from kwant.system import FiniteSystem
@@ -53,6 +59,9 @@ class VibrationalModes(Storable):
         The sites of the system that they are, if that is known.
     units : Units or None
         The units, for labels; masses and frequencies that no atoms have are then an error.
+    leads : PhononLeads or None
+        The lattice around the moving atoms, into which the vibrations leave, in the same
+        coordinates.
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -70,6 +79,7 @@ class VibrationalModes(Storable):
     sites: IntArray | None = None
     _: KW_ONLY
     units: Units | None = None
+    leads: PhononLeads | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,6 +87,7 @@ class VibrationalModes(Storable):
         check_masses(self.masses, self.units, name="masses")
         check_frequencies(self.frequencies, self.units, name="frequencies")
         check_atoms(self.positions, self.sites, len(self.masses))
+        check_leads(self.leads, len(self.masses))
 
     def __repr__(self) -> str:
         """Say how many modes there are, and between which frequencies."""

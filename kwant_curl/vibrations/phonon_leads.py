@@ -1,0 +1,155 @@
+"""Leads into which vibrations leave: the lattice around the atoms that move."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.memory import Memory
+from kwant_curl.support.frozen import Frozen, read_only
+from kwant_curl.support.storage import saved_within
+
+__all__ = ["PhononLeads"]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+SYMMETRIC = 1e-9
+"""By how much residues may differ from their transpose, relative to the largest."""
+
+
+@saved_within
+@dataclass(frozen=True, eq=False, repr=False)
+class PhononLeads(Frozen):
+    """Leads into which the vibrations of the moving atoms leave, by their self-energy Pi(omega).
+
+    The equation of motion is [omega^2 - D - Pi(omega)] v = 0 in mass-weighted coordinates, D with
+    the surroundings held fixed; -Im Pi(omega)/omega is a matrix of damping, Re Pi a shift of
+    omega^2.  Pi is a rational function, the sum over leads of
+    C - i omega Gamma + sum_j [R_j/(omega - p_j) - R_j^*/(omega + p_j^*)].
+
+    Attributes
+    ----------
+    poles : array of complex, shape (n_poles,)
+        p_j, below the real axis, with real parts that are not negative.
+    residues : array of complex, shape (n_poles, n_c, n_c)
+        R_j, symmetric.
+    lead : array of int, shape (n_poles,)
+        The lead that each pole belongs to.
+    constant : array of float, shape (n_leads, n_c, n_c)
+        C of each lead, symmetric.
+    friction : array of float, shape (n_leads, n_c, n_c)
+        Gamma of each lead, symmetric and positive semidefinite: damping without memory.
+    error : float
+        By how much Pi differs from that of the lattice, relative to its largest element.
+    """
+
+    DIMENSIONS = {  # noqa: RUF012
+        "poles": ("pole",),
+        "residues": ("pole", "coordinate", "other_coordinate"),
+        "lead": ("pole",),
+        "constant": ("lead", "coordinate", "other_coordinate"),
+        "friction": ("lead", "coordinate", "other_coordinate"),
+    }
+
+    poles: ComplexArray
+    residues: ComplexArray
+    lead: NDArray[np.int64]
+    constant: FloatArray
+    friction: FloatArray
+    error: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_shapes()
+        if not ((self.poles.imag < 0) & (self.poles.real >= 0)).all():
+            raise ValueError(
+                f"poles are {self.poles}; expected those below the real axis with real parts that "
+                "are not negative (the others are their mirror images)."
+            )
+        for name in ("residues", "constant", "friction"):
+            array = getattr(self, name)
+            apart = np.abs(array - array.swapaxes(-1, -2)).max(initial=0.0)
+            if not apart <= SYMMETRIC * np.abs(array).max(initial=0.0):
+                raise ValueError(
+                    f"{name} is not symmetric: elements differ from the transposed ones by up to "
+                    f"{apart:.3g}."
+                )
+
+    def _check_shapes(self) -> None:
+        n_poles, n_leads, n_c = len(self.poles), len(self.constant), self.constant.shape[-1]
+        expected = {
+            "poles": (n_poles,),
+            "residues": (n_poles, n_c, n_c),
+            "lead": (n_poles,),
+            "constant": (n_leads, n_c, n_c),
+            "friction": (n_leads, n_c, n_c),
+        }
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or not np.isfinite(array).all():
+                raise ValueError(
+                    f"{name} has shape {array.shape}; expected finite numbers of shape {shape}: "
+                    f"{n_poles} poles, {n_leads} leads, {n_c} coordinates."
+                )
+        if n_poles and not (self.lead.min() >= 0 and self.lead.max() < n_leads):
+            raise ValueError(f"lead is {self.lead}; the leads are 0 to {n_leads - 1}.")
+
+    def __repr__(self) -> str:
+        return (
+            f"<PhononLeads: {len(self)} leads of {self.constant.shape[-1]} coordinates, "
+            f"{len(self.poles)} poles, error {self.error:.2g}>"
+        )
+
+    def __len__(self) -> int:
+        return len(self.constant)
+
+    def memory(self, lead: int | None = None) -> Memory:
+        """Return the self-energy of one lead, or of all, for equations of motion."""
+        if lead is None:
+            total = self.constant.sum(axis=0), self.friction.sum(axis=0)
+            return Memory(self.poles, self.residues, *total)
+        own = self.lead == lead
+        return Memory(self.poles[own], self.residues[own], self.constant[lead], self.friction[lead])
+
+    def selfenergy(self, omega: ArrayLike) -> ComplexArray:
+        """Return Pi of all leads, shape (..., n_c, n_c), at real or complex frequencies."""
+        return read_only(self.memory()(omega))
+
+    def lead_selfenergy(self, omega: ArrayLike) -> ComplexArray:
+        """Return Pi of each lead, shape (n_leads, ..., n_c, n_c)."""
+        return read_only(np.stack([self.memory(lead)(omega) for lead in range(len(self))]))
+
+    @classmethod
+    def from_oscillators(
+        cls, frequencies: ArrayLike, damping: ArrayLike, couplings: ArrayLike, lead: ArrayLike = 0
+    ) -> Self:
+        """Return surroundings of damped oscillators, each coupled to the moving atoms.
+
+        Pi(omega) = sum_j c_j c_j^T/(omega^2 - omega_j^2 + i omega gamma_j).
+
+        Parameters
+        ----------
+        frequencies : array of float, shape (n,)
+            omega_j.
+        damping : array of float, shape (n,)
+            gamma_j, the rates at which their energies decay: below 2 omega_j.
+        couplings : array of float, shape (n, n_c)
+            c_j, in mass-weighted coordinates: the energy is -sum_j x_j c_j . q.
+        lead : int or array of int, shape (n,)
+            The lead that each belongs to.
+        """
+        omega, gamma, c = (np.asarray(a, dtype=float) for a in (frequencies, damping, couplings))
+        if omega.ndim != 1 or gamma.shape != omega.shape or c.shape[:1] != omega.shape:
+            raise ValueError(
+                f"frequencies, damping and couplings have shapes {omega.shape}, {gamma.shape} and "
+                f"{c.shape}; expected (n,), (n,) and (n, n_c)."
+            )
+        if not ((gamma > 0) & (gamma < 2 * omega)).all():
+            raise ValueError("Expected a damping of each oscillator between 0 and 2 omega.")
+        real = np.sqrt(omega**2 - gamma**2 / 4)
+        numbers = np.broadcast_to(np.asarray(lead, dtype=np.int64), omega.shape)
+        nothing = np.zeros((numbers.max() + 1, c.shape[1], c.shape[1]))
+        squares = c[:, :, None] * c[:, None, :] / (2 * real)[:, None, None]
+        return cls(real - 0.5j * gamma, squares.astype(complex), numbers, nothing, nothing)
