@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import math
 import pickle
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -32,6 +33,7 @@ from kwant_curl.algebra.dynamics import (
 )
 from kwant_curl.algebra.growing import followed
 from kwant_curl.vibrations.mechanics import mechanics
+from kwant_curl.vibrations.pairs import SOURCES
 
 
 def synthetic(curl, friction, **more):
@@ -216,9 +218,14 @@ def test_table_of_pairs():
     root = rng.normal(size=(6, 6)) * 0.01
     response = synthetic(kappa - kappa.T, root @ root.T)
     modes = modes_of(0.3, 0.3, 0.3001, 0.31, 0.5, 0.5)
+    fastest = kc.pumped_pairs(response, modes, by="growth")
+    assert fastest.by == "growth"
+    assert (np.diff(fastest.growth) <= 0).all()
     pairs = kc.pumped_pairs(response, modes)
+    assert pairs.by == "driving"
     assert len(pairs) == 15
-    assert (np.diff(pairs.growth) <= 0).all()
+    assert (np.diff(np.abs(pairs.driving)) <= 0).all()
+    assert sorted(pairs.growth) == sorted(fastest.growth)
     for number, (k, m) in enumerate(pairs.pairs):
         assert k < m
         assert pairs.driving[number] == pytest.approx(
@@ -241,6 +248,8 @@ def test_table_of_pairs():
         "damping",
         "growth",
         "rotation",
+        "curl",
+        "friction",
     ]
     first = lines[1].replace(",", " ").split()
     assert [int(x) for x in first[:2]] == pairs.pairs[0].tolist()
@@ -253,6 +262,7 @@ def test_table_of_pairs():
             pairs.damping[0],
             pairs.growth[0],
             pairs.rotation[0],
+            *pairs.contributions[0, :2],
         ],
         rtol=1e-3,
     )
@@ -262,6 +272,122 @@ def test_table_of_pairs():
     nothing = kc.pumped_pairs(response, modes.select([0, 4]), max_detuning=0.01)
     assert len(nothing) == 0
     assert nothing.table().count("\n") == 0
+
+
+def pair_by_hand(stiffness, gamma):
+    """The fastest solution of the quadratic eigenproblem of two modes, by its determinant."""
+    (a, b), (c, d) = stiffness
+    # z^2 + z gamma + S at z = -i Omega.
+    one, two = np.poly1d([1, gamma[0, 0], a]), np.poly1d([1, gamma[1, 1], d])
+    off, back = np.poly1d([gamma[0, 1], b]), np.poly1d([gamma[1, 0], c])
+    roots = [z for z in (one * two - off * back).roots if z.imag < 0]
+    z = max(roots, key=lambda root: root.real)
+    whole = np.array([[one(z), off(z)], [back(z), two(z)]])
+    return 1j * z, np.linalg.svd(whole)[2][-1].conj()
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.03, 1.0])
+def test_contributions_add_up_to_the_growth(size):
+    """Of everything at once, of motions that oscillate and of those that don't."""
+    rng = np.random.default_rng(int(1e3 * size))
+    n, still = 12, 0
+    tensors = {
+        name: np.array([part, -part])
+        for name in ("lead_jacobian", "lead_velocity")
+        for part in [size * rng.normal(size=(n, n))]
+    }
+    jacobian = tensors["lead_jacobian"][0]
+    root = rng.normal(size=(n, n)) / n
+    field = size * rng.normal(size=(n, n))
+    response = synthetic(
+        jacobian.T - jacobian,
+        size * root @ root.T,
+        equilibrium_lorentz=field - field.T,
+        band_distance=10.0,
+        **tensors,
+    )
+    modes = modes_of(*rng.uniform(0.5, 1.0, n))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "At the bias", RuntimeWarning)
+        pairs = kc.pumped_pairs(response, modes, damping=size * rng.uniform(size=n))
+    np.testing.assert_allclose(pairs.contributions.sum(axis=1), pairs.growth, atol=1e-12)
+    assert not pairs.contributions[:, SOURCES.index("Lorentz")].any()
+    assert np.abs(pairs.contributions).max(axis=0)[[0, 1, 2, 4, 5]].min() > 1e-3 * size**2
+    still = np.count_nonzero(pairs.frequencies.real == 0)
+    assert (still > 3) == (size == 1.0)
+
+
+def test_what_each_force_does_by_itself():
+    """Its work per time over the energy, from the motion in time."""
+    rng = np.random.default_rng(5)
+    jacobian, gamma = 0.05 * rng.normal(size=(2, 2, 2))
+    eta, rates = np.array([[0.03, 0.01], [0.01, 0.02]]), np.array([0.01, 0.02])
+    response = synthetic(
+        jacobian.T - jacobian,
+        eta,
+        lead_jacobian=np.array([jacobian, -jacobian]),
+        lead_velocity=np.array([gamma, -gamma]),
+    )
+    modes = modes_of(0.8, 0.83)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "At the bias", RuntimeWarning)
+        pairs = kc.pumped_pairs(response, modes, damping=rates)
+    squares = np.diag(modes.frequencies**2)
+    omega, a = pair_by_hand(squares - jacobian, eta + gamma + np.diag(rates))
+    assert pairs.frequencies[0] == pytest.approx(omega, abs=1e-10)
+    # Of the ensemble of all phases: the mean over them of what real motions do.
+    phases = np.exp(2j * np.pi * np.arange(8) / 8)[:, None]
+    q, v = (phases * a).real, (phases * a * -1j * omega).real
+    energy = 0.5 * np.mean(np.sum(v * v + q * (q @ squares), axis=1))
+    forces = {
+        "curl": q @ (0.5 * (jacobian - jacobian.T)).T,
+        "springs": q @ (0.5 * (jacobian + jacobian.T)),
+        "friction": -v @ eta,
+        "bias friction": -v @ (0.5 * (gamma + gamma.T)),
+        "Lorentz": -v @ (0.5 * (gamma - gamma.T)).T,
+        "other damping": -v * rates,
+    }
+    work = [np.mean(np.sum(v * forces[source], axis=1)) / energy for source in SOURCES]
+    np.testing.assert_allclose(pairs.contributions[0], work, atol=1e-10)
+    assert pairs.contributions[0, 0] == pytest.approx(pairs.driving[0] * pairs.rotation[0], rel=0.1)
+
+
+def test_a_mode_with_negative_friction_is_named_once():
+    """Not as a member of all its pairs; those that the current drives come first."""
+    n = 5
+    kappa = np.zeros((n, n))
+    kappa[0, 1], kappa[1, 0] = 0.02, -0.02
+    kappa[2, 3], kappa[3, 2] = 1e-5, -1e-5
+    friction = 1e-3 * np.eye(n)
+    extra = np.zeros((n, n))
+    extra[3, 3] = -0.1
+    response = synthetic(kappa, friction, lead_velocity=np.array([extra, -extra]))
+    modes = modes_of(0.3, 0.3, 0.4, 0.41, 0.5)
+    with pytest.warns(RuntimeWarning, match="linear response is negative"):
+        pairs = kc.pumped_pairs(response, modes)
+    assert pairs.single.tolist() == [3]
+    alone = kc.stability(response.at_bias(0.0), modes.select([3]), 0.0)
+    assert alone.growth.max() == pytest.approx(-1e-3)
+    assert 2 * pairs.single_frequencies.imag[0] == pytest.approx(0.1 - 1e-3)
+    assert pairs.pairs[0].tolist() == [0, 1]
+    assert pairs.growth[0] > 0
+    assert not pairs.of_single[0]
+    np.testing.assert_array_equal(pairs.of_single, (pairs.pairs == 3).any(axis=1))
+    assert "10 pairs of modes, of which 1 grow; first modes 0 and 1; mode 3 grows by" in repr(pairs)
+    lines = pairs.table(20).splitlines()
+    assert lines[-1] == "* mode 3 grows by itself"
+    assert sum("*" in line for line in lines[1:-1]) == 4
+    assert "bias_friction" in lines[0]
+    # A member of a pair that the curl drives harder is no reason to mark it.
+    kappa[2, 3], kappa[3, 2] = 0.3, -0.3
+    with pytest.warns(RuntimeWarning):
+        driven = kc.pumped_pairs(
+            synthetic(kappa, friction, lead_velocity=np.array([extra, -extra])), modes
+        )
+    assert driven.pairs[0].tolist() == [2, 3]
+    assert not driven.of_single[0]
+    with pytest.raises(ValueError, match="by is 'size'; expected 'driving' or 'growth'"):
+        kc.pumped_pairs(response, modes, by="size")
 
 
 # What turns, and which way
@@ -747,7 +873,10 @@ def test_springs_that_are_lost_are_no_waterwheels():
     assert result.orbit().frequency == 0
     assert "the atoms leave their places" in repr(result.orbit())
     pairs = kc.pumped_pairs(response.at_bias(0.2), modes)
-    assert "(1 of them without oscillating: springs that are lost)" in repr(pairs)
+    assert "of which 0 grow; first modes 0 and 1; mode 1 grows by itself (1 of them" in repr(pairs)
+    assert "without oscillating: springs that are lost)" in repr(pairs)
+    springs = pairs.contributions[0, SOURCES.index("springs")]
+    assert springs > pairs.growth[0]  # the friction takes some of it
 
 
 def test_what_they_say():
@@ -769,8 +898,8 @@ def test_what_they_say():
     np.testing.assert_allclose(again.frequencies, grows.frequencies)
     pairs = kc.pumped_pairs(two(0.02, 1e-3, 1e-3, units=kc.EV_ANGSTROM_AMU), DEGENERATE)
     names, units = (line.split() for line in pairs.table().splitlines()[:2])
-    assert len(names) == 7
-    assert units == ["eV", "eV", "eV/ħ", "eV/ħ", "eV/ħ"]
+    assert len(names) == 9
+    assert units == ["eV", "eV", "eV/ħ", "eV/ħ", "eV/ħ", "eV/ħ", "eV/ħ"]
     assert "<pre>" in pairs._repr_html_()
 
 

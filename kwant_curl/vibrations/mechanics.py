@@ -18,6 +18,7 @@ __all__ = [
     "Mechanics",
     "check_response",
     "either",
+    "jacobian_of",
     "mechanics",
     "mechanics_of_modes",
     "notices_of",
@@ -62,12 +63,16 @@ def mechanics_of_modes(
     projected: ForceResponse, modes: VibrationalModes, damping: ArrayLike
 ) -> Mechanics:
     """Return the same from a response that is projected on the modes already."""
-    jacobian = -0.5 * projected.curl if projected.lead_jacobian is None else projected.jacobian
     gamma = projected.friction if projected.lead_velocity is None else projected.velocity
     return Mechanics(
-        np.diag(modes.frequencies**2) - jacobian,
+        np.diag(modes.frequencies**2) - jacobian_of(projected),
         gamma + np.diag(other_damping(damping, len(modes))),
     )
+
+
+def jacobian_of(response: ForceResponse) -> FloatArray:
+    """Return dF_I/dQ_J, or, where the response doesn't hold it, the curl's part of it."""
+    return -0.5 * response.curl if response.lead_jacobian is None else response.jacobian
 
 
 def other_damping(damping: ArrayLike, n_modes: int) -> FloatArray:

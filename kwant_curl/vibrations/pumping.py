@@ -1,10 +1,11 @@
 """Which pairs of vibrational modes the current drives, each pair by itself."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.balance import Forces, growth_by_force
 from kwant_curl.algebra.dynamics import complex_frequencies
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
@@ -13,17 +14,21 @@ from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
+    check_response,
     either,
-    mechanics,
+    jacobian_of,
+    mechanics_of_modes,
     notices_of,
     notices_of_far_biases,
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
-from kwant_curl.vibrations.pairs import PumpedPairs
+from kwant_curl.vibrations.pairs import SOURCES, PumpedPairs
+from kwant_curl.vibrations.stabilities import MARGINAL
 
 __all__ = ["pumped_pairs"]
 
+FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 PIECE = 2**14
@@ -34,6 +39,7 @@ def pumped_pairs(
     response: ForceResponse,
     modes: VibrationalModes,
     *,
+    by: Literal["driving", "growth"] = "driving",
     max_detuning: float | None = None,
     damping: ArrayLike = 0.0,
     executor: Executor | None = None,
@@ -44,7 +50,8 @@ def pumped_pairs(
     For each pair the equation of motion of the two modes is solved with all that the response
     holds: force constants, curl (or the whole Jacobian), friction (or the velocity tensor).  Two
     degenerate modes grow at the driving minus the damping of `ForceResponse.pumping_rates`; others
-    only where the driving exceeds their detuning.
+    only where the driving exceeds their detuning.  What each force adds to the growth is in
+    `PumpedPairs.contributions`, and adds up.
 
     Parameters
     ----------
@@ -52,6 +59,9 @@ def pumped_pairs(
         Of the same coordinates as the modes, at the bias in question.
     modes : VibrationalModes
         The vibrations without current.
+    by : {"driving", "growth"}
+        What the pairs are sorted by: how strongly the current drives them, in either sense, or how
+        fast they grow.
     max_detuning : float, optional
         Only pairs whose frequencies differ by less.
     damping : float or array (n_modes,), default 0.0
@@ -65,12 +75,13 @@ def pumped_pairs(
     Returns
     -------
     PumpedPairs
-        Sorted by growth, the fastest first.
+        The largest `|driving|`, or growth, first.
 
     Raises
     ------
     ValueError
-        If there are fewer than two modes, or modes of other coordinates than the response's.
+        If there are fewer than two modes, or modes of other coordinates than the response's; for
+        another word as `by`.
 
     Warns
     -----
@@ -82,37 +93,92 @@ def pumped_pairs(
     -----
     Two modes by themselves are an approximation: `stability` has all of them at once.  The time
     grows as the number of pairs.
+
+    A mode that grows alone, by a negative friction or a spring that is lost, does so in all its
+    pairs: `PumpedPairs.single` names it once, and `PumpedPairs.of_single` these pairs.
     """
     check_executor(executor)
-    system = mechanics(response, modes, damping)
-    notices = notices_of([response], [system], modes)
-    omega = modes.frequencies
-    first, second = np.triu_indices(len(omega), 1)
-    if not first.size:
-        raise ValueError(f"There is {len(omega)} mode; expected two or more, to make pairs.")
-    if max_detuning is not None:
-        near = np.abs(omega[first] - omega[second]) < positive_number("max_detuning", max_detuning)
-        first, second = first[near], second[near]
+    if by not in ("driving", "growth"):
+        raise ValueError(f"by is {by!r}; expected 'driving' or 'growth'.")
+    check_response(response, modes)
     projected = response.without_spectrum().project(modes.patterns)
-    pairs = np.stack([first, second], axis=1)
+    system = mechanics_of_modes(projected, modes, damping)
+    notices = notices_of([response], [system], modes)
+    pairs = _near_pairs(modes.frequencies, max_detuning)
     with bar(progress, " pairs", len(pairs)) as shown:
         frequencies, amplitudes = _fastest(system, pairs, executor, shown)
-    friction = np.diag(projected.friction) + other_damping(damping, len(omega))
-    order = np.argsort(-frequencies.imag, kind="stable")
-    k, m = first[order], second[order]
+    k, m = pairs.T
+    driving = projected.curl[k, m] / (2 * np.sqrt(modes.frequencies[k] * modes.frequencies[m]))
+    order = np.argsort(-(frequencies.imag if by == "growth" else np.abs(driving)), kind="stable")
+    pairs, frequencies, amplitudes = pairs[order], frequencies[order], amplitudes[order]
+    other = other_damping(damping, len(modes))
+    contributions = _contributions(frequencies, amplitudes, pairs, projected, modes, other)
+    friction = np.diag(projected.friction) + other
+    single, single_frequencies = _growing_alone(system)
     return PumpedPairs(
-        pairs=pairs[order],
-        frequencies=frequencies[order],
-        amplitudes=amplitudes[order],
-        driving=projected.curl[k, m] / (2 * np.sqrt(omega[k] * omega[m])),
-        damping=0.5 * (friction[k] + friction[m]),
-        detuning=omega[m] - omega[k],
+        pairs=pairs,
+        frequencies=frequencies,
+        amplitudes=amplitudes,
+        driving=driving[order],
+        damping=friction[pairs].mean(axis=1),
+        detuning=np.diff(modes.frequencies[pairs], axis=1)[:, 0],
+        contributions=contributions,
+        single=single,
+        single_frequencies=single_frequencies,
         patterns=modes.patterns,
         masses=modes.masses,
         positions=either(response.positions, modes.positions),
+        by=by,
         units=either(response.units, modes.units),
         warnings=issued(notices, notices_of_far_biases([response])),
     )
+
+
+def _near_pairs(omega: FloatArray, max_detuning: float | None) -> NDArray[np.int64]:
+    """Return the pairs k < m of modes that are nearly enough degenerate, (n_pairs, 2)."""
+    if len(omega) < 2:
+        raise ValueError(f"There is {len(omega)} mode; expected two or more, to make pairs.")
+    pairs = np.stack(np.triu_indices(len(omega), 1), axis=1)
+    if max_detuning is None:
+        return pairs
+    apart = np.abs(np.diff(omega[pairs], axis=1)[:, 0])
+    return pairs[apart < positive_number("max_detuning", max_detuning)]
+
+
+def _contributions(
+    frequencies: ComplexArray,
+    amplitudes: ComplexArray,
+    pairs: NDArray[np.int64],
+    projected: ForceResponse,
+    modes: VibrationalModes,
+    other: FloatArray,
+) -> FloatArray:
+    """Return what each of the forces adds to the growth of each pair, (n_pairs, n_sources)."""
+    friction, known = projected.friction, projected.lead_velocity is not None
+    velocity = projected.velocity if known else friction
+    symmetric = 0.5 * (velocity + velocity.T)
+    dampings = (friction, symmetric - friction, np.diag(other))
+    forces = Forces(modes.frequencies**2, jacobian_of(projected), dampings)
+    rates = growth_by_force(frequencies, amplitudes, pairs, forces)
+    curl, springs, of_friction, of_bias, lattice = rates.T
+    by_source = {
+        "curl": curl,
+        "springs": springs,
+        "friction": of_friction,
+        "bias friction": of_bias,
+        "Lorentz": np.zeros_like(curl),  # it does no work: at right angles to the velocity
+        "other damping": lattice,
+    }
+    return np.stack([by_source[source] for source in SOURCES], axis=1)
+
+
+def _growing_alone(system: Mechanics) -> tuple[NDArray[np.int64], ComplexArray]:
+    """Return the modes that grow without any other, and their Omega, the fastest first."""
+    stiffness, damping = (np.diag(part)[:, None, None] for part in system)
+    frequencies = complex_frequencies(stiffness, damping)[0][:, 0]
+    which = np.flatnonzero(frequencies.imag > MARGINAL * np.abs(frequencies).max())
+    which = which[np.argsort(-frequencies.imag[which], kind="stable")]
+    return which, frequencies[which]
 
 
 def _fastest(
