@@ -587,16 +587,72 @@ def test_positions_and_sites_that_do_not_fit():
         VibrationalModes.from_force_constants(springs(6), 1.0, positions=zigzag(3, 2), sites=[1, 2])
 
 
+def test_modes_of_vectors(modes):
+    """Patterns of any length and sign come back normalised with the masses."""
+    rng = np.random.default_rng(3)
+    same = VibrationalModes(
+        modes.frequencies,
+        modes.patterns * rng.uniform(0.1, 10.0, (6, 1)),
+        modes.masses,
+        positions=modes.positions,
+        sites=modes.sites,
+    )
+    np.testing.assert_allclose(same.patterns, modes.patterns, rtol=1e-12)
+    np.testing.assert_allclose((same.patterns**2) @ same.masses, 1.0, rtol=1e-12)
+    np.testing.assert_allclose(same.force_constants, modes.force_constants, atol=1e-12)
+    again = VibrationalModes(same.frequencies, same.patterns, same.masses)
+    np.testing.assert_array_equal(again.patterns, same.patterns)
+    np.testing.assert_allclose(
+        VibrationalModes.from_eigenvectors(
+            modes.frequencies, 3 * modes.vectors, modes.masses
+        ).patterns,
+        modes.patterns,
+        rtol=1e-12,
+    )
+
+
+def test_masses_of_modes_of_vectors():
+    """One number, one per atom, or one per coordinate; patterns by atoms and directions."""
+    rng = np.random.default_rng(4)
+    masses = np.repeat(rng.uniform(1.0, 3.0, 3), 2)
+    vectors = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    omega = rng.uniform(0.1, 1.0, 6)  # in any order
+    one = VibrationalModes(omega, vectors / np.sqrt(masses), masses)
+    other = VibrationalModes(
+        omega, (vectors / np.sqrt(masses)).reshape(6, 3, 2), masses[::2], positions=zigzag(3, 2)
+    )
+    third = VibrationalModes.from_eigenvectors(omega, vectors.reshape(6, 3, 2), masses[::2])
+    for same in (other, third):
+        np.testing.assert_allclose(same.patterns, one.patterns, rtol=1e-12)
+        np.testing.assert_array_equal(same.masses, masses)
+    np.testing.assert_allclose(one.vectors, vectors, rtol=1e-12)
+    np.testing.assert_array_equal(one.frequencies, omega)
+    equal = VibrationalModes(omega, vectors, 4.0)
+    np.testing.assert_allclose(equal.patterns, vectors / 2, rtol=1e-12)
+    assert VibrationalModes.from_eigenvectors(omega, vectors, 4.0).masses.shape == (6,)
+
+
 def test_modes_that_are_none(modes):
-    with pytest.raises(ValueError, match=r"vectors are not orthonormal: .* differ by up to 3"):
-        VibrationalModes([1.0, 2.0], 2 * np.eye(2), np.ones(2))
-    with pytest.raises(ValueError, match=r"vectors has shape \(2, 2\).*n_modes = 2, n_c = 3"):
+    skew = [[1.0, 0.0], [0.6, 0.8]]
+    with pytest.raises(ValueError, match=r"modes 0 and 1 is 0\.6 .* Are the masses those"):
+        VibrationalModes([1.0, 2.0], skew, np.ones(2))
+    with pytest.raises(ValueError, match=r"divide these by sqrt\(M\), or .* from_eigenvectors"):
+        VibrationalModes([1.0, 2.0], [[1.0, 1.0], [1.0, -1.0]], [1.0, 3.0])
+    with pytest.raises(ValueError, match="nothing moves in mode 1"):
+        VibrationalModes([1.0, 2.0], [[1.0, 1.0], [0.0, 0.0]], 1.0)
+    with pytest.raises(ValueError, match=r"masses has shape \(3,\); expected one number, 2 of"):
         VibrationalModes([1.0, 2.0], np.eye(2), np.ones(3))
+    with pytest.raises(ValueError, match=r"positions has shape \(3, 2\)"):
+        VibrationalModes([1.0, 2.0], np.eye(2), np.ones(3), positions=np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"frequencies is .*; expected positive"):
         VibrationalModes([0.0, 2.0], np.eye(2), np.ones(2))
-    with pytest.raises(ValueError, match="vectors has entries that are not real, finite"):
+    with pytest.raises(ValueError, match="patterns is complex; expected real displacements"):
         VibrationalModes([1.0, 2.0], 1j * np.eye(2), np.ones(2))
-    with pytest.raises(ValueError, match="frequencies has shape"):
+    with pytest.raises(ValueError, match="patterns has entries that are not real, finite"):
+        VibrationalModes([1.0, 2.0], [[np.nan, 1.0], [1.0, 0.0]], np.ones(2))
+    with pytest.raises(ValueError, match=r"frequencies has shape \(1,\); expected \(2,\)"):
+        VibrationalModes([1.0], np.eye(2), np.ones(2))
+    with pytest.raises(ValueError, match=r"patterns has shape \(0, 2\)"):
         VibrationalModes([], np.empty((0, 2)), np.ones(2))
 
 

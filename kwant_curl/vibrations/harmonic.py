@@ -7,27 +7,24 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.linalg import eigh
 
-from kwant_curl.support.checks import positive_array
+from kwant_curl.support.matrices import check_atoms, symmetric
 from kwant_curl.vibrations.matching import point
-from kwant_curl.vibrations.mode_checks import check_atoms
+from kwant_curl.vibrations.mode_checks import masses_of_coordinates
 
 __all__ = ["HarmonicModes", "SparseMatrix", "harmonic_modes"]
 
 FloatArray = NDArray[np.float64]
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 
-SYMMETRIC = 1e-6
-"""By how much force constants may differ from their transpose, relative to the largest."""
-
 ZERO_MODE = 1e-9
 """Below this part of the largest omega^2, that of a mode is zero up to rounding."""
 
 
 class HarmonicModes(NamedTuple):
-    """The arrays of `VibrationalModes`, in the order of its fields."""
+    """The arrays of `VibrationalModes`."""
 
     frequencies: FloatArray
-    vectors: FloatArray
+    patterns: FloatArray
     masses: FloatArray
     positions: FloatArray | None
     sites: NDArray[Any] | None
@@ -44,12 +41,12 @@ def harmonic_modes(
     places = None if positions is None else np.asarray(positions, dtype=float)
     numbers = None if sites is None else np.asarray(sites)
     check_atoms(places, numbers, len(matrix))
-    mass = _masses(masses, len(matrix), None if places is None else len(places))
+    mass = masses_of_coordinates(masses, len(matrix), None if places is None else len(places))
     root = np.sqrt(mass)
     squares, columns = eigh(matrix / np.outer(root, root))
-    vectors = _with_signs(columns.T)
-    _check_positive(squares, vectors / root, places, numbers)
-    return HarmonicModes(np.sqrt(squares), vectors, mass, places, numbers)
+    patterns = _with_signs(columns.T) / root
+    _check_positive(squares, patterns, places, numbers)
+    return HarmonicModes(np.sqrt(squares), patterns, mass, places, numbers)
 
 
 def _symmetric_matrix(force_constants: Any) -> FloatArray:
@@ -69,28 +66,8 @@ def _symmetric_matrix(force_constants: Any) -> FloatArray:
         raise ValueError("force_constants is complex; expected real numbers.")
     if not np.isfinite(array).all():
         raise ValueError("force_constants has entries that are not finite.")
-    difference = np.abs(array - array.T)
-    if difference.max() > SYMMETRIC * np.abs(array).max():
-        i, j = np.unravel_index(difference.argmax(), array.shape)
-        raise ValueError(
-            f"force_constants is not symmetric: elements ({i}, {j}) and ({j}, {i}) are "
-            f"{array[i, j]:.6g} and {array[j, i]:.6g}, they differ by {difference[i, j]:.2g}. If "
-            "that is the error of finite differences, give (K + K.T)/2."
-        )
-    return np.asarray((array + array.T) / 2, dtype=float)
-
-
-def _masses(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
-    """Return the mass of each coordinate."""
-    per_atom = [n_c // dim for dim in (2, 3) if n_c % dim == 0] if n_atoms is None else [n_atoms]
-    size = np.size(masses)
-    if np.ndim(masses) > 1 or size not in (1, n_c, *per_atom):
-        raise ValueError(
-            f"masses has shape {np.shape(masses)}; expected one number, {n_c} of them (one per "
-            f"coordinate) or {' or '.join(map(str, per_atom))} (one per atom)."
-        )
-    given = positive_array("masses", masses, size)
-    return np.repeat(given, n_c // size)
+    cure = "If that is the error of finite differences, give (K + K.T)/2."
+    return symmetric("force_constants", array.astype(float), cure)
 
 
 def _with_signs(vectors: FloatArray) -> FloatArray:

@@ -1,6 +1,4 @@
-"""What is no set of modes, or of their atoms: what was given, what was expected."""
-
-from typing import Any
+"""What is no set of modes: what was given, what was expected."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,59 +6,100 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.support.checks import positive_array
 from kwant_curl.vibrations.phonon_leads import PhononLeads
 
-__all__ = ["check_atoms", "check_leads", "check_modes", "mode_indices"]
+__all__ = [
+    "check_leads",
+    "checked_frequencies",
+    "masses_of_coordinates",
+    "mode_indices",
+    "normalised",
+    "pattern_rows",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-ORTHONORMAL = 1e-8
-"""By how much products of the vectors may differ from those of orthonormal ones."""
+ORTHOGONAL = 1e-6
+"""By how much products of mass-weighted vectors of length one may differ from zero."""
+
+LENGTH_ONE = 1e-12
+"""Patterns whose length differs from one by less are taken as they are."""
 
 
-def check_modes(frequencies: FloatArray, vectors: FloatArray, masses: FloatArray) -> None:
-    """Raise unless these are orthonormal modes with positive frequencies and masses."""
-    n_modes, n_c = frequencies.size, masses.size
-    shapes = {"frequencies": frequencies, "vectors": vectors, "masses": masses}
-    expected = {"frequencies": (n_modes,), "vectors": (n_modes, n_c), "masses": (n_c,)}
-    for name, array in shapes.items():
-        if array.shape != expected[name] or not array.size:
-            raise ValueError(
-                f"{name} has shape {array.shape}; expected frequencies (n_modes,), vectors "
-                f"(n_modes, n_c) and masses (n_c,), here with n_modes = {n_modes}, n_c = {n_c}."
-            )
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise ValueError(f"{name} has entries that are not real, finite numbers.")
-    positive_array("frequencies", frequencies, n_modes)
-    positive_array("masses", masses, n_c)
-    deviation = np.abs(vectors @ vectors.T - np.eye(n_modes)).max()
-    if deviation > ORTHONORMAL:
+def pattern_rows(patterns: ArrayLike) -> FloatArray:
+    """Return patterns (n_modes, n_c) or (n_modes, n_atoms, dim) as (n_modes, n_c), or raise."""
+    array = np.asarray(patterns)
+    if array.ndim == 3:
+        array = array.reshape(len(array), -1)
+    if array.ndim != 2 or not array.size:
         raise ValueError(
-            f"vectors are not orthonormal: their products differ by up to {deviation:.2g} from "
-            "those of orthonormal rows; give the mass-weighted ones, sqrt(M_I) u_I."
+            f"patterns has shape {np.shape(patterns)}; expected (n_modes, n_c) or (n_modes, "
+            "n_atoms, dim): a mode per row."
         )
+    if array.dtype.kind == "c":
+        raise ValueError(
+            "patterns is complex; expected real displacements. If the imaginary part is zero, give "
+            "patterns.real; the real and imaginary parts of a wave are two modes of one frequency."
+        )
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise ValueError("patterns has entries that are not real, finite numbers.")
+    return array.astype(float)
 
 
-def check_atoms(positions: FloatArray | None, sites: NDArray[Any] | None, n_c: int) -> None:
-    """Raise unless n_c coordinates may be those of atoms at these positions and sites."""
-    if positions is not None:
-        shape = positions.shape
-        if len(shape) != 2 or shape[1] not in (1, 2, 3) or shape[0] * shape[1] != n_c:
-            raise ValueError(
-                f"positions has shape {shape}; expected (n_atoms, dim) with n_atoms dim = {n_c}, "
-                "the number of coordinates, and dim 1, 2 or 3."
-            )
-        if not np.isfinite(positions).all():
-            raise ValueError("positions has entries that are not finite.")
-    if sites is not None:
-        possible = [n_c // dim for dim in (1, 2, 3) if n_c % dim == 0]
-        lengths = possible if positions is None else [len(positions)]
-        if sites.ndim != 1 or len(sites) not in lengths or sites.dtype.kind not in "iu":
-            raise ValueError(
-                f"sites is an array {sites.shape} of {sites.dtype}; expected the index of the "
-                f"site of each atom, {' or '.join(map(str, lengths))} integers."
-            )
-        if len(np.unique(sites)) < len(sites):
-            raise ValueError(f"sites is {sites}; expected each site once.")
+def masses_of_coordinates(masses: ArrayLike, n_c: int, n_atoms: int | None) -> FloatArray:
+    """Return the mass of each coordinate: of one number, one per atom or one per coordinate."""
+    per_atom = [n_c // dim for dim in (2, 3) if n_c % dim == 0] if n_atoms is None else [n_atoms]
+    size = np.size(masses)
+    if np.ndim(masses) > 1 or size not in (1, n_c, *per_atom):
+        raise ValueError(
+            f"masses has shape {np.shape(masses)}; expected one number, {n_c} of them (one per "
+            f"coordinate) or {' or '.join(map(str, per_atom))} (one per atom)."
+        )
+    given = positive_array("masses", masses, size)
+    return np.repeat(given, n_c // size)
+
+
+def checked_frequencies(frequencies: ArrayLike, n_modes: int) -> FloatArray:
+    """Return the frequencies, one per mode, or raise."""
+    if np.shape(frequencies) != (n_modes,):
+        raise ValueError(
+            f"frequencies has shape {np.shape(frequencies)}; expected ({n_modes},), as there are "
+            f"{n_modes} patterns."
+        )
+    return positive_array("frequencies", frequencies, n_modes)
+
+
+def normalised(patterns: FloatArray, masses: FloatArray) -> FloatArray:
+    """Return patterns with sum_I M_I u_I^2 = 1, or raise unless they are orthogonal like that."""
+    lengths = np.sqrt(patterns**2 @ masses)
+    if not lengths.all():
+        raise ValueError(f"patterns: nothing moves in mode {lengths.argmin()}.")
+    unit = np.where(np.abs(lengths - 1) < LENGTH_ONE, 1.0, lengths)
+    result: FloatArray = patterns / unit[:, None]
+    off, k, m = _largest_product(result * np.sqrt(masses))
+    if off <= ORTHOGONAL:
+        return result
+    rows = patterns / np.linalg.norm(patterns, axis=1, keepdims=True)
+    if _largest_product(rows)[0] <= ORTHOGONAL:
+        cure = (
+            "Without the masses they are orthogonal, as mass-weighted vectors are, eigenvectors "
+            "of the dynamical matrix: divide these by sqrt(M), or give them to from_eigenvectors."
+        )
+    else:
+        cure = (
+            "Are the masses those of these coordinates, in their order, and all atoms that move "
+            "among them? Vectors of few digits are to be made orthogonal before."
+        )
+    raise ValueError(
+        f"patterns are not orthogonal: sum_I M_I u_I u'_I of modes {k} and {m} is {off:.2g} for "
+        f"patterns of length one; expected zero (up to {ORTHOGONAL:g}). {cure}"
+    )
+
+
+def _largest_product(rows: FloatArray) -> tuple[float, int, int]:
+    """Return the largest product of two different rows, and which they are."""
+    products = np.abs(np.triu(rows @ rows.T, 1))
+    k, m = np.unravel_index(products.argmax(), products.shape)
+    return float(products[k, m]), int(k), int(m)
 
 
 def check_leads(leads: Any, n_c: int) -> None:

@@ -1,4 +1,4 @@
-"""Vibrational modes of the atoms: from force constants, from ASE and from Phonopy."""
+"""Vibrational modes of the atoms: of vectors, from force constants, from ASE and Phonopy."""
 
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -9,15 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.coordinates import Displacements
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
+from kwant_curl.support.matrices import check_atoms
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
 from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
 from kwant_curl.vibrations.matching import moving_atoms
 from kwant_curl.vibrations.mode_checks import (
-    check_atoms,
     check_leads,
-    check_modes,
+    checked_frequencies,
+    masses_of_coordinates,
     mode_indices,
+    normalised,
+    pattern_rows,
 )
 from kwant_curl.vibrations.other_programs import (
     AseData,
@@ -41,53 +44,75 @@ IntArray = NDArray[np.int64]
 class VibrationalModes(Storable):
     """Harmonic vibrations of the atoms: frequencies and patterns of displacements.
 
-    Made by `from_force_constants`, `from_ase` and `from_phonopy`.  hbar = 1: with energies in E
-    and lengths in L, frequencies are the energies hbar omega in E, masses are in hbar^2/(E L^2).
+    Of mode vectors that you have, or by `from_force_constants`, `from_eigenvectors`, `from_ase` and
+    `from_phonopy`.  hbar = 1: with energies in E and lengths in L, frequencies are the energies
+    hbar omega in E, masses are in hbar^2/(E L^2).
 
-    Attributes
+    Parameters
     ----------
     frequencies : array of float, shape (n_modes,)
-        omega of each mode, ascending.
-    vectors : array of float, shape (n_modes, n_c)
-        A mode per row: the mass-weighted displacements sqrt(M_I) u_I, orthonormal.  Coordinates
-        are ordered as those of `Displacements`.
-    masses : array of float, shape (n_c,)
-        Mass of each coordinate.
-    positions : array of float, shape (n_atoms, dim), or None
+        omega of each mode, positive, in any order.
+    patterns : array of float, shape (n_modes, n_c) or (n_modes, n_atoms, dim)
+        A mode per row: the displacements u_I, of any length.  Real, and orthogonal with the masses:
+        sum_I M_I u_I u'_I = 0 (up to 1e-6 for modes of length one).  Coordinates are ordered as
+        those of `Displacements`.
+    masses : float or array (n_c,) or (n_atoms,)
+        Masses, of each coordinate or of each atom; `Units.mass` makes them from atomic mass units.
+    positions : array of float, shape (n_atoms, dim), optional
         Where the atoms are that move, if that is known.
-    sites : array of int, shape (n_atoms,), or None
+    sites : array of int, shape (n_atoms,), optional
         The sites of the system that they are, if that is known.
-    units : Units or None
+    units : Units, optional
         The units, for labels; masses and frequencies that no atoms have are then an error.
-    leads : PhononLeads or None
+    leads : PhononLeads, optional
         The lattice around the moving atoms, into which the vibrations leave, in the same
         coordinates.
+
+    Raises
+    ------
+    ValueError
+        For patterns that are complex or not orthogonal, frequencies that are not positive, and
+        masses that don't fit.
+
+    Notes
+    -----
+    The attributes have the names of the parameters: `patterns`, of shape (n_modes, n_c), are
+    normalised, sum_I M_I u_I^2 = 1, so that u_I = sum_k patterns[k, I] q_k and the mass of each q_k
+    is 1; `masses` are those of the coordinates, (n_c,).
     """
 
     DIMENSIONS = {  # noqa: RUF012
         "frequencies": ("mode",),
-        "vectors": ("mode", "coordinate"),
+        "patterns": ("mode", "coordinate"),
         "masses": ("coordinate",),
         "positions": ("atom", "direction"),
         "sites": ("atom",),
     }
+    DERIVED = {"vectors": ("mode", "coordinate")}  # noqa: RUF012
 
     frequencies: FloatArray
-    vectors: FloatArray
+    patterns: FloatArray
     masses: FloatArray
+    _: KW_ONLY
     positions: FloatArray | None = None
     sites: IntArray | None = None
-    _: KW_ONLY
     units: Units | None = None
     leads: PhononLeads | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_modes(self.frequencies, self.vectors, self.masses)
-        check_masses(self.masses, self.units, name="masses")
-        check_frequencies(self.frequencies, self.units, name="frequencies")
-        check_atoms(self.positions, self.sites, len(self.masses))
-        check_leads(self.leads, len(self.masses))
+        rows = pattern_rows(self.patterns)
+        n_modes, n_c = rows.shape
+        check_atoms(self.positions, self.sites, n_c)
+        known = self.positions if self.positions is not None else self.sites
+        masses = masses_of_coordinates(self.masses, n_c, None if known is None else len(known))
+        check_masses(masses, self.units, name="masses")
+        frequencies = checked_frequencies(self.frequencies, n_modes)
+        check_frequencies(frequencies, self.units, name="frequencies")
+        check_leads(self.leads, n_c)
+        object.__setattr__(self, "frequencies", read_only(frequencies))
+        object.__setattr__(self, "masses", read_only(masses))
+        object.__setattr__(self, "patterns", read_only(normalised(rows, masses)))
 
     def __repr__(self) -> str:
         """Say how many modes there are, and between which frequencies."""
@@ -101,12 +126,9 @@ class VibrationalModes(Storable):
         return len(self.frequencies)
 
     @property
-    def patterns(self) -> FloatArray:
-        """Displacement patterns, shape (n_modes, n_c), for `ForceResponse.project`.
-
-        u_I = sum_k patterns[k, I] q_k, where the mass of each q_k is 1.
-        """
-        return read_only(self.vectors / np.sqrt(self.masses))
+    def vectors(self) -> FloatArray:
+        """Mass-weighted displacements sqrt(M_I) u_I, shape (n_modes, n_c), orthonormal rows."""
+        return read_only(self.patterns * np.sqrt(self.masses))
 
     @property
     def force_constants(self) -> FloatArray:
@@ -143,7 +165,7 @@ class VibrationalModes(Storable):
             If `which` names no mode, one more than once, or one that isn't there.
         """
         chosen = mode_indices(which, len(self))
-        return replace(self, frequencies=self.frequencies[chosen], vectors=self.vectors[chosen])
+        return replace(self, frequencies=self.frequencies[chosen], patterns=self.patterns[chosen])
 
     @classmethod
     def from_force_constants(
@@ -185,7 +207,49 @@ class VibrationalModes(Storable):
             in which no force drives the atoms back, and for masses that don't fit.
         """
         found = harmonic_modes(force_constants, masses, positions, sites)
-        return cls(*found, units=units)
+        return cls(**found._asdict(), units=units)
+
+    @classmethod
+    def from_eigenvectors(
+        cls,
+        frequencies: ArrayLike,
+        eigenvectors: ArrayLike,
+        masses: ArrayLike,
+        *,
+        positions: ArrayLike | None = None,
+        sites: ArrayLike | None = None,
+        units: Units | None = None,
+    ) -> Self:
+        """Return modes that are known by eigenvectors of the dynamical matrix.
+
+        Parameters
+        ----------
+        frequencies : array (n_modes,)
+            omega of each mode.
+        eigenvectors : array (n_modes, n_c) or (n_modes, n_atoms, dim)
+            Mass-weighted displacements sqrt(M_I) u_I, a mode per row, of any length: those of
+            M^(-1/2) K M^(-1/2).
+        masses, positions, sites, units
+            As for `VibrationalModes`.
+
+        Returns
+        -------
+        VibrationalModes
+
+        Raises
+        ------
+        ValueError
+            As `VibrationalModes`.
+        """
+        rows = pattern_rows(eigenvectors)
+        places = None if positions is None else np.asarray(positions, dtype=float)
+        numbers = None if sites is None else np.asarray(sites)
+        check_atoms(places, numbers, rows.shape[1])
+        known = places if places is not None else numbers
+        mass = masses_of_coordinates(masses, rows.shape[1], None if known is None else len(known))
+        patterns = rows / np.sqrt(mass)
+        omega = np.asarray(frequencies)
+        return cls(omega, patterns, mass, positions=places, sites=numbers, units=units)
 
     @classmethod
     def from_ase(
