@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.coordinates.base import Specification
 from kwant_curl.model.model import Model
+from kwant_curl.support.checks import positive_array
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
 
@@ -74,6 +76,40 @@ class Matrices(Specification):
             self._check_number(name)
         if self.one_sided is not None and self.overlaps is None:
             raise ValueError("one_sided is given without overlaps; expected dS/dQ too.")
+
+    @classmethod
+    def from_couplings(cls, couplings: Sequence[Any], frequencies: ArrayLike) -> Self:
+        """Return the coordinates q_k of modes whose couplings to the electrons are energies.
+
+        dH/dq_k = sqrt(2 omega_k) M_k for H' = sum_k M_k (b_k + b_k^+), as electron-phonon codes
+        give it: q_k = (b_k + b_k^+)/sqrt(2 omega_k) has the mass 1, and hbar = 1.
+
+        Parameters
+        ----------
+        couplings : sequence of sparse or dense Hermitian matrices
+            M_k of each mode, each (n_orbitals, n_orbitals), in energy.
+        frequencies : float or array (n_modes,)
+            omega_k, positive, in the same unit of energy.
+
+        Returns
+        -------
+        Matrices
+            One coordinate per mode, in their order; the modes in this basis are
+            ``VibrationalModes(frequencies, identity, 1.0)``.
+
+        Raises
+        ------
+        ValueError
+            For frequencies that are not positive, or not as many as couplings; and as `Matrices`.
+        """
+        matrices = cls(couplings).matrices
+        omega = positive_array("frequencies", frequencies, len(matrices))
+        roots = np.sqrt(2 * omega).tolist()
+        scaled = [
+            root * (matrix if sparse.issparse(matrix) else np.asarray(matrix))
+            for root, matrix in zip(roots, matrices, strict=True)
+        ]
+        return cls(scaled)
 
     def _check_number(self, name: str) -> None:
         """Raise unless there are as many of these matrices as coordinates, or none."""

@@ -1,18 +1,21 @@
 """Force, curl, friction and more of coupled coordinates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.occupations import exchange_window
+from kwant_curl.algebra.occupations import chemical_potential_shifts, exchange_window
 from kwant_curl.results.base import Response
+from kwant_curl.results.given import check_direction, given_fields, negative_friction
 from kwant_curl.results.mode_pairs import mode_pairs, mode_patterns, pair_responses
 from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
 from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.frozen import read_only
+from kwant_curl.support.units import Units
+from kwant_curl.support.warning import issued
 
 __all__ = ["ForceResponse"]
 
@@ -23,9 +26,9 @@ FloatArray = NDArray[np.float64]
 class ForceResponse(Response):
     """Nonequilibrium force, generalised curl and electronic friction of coupled coordinates.
 
-    Made by `force_response`.  Coordinates I, J are in the order of the specification.  hbar = 1:
-    forces are in energy per unit of Q, curls in energy per Q_I Q_J, frictions in hbar per
-    Q_I Q_J.  All of them hold `degeneracy`.
+    Made by `force_response`, or `from_arrays` of matrices of other codes.  Coordinates I, J are in
+    the order of the specification.  hbar = 1: forces are in energy per unit of Q, curls in energy
+    per Q_I Q_J, frictions in hbar per Q_I Q_J.  All of them hold `degeneracy`.
 
     Attributes
     ----------
@@ -35,8 +38,9 @@ class ForceResponse(Response):
         dmu_alpha, the shift of each lead's chemical potential.
     degeneracy : float
         Degeneracy of every level.
-    lead_force : array of float, shape (n_leads, n_c)
-        Force per unit shift of the chemical potential of each lead.
+    lead_force : array of float, shape (n_leads, n_c), or None
+        Force per unit shift of the chemical potential of each lead; None where other codes' arrays
+        were given without it.
     lead_curl : array of float, shape (n_leads, n_c, n_c)
         Curl per unit shift of each lead; the sum over the leads is zero.
     friction : array of float, shape (n_c, n_c)
@@ -60,6 +64,11 @@ class ForceResponse(Response):
         Where the atoms are, if the coordinates are their displacements.
     sites : array of int, shape (n_atoms,), or None
         The sites that they are.
+    given_at : array of float, shape (n_leads,), or None
+        The shifts of the leads at which arrays of another code were given, see `from_arrays`: what
+        is given by lead is known for multiples of them alone.
+    given_noise : array of float, shape (n_c, n_c), or None
+        The noise that was given there.
     temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
     spectrum
         See `Response`.
@@ -78,13 +87,15 @@ class ForceResponse(Response):
         "crossed_noise": ("lead", "other_lead", "coordinate", "coordinate_of_motion"),
         "positions": ("atom", "direction"),
         "sites": ("atom",),
+        "given_at": ("lead",),
+        "given_noise": ("coordinate", "coordinate_of_motion"),
     }
     DERIVED = {  # noqa: RUF012
         "force": ("coordinate",),
         "curl": ("coordinate_of_motion", "coordinate"),
     }
 
-    lead_force: FloatArray
+    lead_force: FloatArray | None
     lead_curl: FloatArray
     friction: FloatArray
     _: KW_ONLY
@@ -95,6 +106,92 @@ class ForceResponse(Response):
     crossed_noise: FloatArray | None = None
     positions: FloatArray | None = None
     sites: NDArray[np.int64] | None = None
+    given_at: FloatArray | None = None
+    given_noise: FloatArray | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        friction: ArrayLike,
+        curl: ArrayLike | None = None,
+        jacobian: ArrayLike | None = None,
+        velocity: ArrayLike | None = None,
+        noise: ArrayLike | None = None,
+        force: ArrayLike | None = None,
+        bias: float | Mapping[int, float] = 1.0,
+        energy: float = 0.0,
+        temperature: float = 0.0,
+        positions: ArrayLike | None = None,
+        sites: ArrayLike | None = None,
+        units: Units | None = None,
+    ) -> Self:
+        """Return the response that matrices of another code describe, at the bias given.
+
+        Parameters
+        ----------
+        friction : array (n_c, n_c)
+            eta_IJ of equilibrium, symmetric, in hbar per Q_I Q_J, degeneracy (spin) included.
+        curl : array (n_c, n_c), optional
+            kappa_IJ = dF_J/dQ_I - dF_I/dQ_J at this bias, antisymmetric.
+        jacobian : array (n_c, n_c), optional
+            dF_I/dQ_J of the nonequilibrium force at this bias.  Its antisymmetric part is -curl/2;
+            of `curl` and `jacobian` one at least is to be given.
+        velocity : array (n_c, n_c), optional
+            The whole velocity tensor at this bias, of a force -sum_J gamma_IJ dQ_J/dt: friction,
+            what the bias adds to it, Lorentz-like force.  In a magnetic field without the
+            Lorentz-like force of equilibrium, which doesn't scale with the bias.
+        noise : array (n_c, n_c), optional
+            S_IJ at this bias, <xi_I(t) xi_J(t')> = S_IJ delta(t - t'), positive semidefinite.
+        force : array (n_c,), optional
+            Nonequilibrium force at this bias.
+        bias : float or mapping
+            Where the arrays hold: a number V, lead 0 at +V/2 and lead 1 at -V/2, or
+            ``{lead: dmu}``.  Default 1.0: arrays per unit of bias.
+        energy : float, default 0.0
+            The equilibrium Fermi level, for the record.
+        temperature : float, default 0.0
+            kT at which the arrays hold.
+        positions : array (n_atoms, dim), optional
+            Where the atoms are, if the coordinates are their displacements.
+        sites : array of int (n_atoms,), optional
+            The sites that they are.
+        units : Units, optional
+            The units, for labels; masses and frequencies that no atoms have are then an error.
+
+        Returns
+        -------
+        ForceResponse
+            In linear response: `at_bias` scales curl, Jacobian, force and velocity - friction with
+            the bias, and knows multiples of the bias given alone; the friction stays, and the
+            noise is known at the bias given only.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For arrays of another shape, complex or not finite; a friction or a noise that is not
+            symmetric, or a curl that is not antisymmetric, by more than 1e-6 of the largest element
+            (below that the rest is left out); a curl that is not that of the Jacobian; a noise
+            with an eigenvalue below -1e-6 of the largest (above that it is set to zero); a bias
+            without current.
+
+        Warns
+        -----
+        RuntimeWarning
+            For a friction with a negative eigenvalue.
+        """
+        arrays = {"friction": friction, "curl": curl, "jacobian": jacobian, "velocity": velocity}
+        arrays |= {"noise": noise, "force": force, "positions": positions, "sites": sites}
+        operation = {"bias": bias, "energy": energy, "temperature": temperature, "units": units}
+        fields = given_fields(arrays, operation)
+        return cls(**fields, warnings=issued(negative_friction(fields["friction"])))
+
+    def derived(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the dimensions of what follows from the arrays."""
+        known = dict(self.DERIVED)
+        if self.lead_force is None:
+            del known["force"]
+        return known
 
     def __repr__(self) -> str:
         """Say how large it is, what it holds, and where the curl is largest."""
@@ -103,7 +200,8 @@ class ForceResponse(Response):
         more = [
             name for name in ("jacobian", "velocity") if getattr(self, f"lead_{name}") is not None
         ]
-        more += ["noise"] if self.pair_noise is not None else []
+        held = self.pair_noise is not None or self.given_noise is not None
+        more += ["noise"] if held else []
         extra = f"; with {', '.join(more)}" if more else ""
         return (
             f"<ForceResponse of {len(self.friction)} coordinates, {self._operation}: curl of up "
@@ -113,6 +211,8 @@ class ForceResponse(Response):
     @property
     def force(self) -> FloatArray:
         """Nonequilibrium force Delta F_I, shape (n_c,): the sum of all leads' shares."""
+        if self.lead_force is None:
+            raise ValueError("This result holds no force: from_arrays was called without force=.")
         return self.superposed(self.lead_force)
 
     @property
@@ -160,6 +260,14 @@ class ForceResponse(Response):
         <xi_I(t) xi_J(t')> = S_IJ delta(t - t'), S_IJ = 2 pi g sum_{alpha beta} int dE
         f_alpha (1 - f_beta) Re Tr[F_I D_beta F_J D_alpha]; 2 kT friction in equilibrium.
         """
+        if self.given_noise is not None and self.given_at is not None:
+            if not np.allclose(self.bias, self.given_at, rtol=1e-12, atol=0.0):
+                raise ValueError(
+                    f"The noise was given at the bias {dict(enumerate(self.given_at.tolist()))}; "
+                    f"at {dict(enumerate(self.bias.tolist()))} it is not known, since it is not "
+                    "linear in the bias. Give the arrays at that bias to from_arrays."
+                )
+            return self.given_noise
         pairs = self._asked("pair_noise", "noise")
         if not self.linear:
             return read_only(pairs.sum(axis=(0, 1)))
@@ -173,6 +281,10 @@ class ForceResponse(Response):
     def _asked(self, field: str, keyword: str) -> FloatArray:
         """Return a field that is there only if the routine was asked for it."""
         value: FloatArray | None = getattr(self, field)
+        if value is None and self.given_at is not None:
+            raise ValueError(
+                f"This result holds no {keyword}: from_arrays was called without {keyword}=."
+            )
         if value is None:
             raise ValueError(
                 f"This result holds no {keyword}: call force_response with {keyword}=True."
@@ -203,7 +315,7 @@ class ForceResponse(Response):
 
         return replace(
             self,
-            lead_force=self.lead_force @ patterns.T,
+            lead_force=None if self.lead_force is None else self.lead_force @ patterns.T,
             lead_curl=projected(self.lead_curl),
             friction=projected(self.friction),
             lead_jacobian=projected(self.lead_jacobian),
@@ -211,13 +323,37 @@ class ForceResponse(Response):
             equilibrium_lorentz=projected(self.equilibrium_lorentz),
             pair_noise=projected(self.pair_noise),
             crossed_noise=projected(self.crossed_noise),
+            given_noise=projected(self.given_noise),
             positions=None,
             sites=None,
             spectrum=_projected(self.spectrum, patterns),
         )
 
+    def at_bias(self, bias: float | Mapping[int, float]) -> Self:
+        """Return the result at another bias, without a new solve; exact in linear response.
+
+        Of a whole bias window (``linear=False``) any bias whose window lies within that which was
+        integrated over, from the energies that were sampled there; of arrays (`from_arrays`) any
+        multiple of the bias at which they were given.
+
+        Raises
+        ------
+        ValueError
+            For a window that goes beyond that of the result, or a result that has kept no energies
+            (of a Nambu model), and for a bias that shifts a superconducting lead; for another
+            direction than that of arrays.
+        """
+        if self.given_at is not None:
+            check_direction(chemical_potential_shifts(bias, len(self.bias)), self.given_at)
+        return super().at_bias(bias)
+
     def _at(self, shifts: FloatArray, temperature: float, what: str) -> Self:
         """Return the result where the device is operated otherwise, from its spectrum."""
+        if self.given_at is not None:
+            raise ValueError(
+                f"The arrays of this result were given at one {what}, {self.temperature}; give "
+                f"those at another {what} to from_arrays."
+            )
         lorentz = self.equilibrium_lorentz
         if temperature != self.temperature and lorentz is not None and lorentz.any():
             raise ValueError(

@@ -55,6 +55,10 @@ class Storable(Frozen):
         if saved:
             SAVED[cls.__name__] = cls
 
+    def derived(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the dimensions of what follows from the arrays, as it is known."""
+        return self.DERIVED
+
     @property
     def _noted(self) -> str:
         """The warnings as they follow a `repr`, each on a line of its own."""
@@ -62,8 +66,8 @@ class Storable(Frozen):
 
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
-        known = self.dimensions() | self.DERIVED
-        derived = [(name, np.asarray(getattr(self, name))) for name in self.DERIVED]
+        known = self.dimensions() | self.derived()
+        derived = [(name, np.asarray(getattr(self, name))) for name in self.derived()]
         rows = "".join(
             f"<tr><td>{name}</td><td>{value.dtype}</td>"
             f"<td>{escape(str(value.shape))}</td>"
@@ -125,7 +129,7 @@ class Storable(Frozen):
                 attributes[name] = "\n".join(value)  # files have no lists of texts
             elif isinstance(value, str | int | float) and value is not None:
                 attributes[name] = int(value) if isinstance(value, bool) else value
-        for name, dimensions in self.DERIVED.items():
+        for name, dimensions in self.derived().items():
             values = np.asarray(getattr(self, name))
             variables[name] = (dimensions[: values.ndim], values)
         axes = {dimension: variables[name][1] for dimension, name in self.AXES.items()}

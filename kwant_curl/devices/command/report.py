@@ -158,7 +158,7 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
 def _travelling_waves(job: Job) -> Any:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
     response = force_response(job.syst, job.coordinates, job.energy, **_keywords(job))
-    n = len(response.force)
+    n = len(response.friction)
     wave_number = np.pi * np.arange(1, n) / n
     phase = wave_number[:, None] * np.arange(n)
     # Normalised, so that the mass of a mode is that of an atom.
