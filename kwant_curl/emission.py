@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from kwant.system import FiniteSystem
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
@@ -18,7 +18,7 @@ from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
-from kwant_curl.results.mode_pairs import mode_pairs
+from kwant_curl.results.modes import ChosenPairs, ModeSet, Moved, chosen_pairs
 from kwant_curl.support.checks import positive_array, positive_number
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
@@ -28,16 +28,19 @@ from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
 
+FloatArray = NDArray[np.float64]
+
 
 @with_shared_keywords
 def phonon_rates(
     syst: FiniteSystem | Model,
     coordinates: Coordinates,
-    modes: ArrayLike,
+    modes: ArrayLike | ModeSet,
     energy: float,
     *,
-    frequency: ArrayLike,
+    frequency: ArrayLike | None = None,
     mass: ArrayLike = 1.0,
+    pairs: ArrayLike | None = None,
     hbar: float = 1.0,
     bias: float | Mapping[int, float] = 1.0,
     charge: Charge = None,
@@ -68,13 +71,16 @@ def phonon_rates(
         Finalized system with any number of leads, known by their modes or by their self-energy.
     coordinates : Displacements, Parameters or Matrices
         What moves, and how the Hamiltonian follows.
-    modes : array of float, shape (2, n_c) or (n_pairs, 2, n_c)
-        The patterns of X and Y.  The (+) mode goes from X to Y.
+    modes : VibrationalModes, or array of float, shape (2, n_c) or (n_pairs, 2, n_c)
+        Modes of which pairs are made, or the patterns of X and Y.  The (+) mode goes from X to Y.
     <energy>
     frequency : float or array (n_pairs,)
-        Angular frequency omega; hbar omega is an energy.
+        Angular frequency omega; hbar omega is an energy.  Of `VibrationalModes` not to be given:
+        sqrt(omega_k omega_m), and an integral of its own for each that is different.
     mass : float or array (n_pairs,)
         Mass M of the coordinates X and Y.
+    pairs : array of int, shape (n_pairs, 2), optional
+        Which of the `VibrationalModes` are X and Y.  Default: all pairs k < m.
     hbar : float, default 1.0
         In units of energy times time.
     <bias>
@@ -127,13 +133,11 @@ def phonon_rates(
         coordinates, model, by_energy, point.energy, "a rate at a finite frequency"
     )
     notices += unknown
-    pairs = mode_pairs(modes, len(forces))
-    quanta = positive_number("hbar", hbar) * positive_array("frequency", frequency, len(pairs))
-    mass = positive_array("mass", mass, len(pairs))
-    if forces.positions is not None:
-        squares = np.max(np.sum(pairs**2, axis=2), axis=1)
-        check_frequencies(quanta, units)
-        check_masses(mass / hbar**2, units, squares=squares)
+    moved_ones = Moved(len(forces), forces.positions, forces.sites, units, point.temperature)
+    chosen = chosen_pairs(modes, pairs, frequency, mass, moved_ones)
+    patterns = chosen.patterns
+    units_of_atoms = None if forces.positions is None else units
+    quanta, mass = _quanta_and_masses(chosen, hbar, units_of_atoms)
     lost = quanta[point.energy + quanta == point.energy]
     if lost.size:
         raise ValueError(
@@ -145,12 +149,12 @@ def phonon_rates(
         by_energy, None, moved=None if moved is None else moved_factors(moved)
     )
     n_leads = len(model.scattering.leads)
-    emission, absorption = (np.zeros((len(pairs), 2, n_leads, n_leads)) for _ in range(2))
+    emission, absorption = (np.zeros((len(patterns), 2, n_leads, n_leads)) for _ in range(2))
     at_energy, exchanges = numerics.of_one_energy, []
     for quantum in np.unique(quanta):
         some = quanta == quantum
         kernel = EmissionKernel(
-            model.scattering, at_energy, operators, pairs[some], float(quantum), point.energy
+            model.scattering, at_energy, operators, patterns[some], float(quantum), point.energy
         )
         exchange = exchanged(kernel, point, numerics)
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
@@ -163,7 +167,23 @@ def phonon_rates(
         partial=any(exchange.partial for exchange in exchanges),
         units=units,
         warnings=issued(notices + _notices(exchanges, rtol)),
+        pairs=chosen.numbers,
     )
+
+
+def _quanta_and_masses(
+    chosen: ChosenPairs, hbar: float, units: Units | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return hbar omega and the masses of the pairs; of `VibrationalModes` hbar is 1."""
+    n, unit = len(chosen.patterns), positive_number("hbar", hbar)
+    frequency = positive_array("frequency", chosen.frequency, n)
+    mass = positive_array("mass", chosen.mass, n)
+    if chosen.numbers is not None:  # these have been checked
+        return frequency, unit**2 * mass
+    squares = np.max(np.sum(chosen.patterns**2, axis=2), axis=1)
+    check_frequencies(unit * frequency, units)
+    check_masses(mass / unit**2, units, squares=squares)
+    return unit * frequency, mass
 
 
 def _notices(exchanges: Sequence[Exchanged], rtol: float) -> tuple[str, ...]:

@@ -280,3 +280,36 @@ def test_couplings_of_a_resonant_level():
         kc.Matrices.from_couplings(couplings, [1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match=r"frequencies is .*; expected positive"):
         kc.Matrices.from_couplings(couplings, [1.0, -1.0])
+
+
+def test_rates_of_modes():
+    """All pairs of them, or those that are named: as their patterns, frequencies and mass 1."""
+    syst, coordinates = two_levels()
+    response = kc.force_response(syst, coordinates, 0.0, bias=1e-4)
+    modes = kc.VibrationalModes([0.01, 0.0101], [[1.0, 0.2], [-0.2, 1.0]], 1e6)
+    omega = np.sqrt(0.01 * 0.0101)
+    found = response.pumping_rates(modes)
+    assert found.pairs.tolist() == [[0, 1]]
+    expected = response.pumping_rates(modes.patterns, omega)
+    np.testing.assert_allclose(found.driving, expected.driving, rtol=1e-12)
+    np.testing.assert_allclose(found.damping, expected.damping, rtol=1e-12)
+    back = response.pumping_rates(modes, pairs=[(1, 0)])
+    np.testing.assert_allclose(back.driving, -found.driving, rtol=1e-12)
+    settings = {"bias": 0.1, "temperature": 0.02, "rtol": 1e-6}
+    rates = kc.phonon_rates(syst, coordinates, modes, 0.0, **settings)
+    other = kc.phonon_rates(syst, coordinates, modes.patterns, 0.0, frequency=omega, **settings)
+    assert rates.pairs.tolist() == [[0, 1]]
+    np.testing.assert_allclose(rates.emission, other.emission, rtol=1e-12)
+    slow = kc.phonon_rates(syst, coordinates, modes, 0.0, hbar=0.5, **settings)
+    np.testing.assert_allclose(slow.emission, 2 * rates.emission, rtol=1e-12)
+    with pytest.raises(ValueError, match="VibrationalModes, which know theirs"):
+        response.pumping_rates(modes, 0.01)
+    with pytest.raises(TypeError, match="frequency is missing"):
+        response.pumping_rates(modes.patterns)
+    with pytest.raises(ValueError, match="pairs names modes of VibrationalModes"):
+        response.pumping_rates(modes.patterns, 0.01, pairs=[(0, 1)])
+    for wrong in ([(0, 2)], [(1, 1)], [0, 1]):
+        with pytest.raises(ValueError, match=r"pairs is .*; expected"):
+            response.pumping_rates(modes, pairs=wrong)
+    with pytest.raises(ValueError, match="response is that of 2 coordinates and the modes are"):
+        response.pumping_rates(kc.VibrationalModes([1.0, 2.0, 3.0], np.eye(3), 1.0))

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.occupations import chemical_potential_shifts, exchange_window
 from kwant_curl.results.base import Response
 from kwant_curl.results.given import check_direction, given_fields, negative_friction
-from kwant_curl.results.mode_pairs import mode_pairs, mode_patterns, pair_responses
+from kwant_curl.results.mode_pairs import mode_patterns, pair_responses
+from kwant_curl.results.modes import ModeSet, Moved, chosen_pairs
 from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
 from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.frozen import read_only
@@ -363,19 +364,27 @@ class ForceResponse(Response):
         return super()._at(shifts, temperature, what)
 
     def pumping_rates(
-        self, modes: ArrayLike, frequency: ArrayLike, mass: ArrayLike = 1.0
+        self,
+        modes: ArrayLike | ModeSet,
+        frequency: ArrayLike | None = None,
+        mass: ArrayLike = 1.0,
+        *,
+        pairs: ArrayLike | None = None,
     ) -> PumpingRates:
         """Return the rates of pairs of modes X, Y of equal mass and frequency.
 
         Parameters
         ----------
-        modes : array of float, shape (2, n_c) or (n_pairs, 2, n_c)
-            The patterns of X and Y.  The (+) mode goes from X to Y: for X = cos(q x_i) and
-            Y = sin(q x_i) it is the wave that travels towards positive x.
+        modes : VibrationalModes, or array of float, shape (2, n_c) or (n_pairs, 2, n_c)
+            Modes of which pairs are made, or the patterns of X and Y.  The (+) mode goes from X to
+            Y: for X = cos(q x_i) and Y = sin(q x_i) it is the wave that travels towards positive x.
         frequency : float or array (n_pairs,)
-            Angular frequency omega; hbar omega is an energy, and hbar = 1.
+            Angular frequency omega; hbar omega is an energy, and hbar = 1.  Of `VibrationalModes`
+            not to be given: sqrt(omega_k omega_m).
         mass : float or array (n_pairs,)
             Mass M of the coordinates X and Y (for mass-weighted patterns: 1).
+        pairs : array of int, shape (n_pairs, 2), optional
+            Which of the `VibrationalModes` are X and Y.  Default: all pairs k < m.
 
         Returns
         -------
@@ -394,10 +403,13 @@ class ForceResponse(Response):
         RuntimeWarning
             Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
-        pairs = mode_pairs(modes, len(self.friction))
-        kappa, trace = pair_responses(self.curl, self.friction, pairs)
-        squares = None if self.positions is None else np.max(np.sum(pairs**2, axis=2), axis=1)
-        return pumping_rates(self, kappa, trace, frequency, mass, squares)
+        moved = Moved(len(self.friction), self.positions, self.sites, self.units, self.temperature)
+        chosen = chosen_pairs(modes, pairs, frequency, mass, moved)
+        kappa, trace = pair_responses(self.curl, self.friction, chosen.patterns)
+        known = self.positions is None or chosen.numbers is not None  # those have been checked
+        squares = None if known else np.max(np.sum(chosen.patterns**2, axis=2), axis=1)
+        rates = pumping_rates(self, kappa, trace, chosen.frequency, chosen.mass, squares)
+        return replace(rates, pairs=chosen.numbers)
 
 
 def _projected(spectrum: Spectrum | None, patterns: FloatArray) -> Spectrum | None:

@@ -36,11 +36,14 @@ class PhononRates(Storable):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+    pairs : array of int, shape (n_pairs, 2), or None
+        Which modes X and Y are, where they are those of `VibrationalModes`.
     """
 
     DIMENSIONS = {  # noqa: RUF012
         "lead_emission": ("pair", "mode", "upper_lead", "lower_lead"),
         "lead_absorption": ("pair", "mode", "upper_lead", "lower_lead"),
+        "pairs": ("pair", "member"),
     }
     DERIVED = {"growth": ("pair", "mode")}  # noqa: RUF012
 
@@ -50,6 +53,7 @@ class PhononRates(Storable):
     partial: bool = False
     units: Units | None = None
     warnings: tuple[str, ...] = ()
+    pairs: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
         """Say how many grow."""

@@ -47,6 +47,8 @@ class PumpingRates(Storable):
         The units, for labels.
     warnings : tuple of str
         Where the assumptions of these rates don't hold, with the numbers; see Notes.
+    pairs : array of int, shape (n, 2), or None
+        Which modes X and Y are, where they are those of `VibrationalModes`.
 
     Notes
     -----
@@ -59,13 +61,14 @@ class PumpingRates(Storable):
     not.
     """
 
-    DIMENSIONS = {"driving": ("pair",), "damping": ("pair",)}  # noqa: RUF012
+    DIMENSIONS = {"driving": ("pair",), "damping": ("pair",), "pairs": ("pair", "member")}  # noqa: RUF012
     DERIVED = {"growth": ("pair", "mode"), "threshold": ("pair",)}  # noqa: RUF012
 
     driving: FloatArray
     damping: FloatArray
     units: Units | None = None
     warnings: tuple[str, ...] = ()
+    pairs: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""

@@ -7,11 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results.force_response import ForceResponse
-from kwant_curl.support.magnitudes import (
-    check_frequencies,
-    check_masses,
-    check_temperature,
-)
+from kwant_curl.results.modes import Moved, check_same_coordinates
 from kwant_curl.vibrations.modes import VibrationalModes
 
 __all__ = [
@@ -28,9 +24,6 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
-
-CLOSE = 1e-6
-"""By how much positions may differ, relative to the size of the device, and units."""
 
 STRONG = 1.0
 """Springs that the current's curl exceeds don't hold the atoms any more where they are."""
@@ -170,47 +163,13 @@ def check_response(response: Any, modes: Any) -> None:
         raise TypeError(f"response is a {type(response).__name__}; expected a ForceResponse.")
     if not isinstance(modes, VibrationalModes):
         raise TypeError(f"modes is a {type(modes).__name__}; expected VibrationalModes.")
-    n_c, n = len(response.friction), len(modes.masses)
-    if n_c != n:
-        raise ValueError(
-            f"The response is that of {n_c} coordinates and the modes are of {n}; expected the "
-            "same ones: take the modes of what moves, e.g. from_force_constants of these "
-            "coordinates or from_ase(..., syst, coordinates)."
-        )
-    _check_units(response, modes)
-    known = response.sites is not None and modes.sites is not None
-    if known and not np.array_equal(np.asarray(response.sites), np.asarray(modes.sites)):
-        raise ValueError(
-            f"The response is that of the sites {response.sites} and the modes are of "
-            f"{modes.sites}; expected the same sites in the same order."
-        )
-    if response.positions is None or modes.positions is None:
-        return
-    if response.positions.shape != modes.positions.shape:
-        raise ValueError(
-            f"The response has atoms of shape {response.positions.shape} and the modes of "
-            f"{modes.positions.shape}; expected the same atoms."
-        )
-    apart = np.abs(response.positions - modes.positions).max()
-    if not apart <= CLOSE * max(1.0, float(np.abs(response.positions).max())):
-        raise ValueError(
-            f"The atoms of the response and of the modes differ in their positions (by up to "
-            f"{apart:.3g}); expected the same atoms in the same order."
-        )
-
-
-def _check_units(response: ForceResponse, modes: VibrationalModes) -> None:
-    """Raise where response and modes are in different units, or in none that atoms have."""
-    one, other = response.units, modes.units
-    if one is not None and other is not None:
-        ratios = np.array([one.energy / other.energy, one.length / other.length])
-        if np.abs(ratios - 1).max() > CLOSE:
-            raise ValueError(
-                f"The response is in {one.energy_unit} and {one.length_unit}, the modes are in "
-                f"{other.energy_unit} and {other.length_unit}; expected the same units of both."
-            )
-        return
-    check_temperature(response.temperature, other)
-    if response.positions is not None:  # other coordinates have masses of another dimension
-        check_masses(modes.masses, one, name="masses")
-        check_frequencies(modes.frequencies, one, name="frequencies")
+    check_same_coordinates(
+        Moved(
+            len(response.friction),
+            response.positions,
+            response.sites,
+            response.units,
+            response.temperature,
+        ),
+        modes,
+    )

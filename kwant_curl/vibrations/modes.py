@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Displacements
+from kwant_curl.results.modes import ModeSet
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.matrices import check_atoms
@@ -41,7 +42,7 @@ IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class VibrationalModes(Storable):
+class VibrationalModes(ModeSet, Storable):
     """Harmonic vibrations of the atoms: frequencies and patterns of displacements.
 
     Of mode vectors that you have, or by `from_force_constants`, `from_eigenvectors`, `from_ase` and
