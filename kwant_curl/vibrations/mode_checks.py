@@ -1,5 +1,7 @@
 """What is no set of modes: what was given, what was expected."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
