@@ -122,7 +122,7 @@ class _Search:
         while waiting and self._levels.n_looks < self._levels.most_looks:
             start, end = waiting.pop(0)
             centre = 0.5 * (start + end)
-            values, _ = self._levels.near(centre, NEIGHBOURS)
+            values, _ = self._levels.near(centre, NEIGHBOURS, 0.5 * (end - start))
             inside = values[(values.real > start) & (values.real < end)]
             narrow = -inside.imag < NARROW * (end - start)
             suspect = -inside.imag <= 0.3 * np.abs(inside.real - centre) + self._levels.tiny
@@ -150,8 +150,8 @@ class _Search:
         A weak attraction splits it off from the band, by its square.  It is seen from there alone,
         since self-energies go as the root of the distance; in that root it is followed.
         """
-        side = self._closed_side(edge)
         root = np.sqrt(CLOSEST * self._problem.largest)
+        side = self._closed_side(edge, root**2)
         before: tuple[float, float] | None = None
         for _ in range(LOOKS_BESIDE):
             energy = edge + side * root**2
@@ -173,11 +173,10 @@ class _Search:
                 return []
         return []
 
-    def _closed_side(self, edge: float) -> float:
+    def _closed_side(self, edge: float, step: float) -> float:
         """Return on which side of a band edge fewer modes are open: 1 above, -1 below."""
-        step = CLOSEST * self._problem.largest
-        try:
-            below, above = (self._problem.solved_leads(e) for e in (edge - step, edge + step))
+        try:  # below last, where most are closed: the modes of the last energy are kept
+            above, below = (self._problem.solved_leads(e) for e in (edge + step, edge - step))
         except ValueError:  # a flat band
             return -1.0
         n_below, n_above = (

@@ -1,12 +1,13 @@
 """The levels of a device next to an energy: eigenvalues of H + Sigma at that energy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
+from kwant_curl.algebra.arnoldi import largest_eigenvalues
 from kwant_curl.electrons.inverse import Inverse, factorised
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.scattering import ScatteringProblem
@@ -23,8 +24,12 @@ wider."""
 DENSE = 150
 """Orbitals up to which all eigenvalues are found at once."""
 
-ARNOLDI = 1e-6
-"""Error of their distances from the energy, relatively: small on a level itself."""
+MOST_VECTORS, OF_ONE = 100, 16
+"""Vectors of Arnoldi's method at most, and where one level is asked for, which is found at once if
+it is far closer than others."""
+
+BEYOND = 1.2
+"""How far a level must be beyond those asked for to show that they are all."""
 
 MOST_LOOKS = 16
 """Factorisations that a window is worth, four times as many in small systems."""
@@ -43,8 +48,14 @@ class NearestLevels:
         self.most_looks = MOST_LOOKS if problem.n_orbitals > DENSE else 4 * MOST_LOOKS
         self.n_looks = 0
 
-    def near(self, energy: float, count: int) -> tuple[ComplexArray, ComplexArray]:
-        """Return eigenvalues of H + Sigma(E) that are next to E, and their vectors as columns."""
+    def near(
+        self, energy: float, count: int, reach: float = np.inf
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Return eigenvalues of H + Sigma(E) that are next to E, and their vectors as columns.
+
+        In large systems so many at most, and none that is known to be farther than reach, but for
+        one, whose distance is known roughly.
+        """
         self.n_looks += 1
         try:
             equations = self._problem.equations(self._problem.solved_leads(energy))
@@ -53,14 +64,18 @@ class NearestLevels:
         except (ValueError, SingularMatrixError):  # on a flat band; on a level, to the last digit
             if self.n_looks == self.most_looks:
                 return NOTHING
-            return self.near(energy + 0.5 * self.tiny, count)
+            return self.near(energy + 0.5 * self.tiny, count, reach)
         n = self._problem.n_orbitals
         if n <= DENSE:
             nothing = sparse.csr_array((inverse.size, 0), dtype=complex)
             greens = inverse.propagators(nothing, None).greens
             values, vectors = np.linalg.eig(greens @ overlap)
         else:
-            values, vectors = _around(inverse, overlap, count)
+            most = min(
+                MOST_VECTORS if count > 1 else OF_ONE, int(self._numerics.max_memory / (16 * n))
+            )
+            transposed = _transposed(inverse, overlap)
+            values, vectors = largest_eigenvalues(transposed, n, count, most, 1 / (BEYOND * reach))
         large = np.abs(values) > 0
         return energy - 1 / values[large], vectors[:, large]
 
@@ -68,27 +83,19 @@ class NearestLevels:
 NOTHING = np.empty(0, complex), np.empty((0, 0), complex)
 
 
-def _around(inverse: Inverse, overlap: Any, count: int) -> tuple[ComplexArray, ComplexArray]:
-    """Return the largest eigenvalues of S G, by Arnoldi's method, and their vectors' moduli.
+def _transposed(inverse: Inverse, overlap: Any) -> Callable[[ComplexArray], ComplexArray]:
+    """Return the transpose of S G, which is applied to vectors as columns.
 
-    Those of its transpose: they have the same values, and those of bound states are complex
+    It has the same eigenvalues, and vectors of the same moduli, those of bound states being complex
     conjugates; transposed systems take right-hand sides that are dense, and are solved for in less
     time.
     """
-    n = overlap.shape[0]
+    n, back = overlap.shape[0], overlap.T.tocsr()
 
-    def transposed(vector: ComplexArray) -> ComplexArray:
-        rhs = np.zeros((inverse.size, 1), complex)
-        rhs[:n, 0] = overlap.T @ np.ravel(vector)
-        solution: ComplexArray = -inverse.solve_transposed(rhs)[:n, 0]
+    def apply(vectors: ComplexArray) -> ComplexArray:
+        rhs = np.zeros((inverse.size, vectors.shape[1]), complex)
+        rhs[:n] = back @ vectors
+        solution: ComplexArray = -inverse.solve_transposed(rhs)[:n]
         return solution
 
-    start = np.random.default_rng(1).normal(size=n) + 0j
-    operator = LinearOperator((n, n), matvec=transposed, dtype=complex)
-    # Vectors at a time: SciPy takes 20 or more.  One level far closer than others is found at once.
-    most = {"ncv": 2 * count + 2, "maxiter": 100 if count > 1 else 3}
-    try:
-        values, vectors = eigs(operator, k=count, which="LM", v0=start, tol=ARNOLDI, **most)
-    except ArpackNoConvergence as failure:
-        values, vectors = failure.eigenvalues, failure.eigenvectors
-    return values, vectors
+    return apply
