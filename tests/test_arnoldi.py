@@ -51,7 +51,8 @@ def test_where_they_end(seed):
     )
     assert len(values) == n_asked + 1
     np.testing.assert_allclose(values[:-1], expected[:n_asked], rtol=20 * PRECISE)
-    assert values[-1] == pytest.approx(expected[n_asked], rel=10 * ROUGH)
+    assert np.abs(values[-1]) < enough
+    assert values[-1] == pytest.approx(expected[n_asked], rel=5 * ROUGH)
     if not n_asked:
         assert sum(calls) <= 30
 

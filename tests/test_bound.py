@@ -214,7 +214,7 @@ def test_many_orbitals():
     orbital = syst.id_by_site[atoms(0)]
     everywhere = np.arange(len(syst.sites))
     edges = band_edges(problem, 2.0, 4.0)
-    window = (2.85, 3.0), edges, Numerics()
+    window = (2.85, 3.0), edges, Numerics(max_memory=np.inf)
     (notice,) = narrow_levels(problem, *window, np.array([orbital])).notices
     assert "states are bound in the device, at 2.9;" in notice
     # No loss to what doesn't touch it.

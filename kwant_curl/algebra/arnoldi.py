@@ -15,8 +15,9 @@ BLOCK = 2
 FIRST, LONGER = 6, 1.2
 """Vectors at the first look at the eigenvalues, and by how many times as many at each next."""
 
-PRECISE, ROUGH = 1e-6, 1e-2
-"""Errors of eigenvalues that are asked for, and of one that only shows where these end."""
+PRECISE, ROUGH = 1e-6, 1e-1
+"""Errors of eigenvalues that are asked for; and of one that only shows where these end, relative
+to its distance from there too."""
 
 
 def largest_eigenvalues(
@@ -44,8 +45,8 @@ def largest_eigenvalues(
     Notes
     -----
     Of those that are returned none is left out in between, as far as the first vectors, which are
-    random, tell.  Relative errors as the residuals have them: 1e-6, where smaller ones than
-    `enough` end the list 1e-2.
+    random, tell.  Relative errors, as the residuals have them, are 1e-6; 0.1 of the last one, if
+    it is smaller than `enough`, and it is too small by ten times its error.
     """
     width = min(BLOCK, size)
     most = max(min(most, size) // width, 1) * width
@@ -65,8 +66,9 @@ def largest_eigenvalues(
         order = np.argsort(-np.abs(values))[:count]
         values, inner = values[order], inner[:, order]
         error = np.linalg.norm(matrix[n : n + width, first:n] @ inner[first:n], axis=0)
-        small = np.abs(values) < enough
-        known = error <= np.where(small, ROUGH, PRECISE) * np.abs(values)
+        sizes = np.abs(values)
+        small = sizes < enough
+        known = error <= np.maximum(PRECISE * sizes, ROUGH * np.minimum(sizes, enough - sizes))
         n_known = len(known) if known.all() else int(known.argmin())
         if n_known == count or small[:n_known].any():
             break

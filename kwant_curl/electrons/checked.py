@@ -63,8 +63,7 @@ def _closeness(inverse: Inverse, problem: ScatteringProblem) -> tuple[float, Com
     The inverse of the norm of its inverse: from a random vector, and if that raises a suspicion
     by a step of the power method.
     """
-    rng = np.random.default_rng(0)
-    start = rng.normal(size=(inverse.size, 2)) @ [1, 1j]
+    start = np.random.default_rng(0).uniform(-1, 1, 2 * inverse.size).view(complex)
     found = inverse.solve_transposed(start[:, None] / np.linalg.norm(start))[:, 0]
     norm = float(np.linalg.norm(found))
     if LUCK * np.sqrt(inverse.size) * norm * NEAR * problem.largest < 1:

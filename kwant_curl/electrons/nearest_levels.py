@@ -71,9 +71,8 @@ class NearestLevels:
             greens = inverse.propagators(nothing, None).greens
             values, vectors = np.linalg.eig(greens @ overlap)
         else:
-            most = min(
-                MOST_VECTORS if count > 1 else OF_ONE, int(self._numerics.max_memory / (16 * n))
-            )
+            fitting = self._numerics.max_memory / (16 * n)
+            most = int(min(MOST_VECTORS if count > 1 else OF_ONE, fitting))
             transposed = _transposed(inverse, overlap)
             values, vectors = largest_eigenvalues(transposed, n, count, most, 1 / (BEYOND * reach))
         large = np.abs(values) > 0
