@@ -12,6 +12,7 @@ import kwant_curl as kc
 from kwant_curl.devices import Atoms
 from kwant_curl.electrons import bound
 from kwant_curl.electrons.bound import narrow_levels
+from kwant_curl.electrons.nearest_levels import DENSE
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.bands import band_edges
 from kwant_curl.model.model import Model
@@ -207,13 +208,13 @@ def test_many_orbitals():
         builder[atoms(i)] = 2.9
         builder[atoms(i), lattice(9, 4)] = -0.4
     syst = builder.finalized()
-    assert len(syst.sites) > bound.DENSE
+    assert len(syst.sites) > DENSE
     np.testing.assert_allclose(found(syst, 2.4, 3.1), [2.9], rtol=1e-9)
     problem = Model(syst).scattering
     orbital = syst.id_by_site[atoms(0)]
     everywhere = np.arange(len(syst.sites))
     edges = band_edges(problem, 2.0, 4.0)
-    window = (2.85, 3.0), edges, Numerics()
+    window = (2.85, 3.0), edges, Numerics(max_memory=np.inf)
     (notice,) = narrow_levels(problem, *window, np.array([orbital])).notices
     assert "states are bound in the device, at 2.9;" in notice
     # No loss to what doesn't touch it.

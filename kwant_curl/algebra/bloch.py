@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.linalg import eigvals_banded
+from scipy.linalg import lapack
 
 __all__ = ["BlochCells"]
 
@@ -58,14 +58,8 @@ class BlochCells(NamedTuple):
         parts = cell, hopping, hopping.conj().T
         if self.reach:
             here, on, back = (_diagonals(part, self.reach) for part in parts)
-            found = np.stack(
-                [
-                    eigvals_banded(
-                        here + phase * on + phase.conj() * back, lower=True, check_finite=False
-                    )
-                    for phase in phases
-                ]
-            )
+            matrices = (here + phase * on + phase.conj() * back for phase in phases)
+            found = np.stack([_banded_energies(matrix) for matrix in matrices])
         else:
             forwards = phases[:, None, None] * parts[1]
             found = np.linalg.eigvalsh(parts[0] + forwards + forwards.conj().swapaxes(1, 2))
@@ -96,13 +90,28 @@ class BlochCells(NamedTuple):
         return bool(np.abs(mine - theirs).max(initial=0.0) <= 1e-12 * len(self.cell) * self.unit)
 
 
+def _banded_energies(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Return the eigenvalues of a matrix that is given by its lower diagonals, which is lost.
+
+    What `scipy.linalg.eigvals_banded` does, which takes as long for its questions about the
+    arguments as for a matrix of a hundred rows.
+    """
+    solve = lapack.chbevd if matrix.dtype == np.complex64 else lapack.zhbevd
+    values, _, failure = solve(matrix, compute_v=0, lower=1, overwrite_ab=1)
+    if failure:
+        raise np.linalg.LinAlgError(f"LAPACK's hbevd found no eigenvalues: info is {failure}.")
+    return np.asarray(values)
+
+
 def _narrow(cell: ComplexArray, hopping: ComplexArray) -> tuple[NDArray[np.intp], int]:
     """Return an order of the orbitals in which H(k) is narrow, and how far its diagonals reach."""
-    stored = sparse.csr_array((cell != 0) | (hopping != 0) | (hopping != 0).T)
+    couples = hopping != 0
+    rows, columns = np.nonzero((cell != 0) | couples | couples.T)
+    starts = np.searchsorted(rows, np.arange(len(cell) + 1)).astype(np.int32)
+    stored = sparse.csr_array((np.ones(len(rows)), columns.astype(np.int32), starts))
     order = sparse.csgraph.reverse_cuthill_mckee(stored, symmetric_mode=True)
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
-    rows, columns = stored.nonzero()
     return order, int(np.abs(place[rows] - place[columns]).max(initial=0))
 
 

@@ -9,9 +9,10 @@ from scipy import sparse
 
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.model.linear import Equations
+from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.solvers import DirectSolver
 
-__all__ = ["Inverse", "Propagators"]
+__all__ = ["Inverse", "Propagators", "factorised"]
 
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
@@ -89,3 +90,14 @@ class Inverse:
                 rhs[inside] = change.T @ columns[inside]
                 derivative[some] = -self.solve_transposed(rhs)[self._orbitals].T
         return Propagators(states, greens, derivative)
+
+
+def factorised(
+    problem: ScatteringProblem, equations: Equations, numerics: Numerics, orbitals: Any = None
+) -> Inverse:
+    """Return the inverse of a linear system, by the user's solver or the problem's own.
+
+    orbitals: those asked for, None for all.
+    """
+    solver = problem.solver if numerics.solver is None else numerics.solver
+    return Inverse(equations, solver, numerics, orbitals)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kwant_curl.electrons.bound import checked_inverse
+from kwant_curl.electrons.checked import checked_inverse
 from kwant_curl.electrons.inverse import Propagators
 from kwant_curl.electrons.notices import slow_notices
 from kwant_curl.electrons.numerics import Numerics

@@ -173,17 +173,19 @@ def _sampled_extrema(energies: FloatArray) -> FloatArray:
     Bands that are sorted by energy have kinks where they cross: a maximum of the lower one and,
     within a step, a minimum of the upper one.  No mode opens or closes there.
     """
-    before, after = np.roll(energies, 1, axis=0), np.roll(energies, -1, axis=0)
+    here = np.arange(len(energies))
+    behind, ahead = here - 1, (here + 1) % len(here)
+    before, after = energies[behind], energies[ahead]
     turns = (energies - before) * (after - energies) <= 0
     bend = before - 2 * energies + after
-    step = np.maximum(np.abs(energies - before), np.abs(after - energies))
-    tops, bottoms = turns & (bend < 0), turns & (bend > 0)
+    step = np.maximum(np.abs(energies - before), np.abs(after - energies))[:, :-1]
+    tops, bottoms = (turns & (bend < 0))[:, :-1], (turns & (bend > 0))[:, 1:]
     kinks = np.zeros_like(turns)
-    for shift in (-1, 0, 1):
-        gap = np.roll(energies, shift, axis=0)[:, 1:] - energies[:, :-1]
-        meet = tops[:, :-1] & np.roll(bottoms, shift, axis=0)[:, 1:] & (gap <= step[:, :-1])
+    for there in (behind, here, ahead):  # of the minimum
+        gap = energies[there, 1:] - energies[:, :-1]
+        meet = tops & bottoms[there] & (gap <= step)
         kinks[:, :-1] |= meet
-        kinks[:, 1:] |= np.roll(meet, -shift, axis=0)
+        kinks[there, 1:] |= meet
     vertex = np.divide((after - before) ** 2, 8 * bend, out=np.zeros_like(bend), where=bend != 0)
     result: FloatArray = (energies - vertex)[turns & ~kinks]
     return result

@@ -4,7 +4,10 @@ from typing import Any
 
 import kwant
 
-__all__ = ["check_finite_system", "check_leads", "check_sites"]
+__all__ = ["check_finite_system", "check_hermitian", "check_leads", "check_sites"]
+
+HERMITICITY = 1e-12
+"""How far from Hermitian the Hamiltonian may be, relative to its largest element."""
 
 
 def check_finite_system(syst: Any) -> None:
@@ -67,3 +70,15 @@ def check_sites(syst: Any) -> None:
                 "where its sites are; give it pos(tag), which returns the position of a site. Or "
                 "give dH/dQ itself, with Matrices."
             )
+
+
+def check_hermitian(matrix: Any) -> None:
+    """Raise unless the Hamiltonian is Hermitian."""
+    asymmetry = abs(matrix - matrix.conj().T.tocsr())
+    if asymmetry.nnz and asymmetry.max() > HERMITICITY * abs(matrix).max():
+        orbital = int(asymmetry.tocoo().row[asymmetry.tocoo().data.argmax()])
+        raise ValueError(
+            f"The Hamiltonian is not Hermitian: it differs from its conjugate transpose by up to "
+            f"{asymmetry.max():.3g}, at orbital {orbital}. Expected Hermitian onsite matrices; "
+            "absorption goes into a lead known by its self-energy."
+        )

@@ -12,16 +12,13 @@ from scipy import sparse
 
 from kwant_curl.algebra.stack import ranges
 from kwant_curl.model.charges import Charge, charge_operator, check_charge, with_charges
-from kwant_curl.model.checks import check_finite_system, check_leads
+from kwant_curl.model.checks import check_finite_system, check_hermitian, check_leads
 from kwant_curl.model.energies import (
     Curved,
     Values,
     check_energy_parameter,
     check_forgotten,
-    check_lead_overlap,
     check_named,
-    check_overlap,
-    check_positive,
     holds_at,
     values_by_energy,
     with_energy,
@@ -30,6 +27,8 @@ from kwant_curl.model.geometry import site_positions, site_spacing
 from kwant_curl.model.leads import Lead, evaluated_lead
 from kwant_curl.model.nambu import said_of_holes
 from kwant_curl.model.orbitals import interface_orbitals, number_of_orbitals, orbital_offsets
+from kwant_curl.model.overlaps import check_overlaps
+from kwant_curl.model.pattern import Elements, Pattern
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
 
@@ -37,12 +36,6 @@ __all__ = ["Model", "as_model", "scattering_model"]
 
 IntArray = NDArray[np.int64]
 Purpose = Literal["many calls", "one call", "operators"]
-
-MOMENTA = 9
-"""Momenta at which the overlap of a lead's orbitals is looked at, from -pi to pi."""
-
-HERMITICITY = 1e-12
-"""How far from Hermitian the Hamiltonian may be, relative to its largest element."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,30 +130,18 @@ class Model:
         if self.energy_parameter is None:
             check_forgotten(self.syst)
         self.check_charge()
-        _check_hermitian(self.hamiltonian)
+        check_hermitian(self.hamiltonian)
         leads = tuple(self._lead(number) for number in range(len(self.syst.leads)))
         if self.has_holes:
             leads = tuple(map(self._with_charges, leads, self.syst.leads))
         one_call = self.purpose == "one call"
         hamiltonian = self.hamiltonian
         if self._varying is not None:
-            hamiltonian = self._on_pattern(self._varying.at(self._seen))
+            hamiltonian = self._pattern.matrix(self._varying.at(self._seen))
         problem = ScatteringProblem(hamiltonian, leads, one_call, self.has_holes, self._varying)
         if self.energy_parameter is not None:
-            self._check_overlaps(problem)
+            check_overlaps(problem, self._seen, self.energy_parameter, is_linear=self.is_linear)
         return problem
-
-    def _check_overlaps(self, problem: ScatteringProblem) -> None:
-        """Raise unless the overlaps of device and leads are such."""
-        overlap = problem.overlap(self._seen)
-        check_overlap(overlap, self.energy_parameter or "")
-        if self.is_linear:
-            check_positive(overlap)
-        for number in sorted(set(problem.first_alike)):
-            cells = problem.leads[number].cells
-            line = None if cells is None else cells.line()
-            if line is not None:
-                check_lead_overlap(number, *line[2:], np.linspace(-np.pi, np.pi, MOMENTA))
 
     def _lead(self, number: int) -> Lead:
         """Return a lead at the params, which is evaluated once."""
@@ -188,31 +169,19 @@ class Model:
         return values_by_energy(self._elements, self.energy_unit)
 
     @property
-    def _elements(self) -> "_Elements":
+    def _elements(self) -> Elements:
         """The elements of the Hamiltonian as a function of the energy."""
-        row, col, _ = self._pattern
-        return _Elements(self, row * self.n_orbitals + col)
+        return Elements(self._hamiltonian_at, self._pattern)
+
+    def _hamiltonian_at(self, energy: float) -> Any:
+        """Return the Hamiltonian at an energy that value functions see."""
+        return self.at(energy).hamiltonian
 
     @cached_property
-    def _pattern(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Row and column of all elements that may not be zero at some energy, and row starts."""
-        norbs = np.diff(self.offsets)
-        every = np.arange(len(norbs))
+    def _pattern(self) -> Pattern:
+        """The elements that may not be zero at some energy."""
         bonds = np.array(list(self.syst.graph), dtype=np.int64).reshape(-1, 2)
-        here, there = np.concatenate([bonds, np.stack([every, every], axis=1)]).T
-        size = norbs[here] * norbs[there]
-        place = ranges(np.zeros_like(size), size)
-        width = np.repeat(norbs[there], size)
-        row = np.repeat(self.offsets[here], size) + place // width
-        col = np.repeat(self.offsets[there], size) + place % width
-        keys = np.unique(row * self.n_orbitals + col)
-        row, col = np.divmod(keys, self.n_orbitals)
-        return row, col, np.searchsorted(row, np.arange(self.n_orbitals + 1))
-
-    def _on_pattern(self, values: NDArray[np.complex128]) -> Any:
-        """Return the sparse CSR matrix of all elements that may not be zero."""
-        _, col, start = self._pattern
-        return sparse.csr_array((values, col, start), shape=(self.n_orbitals, self.n_orbitals))
+        return Pattern.of(bonds, self.offsets)
 
     def check_linear(self, energies: Iterable[float]) -> None:
         """Ask the value functions at these energies whether they are linear, as it seemed.
@@ -243,7 +212,7 @@ class Model:
         """Return S = -dH/dE at the energy that its value functions see; one if they see none."""
         if self._varying is None:
             return sparse.eye_array(self.n_orbitals, format="csr")
-        return self._on_pattern(-self._varying.slope(self._seen))
+        return self._pattern.matrix(-self._varying.slope(self._seen))
 
     @property
     def _seen(self) -> float:
@@ -318,22 +287,6 @@ class Model:
         return sparse.csr_array((part.data, (part.row, col)), shape=shape)
 
 
-@dataclass(frozen=True, eq=False)
-class _Elements:
-    """The elements of a Hamiltonian at any energy; keys: row times orbitals plus column of each."""
-
-    model: Model
-    keys: IntArray
-
-    def __call__(self, energy: float) -> NDArray[np.complex128]:
-        """Return them, zeros included, which Kwant leaves out."""
-        found = self.model.at(energy).hamiltonian.tocoo()
-        result = np.zeros(len(self.keys), complex)
-        keys = found.row.astype(np.int64) * self.model.n_orbitals + found.col
-        result[np.searchsorted(self.keys, keys)] = found.data
-        return result
-
-
 def as_model(
     syst: FiniteSystem | Model,
     params: Mapping[str, Any] | None = None,
@@ -383,15 +336,3 @@ def scattering_model(
     model = as_model(syst, params, "one call", charge, energy_parameter)
     check_leads(model.syst)
     return model
-
-
-def _check_hermitian(matrix: Any) -> None:
-    """Raise unless the Hamiltonian is Hermitian."""
-    asymmetry = abs(matrix - matrix.conj().T.tocsr())
-    if asymmetry.nnz and asymmetry.max() > HERMITICITY * abs(matrix).max():
-        orbital = int(asymmetry.tocoo().row[asymmetry.tocoo().data.argmax()])
-        raise ValueError(
-            f"The Hamiltonian is not Hermitian: it differs from its conjugate transpose by up to "
-            f"{asymmetry.max():.3g}, at orbital {orbital}. Expected Hermitian onsite matrices; "
-            "absorption goes into a lead known by its self-energy."
-        )

@@ -94,7 +94,7 @@ class ScatteringProblem:
     def largest(self) -> float:
         """The largest element of the Hamiltonian and of the leads' hoppings: the energy scale."""
         hoppings = (lead.hopping_size or 0.0 for lead in self.leads)
-        return max(float(abs(self.hamiltonian).max()), *hoppings) or 1.0
+        return max(float(np.abs(self.hamiltonian.data).max(initial=0.0)), *hoppings) or 1.0
 
     @property
     def solver(self) -> DirectSolver:

@@ -22,7 +22,7 @@ from kwant_curl.algebra.propagation import (
 )
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.averages import Shares, response_sizes
-from kwant_curl.electrons.inverse import Inverse, Propagators
+from kwant_curl.electrons.inverse import Propagators, factorised
 from kwant_curl.electrons.kernels.operators import Operators, joined_factors
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.shell import EnergyShell
@@ -109,8 +109,7 @@ class CoupledKernel:
         and what `_fermi_share` and `half_filled` add.
         """
         equations, change = equations_above(self.problem, energy)
-        solver = self.problem.solver if self.numerics.solver is None else self.numerics.solver
-        inverse = Inverse(equations, solver, self.numerics, self.orbitals)
+        inverse = factorised(self.problem, equations, self.numerics, self.orbitals)
         nothing = sparse.csr_array((equations.matrix.shape[0], 0), dtype=complex)
         found = inverse.propagators(nothing, change)
         traces, size = pair_traces(self._factors_above(energy), found.slope, found.greens)
