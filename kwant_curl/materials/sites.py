@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import kwant
+import numpy as np
 from kwant.lattice import Monatomic
 from numpy.typing import NDArray
 
-__all__ = ["Elements", "OneAtom", "filled"]
+__all__ = ["Copies", "Elements", "OneAtom", "filled"]
 
 Block = tuple[NDArray[Any], NDArray[Any]]
 
@@ -28,9 +29,13 @@ class OneAtom(Monatomic):
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """H - E S between two atoms, by their numbers and how many layers they are apart."""
+    """H - E S between two atoms, by their numbers and how many layers they are apart.
+
+    sums_over_images: whether they are Bloch sums, so that two sites have no one bond.
+    """
 
     blocks: dict[tuple[int, int, int], Block]
+    sums_over_images: bool = False
     energy_parameter: ClassVar[str] = "E"
 
     def onsite(self, site: Any, E: float) -> NDArray[Any]:
@@ -46,6 +51,17 @@ class Elements:
         hamiltonian, overlap = self.blocks[site1.family.number, site2.family.number, apart]
         block: NDArray[Any] = hamiltonian - energy * overlap
         return block
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which copy of the device a site belongs to, of so many atoms each: what a lead conserves."""
+
+    n_atoms: int
+
+    def matrix(self, site: Any) -> NDArray[Any]:
+        """Return the number of the copy times one."""
+        return np.eye(site.family.norbs) * (site.family.number // self.n_atoms)
 
 
 def filled(
