@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import kwant
-import numpy as np
 from kwant.lattice import Monatomic
 from numpy.typing import NDArray
 
-__all__ = ["Copies", "Elements", "OneAtom", "filled"]
+__all__ = ["Elements", "OneAtom", "filled"]
 
 Block = tuple[NDArray[Any], NDArray[Any]]
 
@@ -51,17 +50,6 @@ class Elements:
         hamiltonian, overlap = self.blocks[site1.family.number, site2.family.number, apart]
         block: NDArray[Any] = hamiltonian - energy * overlap
         return block
-
-
-@dataclass(frozen=True)
-class Copies:
-    """Which copy of the device a site belongs to, of so many atoms each: what a lead conserves."""
-
-    n_atoms: int
-
-    def matrix(self, site: Any) -> NDArray[Any]:
-        """Return the number of the copy times one."""
-        return np.eye(site.family.norbs) * (site.family.number // self.n_atoms)
 
 
 def filled(

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import kwant
+import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.materials.arrays import blocks
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.electrode import Electrode, Layer
-from kwant_curl.materials.sites import Copies, Elements, OneAtom, filled
+from kwant_curl.materials.sites import Elements, OneAtom, filled
 
 __all__ = ["Slice", "junction_system"]
 
@@ -40,7 +41,8 @@ def junction_system(
     families = [OneAtom(i, place, period, int(n)) for i, (place, period, n) in enumerate(atoms)]
     elements = Elements(_of_device(slices), len(slices) > 1)
     builder = filled(kwant.Builder(), families, range(len(families)), elements)
-    copies = Copies(n_atoms).matrix if len(slices) > 1 else None
+    # What a lead conserves: a mapping, since Kwant makes functions of functions that don't pickle.
+    copies = {f: (f.number // n_atoms) * np.eye(f.norbs) for f in families}
     for lead, (electrode, first, sign) in enumerate(((left, 0, -1), (right, middle, 1))):
         symmetry = kwant.TranslationalSymmetry(sign * electrode.period)
         numbers = [
@@ -50,7 +52,7 @@ def junction_system(
         for copy, (_, layers) in enumerate(slices):
             start = copy * n_atoms + first
             found |= _of_layers(layers[lead], electrode.orbitals, start, float(shifts[lead]))
-        empty = kwant.Builder(symmetry, conservation_law=copies)
+        empty = kwant.Builder(symmetry, conservation_law=copies if len(slices) > 1 else None)
         builder.attach_lead(filled(empty, families, numbers, Elements(found)))
     system = builder.finalized()
     if len(system.sites) != len(families):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from kwant_curl.algebra.stack import real_if_real
 from kwant_curl.materials.arrays import frozen, mean_of_both, sparse_matrix
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units
@@ -135,14 +136,12 @@ def phases(cells: Iterable[Cell], points: ArrayLike) -> NDArray[Any]:
     turns = turns - np.rint(turns)
     cosine, sine = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
     whole = np.abs(2 * turns - np.rint(2 * turns)) < 1e-14
-    return np.asarray(np.where(whole, np.rint(cosine), cosine + 1j * sine))
+    return real_if_real(np.where(whole, np.rint(cosine), cosine + 1j * sine))
 
 
 def bloch_sum(matrices: Mapping[Cell, Any], point: ArrayLike) -> Any:
     """Return M(k) = sum_R M_0R exp(2 pi i k R), sparse; real where all phases are."""
     factors = phases(matrices, point)[0]
-    if not factors.imag.any():
-        factors = factors.real
     found = (factor * matrix for factor, matrix in zip(factors, matrices.values(), strict=True))
     return sparse.csr_array(sum(found, next(found)))
 
