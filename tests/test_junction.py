@@ -852,8 +852,12 @@ def test_displaced_files_are_read_from_a_directory(tmp_path):
 def test_what_sisl_holds_and_a_junction_has_not():
     transverse = sisl.Hamiltonian(sisl_geometry(straight(2), 2.6, [3, 3, 1]), orthogonal=False)
     transverse[0, 0], transverse[0, 0, (0, 1, 0)] = (0.1, 1.0), (0.2, 0.1)
-    with pytest.raises(ValueError, match=r"to the cell \(0, 1, 0\).* Transverse k points are not"):
+    with pytest.raises(ValueError, match=r"images has \(1, 0\) but not \(-1, 0\)"):
         Calculation.from_sisl(transverse, axis=0)
+    transverse[0, 0, (0, -1, 0)] = 0.2, 0.1
+    assert set(Calculation.from_sisl(transverse, axis=0).images) == {(1, 0), (-1, 0)}
+    with pytest.raises(ValueError, match=r"to the cell \(0, -?1, 0\), and no axis is given"):
+        Calculation.from_sisl(transverse)
     with pytest.raises(ValueError, match="axis= is the direction of the current"):
         Calculation.from_sisl(sisl_electrode())
     with pytest.raises(ValueError, match="axis is 4"):
