@@ -10,6 +10,7 @@ import kwant
 import numpy as np
 import pytest
 from ase import Atoms
+from dense_junction import dense_filled, dense_green
 from kwant.physics import StabilizedModes
 from scipy import sparse
 from scipy.linalg import eigh
@@ -93,39 +94,6 @@ def chain_run(positions):
 @cache
 def chain_junction():
     return Junction(chain_run(bent_positions()), chain_electrode())
-
-
-def surface(onsite, back, forth, rounds=60):
-    """Return the surface Green's function by decimation; back and forth to deeper layers."""
-    inner, outer = onsite.copy(), onsite.copy()
-    for _ in range(rounds):
-        green = np.linalg.inv(inner)
-        a, b = back @ green @ forth, forth @ green @ back
-        outer, inner = outer - a, inner - a - b
-        back, forth = -back @ green @ back, -forth @ green @ forth
-    return np.linalg.inv(outer)
-
-
-def dense_green(hamiltonian, overlap, electrode, energy, eta=1e-11):
-    """Return G and the two Gammas of a device between equal electrodes, with overlaps."""
-    z = energy + 1j * eta
-    within = z * electrode.overlap.toarray() - electrode.hamiltonian.toarray()
-    between = z * electrode.coupling_overlap.toarray() - electrode.coupling.toarray()
-    # Not its conjugate: z is a number on both sides of the diagonal.
-    backwards = z * electrode.coupling_overlap.toarray().T - electrode.coupling.toarray().T
-    left = backwards @ surface(within, backwards, between) @ between
-    right = between @ surface(within, between, backwards) @ backwards
-    n = len(within)
-    sigma = np.zeros((2, *hamiltonian.shape), complex)
-    sigma[0, :n, :n], sigma[1, -n:, -n:] = left, right
-    green = np.linalg.inv(z * overlap - hamiltonian - sigma.sum(axis=0))
-    return green, 1j * (sigma - sigma.conj().swapaxes(1, 2))
-
-
-def dense_filled(hamiltonian, overlap, electrode, energy):
-    """Return D of each lead."""
-    green, gamma = dense_green(hamiltonian, overlap, electrode, energy)
-    return np.array([green @ g @ green.conj().T / (2 * np.pi) for g in gamma])
 
 
 # Transmission, with Kwant alone.
@@ -884,8 +852,12 @@ def test_displaced_files_are_read_from_a_directory(tmp_path):
 def test_what_sisl_holds_and_a_junction_has_not():
     transverse = sisl.Hamiltonian(sisl_geometry(straight(2), 2.6, [3, 3, 1]), orthogonal=False)
     transverse[0, 0], transverse[0, 0, (0, 1, 0)] = (0.1, 1.0), (0.2, 0.1)
-    with pytest.raises(ValueError, match=r"to the cell \(0, 1, 0\).* Transverse k points are not"):
+    with pytest.raises(ValueError, match=r"images has \(1, 0\) but not \(-1, 0\)"):
         Calculation.from_sisl(transverse, axis=0)
+    transverse[0, 0, (0, -1, 0)] = 0.2, 0.1
+    assert set(Calculation.from_sisl(transverse, axis=0).images) == {(1, 0), (-1, 0)}
+    with pytest.raises(ValueError, match=r"to the cell \(0, -?1, 0\), and no axis is given"):
+        Calculation.from_sisl(transverse)
     with pytest.raises(ValueError, match="axis= is the direction of the current"):
         Calculation.from_sisl(sisl_electrode())
     with pytest.raises(ValueError, match="axis is 4"):

@@ -14,6 +14,7 @@ __all__ = [
     "frozen",
     "hermitian_part",
     "largest",
+    "mean_of_both",
     "orbitals_of",
     "smallest_eigenvalue",
     "sparse_matrix",
@@ -57,6 +58,19 @@ def hermitian_part(name: str, matrix: Any) -> tuple[Any, float]:
             "Hermitian matrix, up to the precision of a file."
         )
     return frozen(sparse.csr_array(0.5 * (matrix + other))), asymmetry
+
+
+def mean_of_both(name: str, matrix: Any, back: Any) -> tuple[Any, float]:
+    """Return a matrix to another place, as it is and as it is from there, and half of what differs.
+
+    Raises if that is much.
+    """
+    if matrix is None:
+        return None, 0.0
+    other = sparse.csr_array(back.conj().T)
+    both = sparse.block_array([[None, matrix], [back, None]])
+    _, difference = hermitian_part(name, both)
+    return 0.5 * (sparse.csr_array(matrix) + other), difference
 
 
 def largest(matrix: Any) -> float:

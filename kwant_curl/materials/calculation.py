@@ -1,5 +1,6 @@
 """What a program knows of atoms at one geometry: matrices, positions, forces."""
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from os import PathLike
 from typing import Any, Self
@@ -9,6 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.materials.arrays import hermitian_part, orbitals_of, sparse_matrix
 from kwant_curl.materials.sisl_matrices import read_hamiltonian, sisl_calculation
+from kwant_curl.materials.transverse import (
+    Cell,
+    bloch_sum,
+    by_cell,
+    checked_images,
+    checked_lattice,
+)
 from kwant_curl.materials.xtb import check_ase, xtb_calculation, xtb_on_atom
 from kwant_curl.support.checks import real_number
 from kwant_curl.support.frozen import read_only
@@ -44,11 +52,17 @@ class Calculation:
         In which all of these are given; an `ase.Atoms` has its positions in Å.
     dropped : float
         The largest element of H that couples to periodic images and was left out, in eV.
+    images : mapping, optional
+        Of a calculation that repeats across the current: ``{(n1, n2): (H, S)}``, the matrices from
+        its orbitals (rows) to those of the image that is n1 and n2 vectors of `lattice` away
+        (columns), S None if it is zero.  Opposite images are both there, its own cell is not.
+    lattice : array of float, shape (n, 3), optional
+        One or two lattice vectors across the current.
 
     Attributes
     ----------
     asymmetry : tuple of float
-        The largest elements of what was not Hermitian in H (eV), and in S.
+        The largest elements of what was not Hermitian in H (eV), and in S, images among them.
 
     Raises
     ------
@@ -66,6 +80,8 @@ class Calculation:
     fermi: float | None = None
     units: Units = EV_ANGSTROM_AMU
     dropped: float = 0.0
+    images: Mapping[Cell, tuple[Any, Any]] | None = None
+    lattice: FloatArray | None = None
     asymmetry: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,12 +95,17 @@ class Calculation:
         overlap = np.eye(shape[0]) if self.overlap is None else self.overlap
         hamiltonian, of_hamiltonian = hermitian_part("hamiltonian", given)
         overlap, of_overlap = hermitian_part("overlap", sparse_matrix("overlap", overlap, shape))
+        lattice = checked_lattice(self.lattice, self.units)
+        names = ("hamiltonian", "overlap")
+        images, of_images = checked_images(self.images, lattice, shape, names, energy)
         values: dict[str, Any] = {
             "hamiltonian": hamiltonian,
             "overlap": overlap,
             "atoms": read_only(positions),
             "orbitals": read_only(orbitals),
-            "asymmetry": (of_hamiltonian, of_overlap),
+            "images": images,
+            "lattice": lattice,
+            "asymmetry": (max(of_hamiltonian, of_images[0]), max(of_overlap, of_images[1])),
             "units": EV_ANGSTROM_AMU,
         }
         if self.forces is not None:
@@ -111,7 +132,30 @@ class Calculation:
 
     def __repr__(self) -> str:
         fermi = "" if self.fermi is None else f", Fermi level {self.fermi:.4f} eV"
-        return f"<Calculation: {len(self)} atoms, {self.orbitals.sum()} orbitals{fermi}>"
+        repeats = "" if not self.images else f", {len(self.images)} images across"
+        return f"<Calculation: {len(self)} atoms, {self.orbitals.sum()} orbitals{repeats}{fermi}>"
+
+    def by_cell(self, name: str) -> dict[Cell, Any]:
+        """Return one of the matrices, "hamiltonian" or "overlap", from the cell to all cells."""
+        place = ("hamiltonian", "overlap").index(name)
+        images = {cell: pair[place] for cell, pair in (self.images or {}).items()}
+        n_vectors = 0 if self.lattice is None else len(self.lattice)
+        return by_cell(getattr(self, name), images, n_vectors)
+
+    def at(self, point: ArrayLike) -> Self:
+        """Return the calculation at a k point across the current, whose matrices are Bloch sums.
+
+        point: in units of the reciprocal lattice vectors, (n,); of none where nothing repeats.
+        """
+        if self.lattice is None:
+            return self
+        return replace(
+            self,
+            hamiltonian=bloch_sum(self.by_cell("hamiltonian"), point),
+            overlap=bloch_sum(self.by_cell("overlap"), point),
+            images=None,
+            lattice=None,
+        )
 
     def part(self, atoms: ArrayLike) -> Self:
         """Return what it knows of some of its atoms, in the order in which they are named."""
@@ -124,6 +168,10 @@ class Calculation:
             atoms=self.positions[chosen],
             orbitals=self.orbitals[chosen],
             forces=None if self.forces is None else self.forces[chosen],
+            images={
+                cell: tuple(matrix[orbitals][:, orbitals] for matrix in pair)
+                for cell, pair in (self.images or {}).items()
+            },
         )
 
     @classmethod
@@ -137,6 +185,7 @@ class Calculation:
         axis : {0, 1, 2}, optional
             The lattice vector along which current flows.  Elements to neighbouring cells along it
             are left out, and `dropped` says how large they are; without it there may be none.
+            Those to cells across it are kept as `images`, for transverse k points.
         spin : int, default 0
             Which one of a collinear calculation.
 
@@ -145,8 +194,7 @@ class Calculation:
         ImportError
             Without sisl, for a path.
         ValueError
-            For elements between cells in other directions (transverse k points are not supported),
-            and noncollinear spins.
+            For elements between cells where no `axis` is given, and noncollinear spins.
         """
         if isinstance(hamiltonian, str | PathLike):
             hamiltonian = read_hamiltonian(hamiltonian)

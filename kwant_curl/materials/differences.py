@@ -11,6 +11,7 @@ from kwant_curl.materials.arrays import frozen, largest, orbitals_of
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.ends import zero_shift
 from kwant_curl.materials.runs import Run
+from kwant_curl.materials.transverse import Cell, wide
 
 __all__ = [
     "Springs",
@@ -65,11 +66,12 @@ class Zeros(NamedTuple):
 def zeros(reference: Calculation, runs: list[Run], ends: list[IntArray], align: Any) -> Zeros:
     """Return how the zero of energy moves; ends: the orbitals of both ends of the device."""
     by_fermi = np.array([_fermi_difference(run) for run in runs])
-    within = sparse.block_diag([reference.overlap[end][:, end] for end in ends])
+    overlaps = reference.by_cell("overlap")
     by_ends = []
     for run in runs:
-        whole = run.difference("hamiltonian")
-        change = sparse.block_diag([whole[end][:, end] for end in ends])
+        changes = run.derivatives("hamiltonian")
+        cells = list(dict.fromkeys([*overlaps, *changes]))
+        change, within = (_at_ends(matrices, ends, cells) for matrices in (changes, overlaps))
         by_ends.append(zero_shift(change, within))
     by_lead = np.array(by_ends)
     if isinstance(align, str):
@@ -86,6 +88,13 @@ def zeros(reference: Calculation, runs: list[Run], ends: list[IntArray], align: 
             "coordinate."
         )
     return Zeros(by_fermi, by_lead, np.broadcast_to(given, (len(runs),)).astype(float))
+
+
+def _at_ends(matrices: Mapping[Cell, Any], ends: list[IntArray], cells: list[Cell]) -> Any:
+    """Return matrices to cells within each end, all in one."""
+    return sparse.block_diag(
+        [wide({cell: m[end][:, end] for cell, m in matrices.items()}, cells) for end in ends]
+    )
 
 
 def _fermi_difference(run: Run) -> float:
@@ -130,7 +139,7 @@ def springs(runs: list[Run], atoms: IntArray) -> Springs | None:
             f"Some displaced calculations have forces, those of atom {int(atoms[without[0] // 3])} "
             "haven't; give forces= to all or to none."
         )
-    rows = -np.array([run.difference("forces") for run in runs])  # (3n, n_atoms, 3)
+    rows = -np.array([run.difference() for run in runs])  # (3n, n_atoms, 3)
     total = rows.sum(axis=1)
     drift = float(np.abs(total).max())
     if drift > DRIFT * np.abs(rows).max():

@@ -1,23 +1,31 @@
 """Electrodes of principal layers, each of which couples to the next one alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import pairwise
 from os import PathLike
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from kwant_curl.materials.arrays import frozen, hermitian_part, largest, orbitals_of, sparse_matrix
+from kwant_curl.materials.arrays import frozen, largest, mean_of_both, orbitals_of, sparse_matrix
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.layers import neutral_level, smallest_overlap
-from kwant_curl.materials.sisl_matrices import cell_matrices, read_hamiltonian
+from kwant_curl.materials.sisl_matrices import cell_matrices, read_hamiltonian, sisl_lattice
+from kwant_curl.materials.transverse import (
+    Cell,
+    bloch_sum,
+    by_cell,
+    checked_images,
+    checked_lattice,
+    opposite,
+)
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units
 
-__all__ = ["SAME_PLACES", "Electrode"]
+__all__ = ["MATRICES", "SAME_PLACES", "Electrode", "Layer"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -27,6 +35,19 @@ SAME_PLACES = 0.02
 
 NEXT_LAYERS = 0.5
 """By how much, in Å, atoms of a layer that isn't named may lie from where the period has them."""
+
+
+MATRICES = ("hamiltonian", "overlap", "coupling", "coupling_overlap")
+"""The names of the matrices that make an electrode."""
+
+
+class Layer(NamedTuple):
+    """The matrices of an `Electrode`, at a k point across the current."""
+
+    hamiltonian: Any
+    overlap: Any
+    coupling: Any
+    coupling_overlap: Any
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +72,7 @@ class Electrode:
         The Fermi level, in the zero of energy of `hamiltonian`.
     electrons : float, optional
         In place of `fermi`: how many electrons a neutral layer holds, of those that have orbitals,
-        two in a level.  The Fermi level then follows from the bands.
+        two in a level.  The Fermi level then follows from the bands.  Not with `images`.
     beyond : pair of float, optional
         The largest elements of H (in the unit of energy) and S between a layer and the one after
         the next, which are left out; None if that isn't known.
@@ -59,6 +80,13 @@ class Electrode:
         In which all of these are given; an `ase.Atoms` has its positions in Å.
     asymmetry : tuple of float
         The largest elements of what was not Hermitian in H and S, and was taken out before.
+    images : mapping, optional
+        Of an electrode that repeats across the current: ``{(n1, n2): (H, S, coupling,
+        coupling_overlap)}``, the same four matrices from the orbitals of its cell (rows) to those
+        of the image that is n1 and n2 vectors of `lattice` away (columns), overlaps None if they
+        are zero.  Opposite images are both there, its own cell is not.
+    lattice : array of float, shape (n, 3), optional
+        One or two lattice vectors across the current.
 
     Attributes
     ----------
@@ -84,6 +112,8 @@ class Electrode:
     beyond: tuple[float, float] | None = None
     units: Units = EV_ANGSTROM_AMU
     asymmetry: tuple[float, float] = (0.0, 0.0)
+    images: Mapping[Cell, tuple[Any, Any, Any, Any]] | None = None
+    lattice: FloatArray | None = None
     smallest: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +127,9 @@ class Electrode:
             units=units,
         )
         energy = units.energy / EV_ANGSTROM_AMU.energy
+        lattice = checked_lattice(self.lattice, units)
+        shape = layer.hamiltonian.shape
+        images, of_images = checked_images(self.images, lattice, shape, MATRICES, energy)
         coupling, between = _couplings(self.coupling, self.coupling_overlap, layer)
         coupling = frozen(coupling * energy)
         smallest = _smallest(layer.overlap, between)
@@ -104,6 +137,11 @@ class Electrode:
         if self.electrons is not None:
             if fermi is not None:
                 raise ValueError("fermi and electrons are both given; leave out one of them.")
+            if images:
+                raise ValueError(
+                    "electrons is given for an electrode that repeats across the current, whose "
+                    "bands depend on k there; expected fermi=, from the program that made it."
+                )
             matrices = (layer.hamiltonian, layer.overlap), (coupling, between)
             fermi = neutral_level(*matrices, self.electrons)
         taken = (self.asymmetry[0] * energy, self.asymmetry[1])
@@ -118,7 +156,9 @@ class Electrode:
             "fermi": fermi,
             "electrons": None,
             "units": EV_ANGSTROM_AMU,
-            "asymmetry": tuple(map(max, taken, layer.asymmetry)),
+            "asymmetry": tuple(map(max, taken, layer.asymmetry, of_images)),
+            "images": images,
+            "lattice": lattice,
             "smallest": smallest,
         }
         if self.beyond is not None:
@@ -141,6 +181,17 @@ class Electrode:
             f"<Electrode: layers of {len(self)} atoms and {self.orbitals.sum()} orbitals, "
             f"{np.linalg.norm(self.period):.4g} Å apart{fermi}>"
         )
+
+    def by_cell(self, name: str) -> dict[Cell, Any]:
+        """Return one of its four matrices, by its name, from the cell to all cells across."""
+        place = MATRICES.index(name)
+        images = {cell: found[place] for cell, found in (self.images or {}).items()}
+        n_vectors = 0 if self.lattice is None else len(self.lattice)
+        return by_cell(getattr(self, name), images, n_vectors)
+
+    def at(self, point: ArrayLike) -> Layer:
+        """Return the matrices at a k point across the current, as `Calculation.at` does."""
+        return Layer(*(bloch_sum(self.by_cell(name), point) for name in MATRICES))
 
     @classmethod
     def from_calculation(
@@ -175,18 +226,21 @@ class Electrode:
         period = _shift(calculation, atoms)
         _check_nothing_between(calculation.positions, np.concatenate(atoms), period)
         first, second, *third = (orbitals_of(layer, calculation.orbitals) for layer in atoms)
-        hamiltonian, overlap = calculation.hamiltonian, calculation.overlap
+        whole = [calculation.by_cell(name) for name in ("hamiltonian", "overlap")]
         beyond = None
         if third:
-            beyond = (
-                largest(hamiltonian[first][:, third[0]]),
-                largest(overlap[first][:, third[0]]),
+            far = [max(largest(m[first][:, third[0]]) for m in cells.values()) for cells in whole]
+            beyond = (far[0], far[1])
+        cut = {
+            cell: tuple(
+                cells[cell][first][:, other] for other in (first, second) for cells in whole
             )
+            for cell in whole[0]
+        }
         return cls(
-            hamiltonian[first][:, first],
-            overlap[first][:, first],
-            hamiltonian[first][:, second],
-            overlap[first][:, second],
+            *next(iter(cut.values())),
+            images={cell: found for cell, found in cut.items() if any(cell)},
+            lattice=calculation.lattice,
             atoms=calculation.positions[atoms[0]],
             orbitals=calculation.orbitals[atoms[0]],
             period=period,
@@ -219,32 +273,40 @@ class Electrode:
                 "The electrode has no elements to its neighbouring cells along axis "
                 f"{axis}; expected a calculation with k points along it."
             )
-        (coupling, taken), (coupling_overlap, taken_overlap) = (
-            _mean(one, other) for one, other in zip(cells[1], cells[-1], strict=True)
-        )
-        far = [cell for number, cell in cells.items() if abs(number) > 1]
+        layers, taken = _by_image(cells)
+        far = [p for along, found in cells.items() if abs(along) > 1 for p in found.values()]
         hamiltonians, overlaps = zip((0.0, 0.0), *far, strict=True)
         return cls(
-            *cells[0],
-            coupling,
-            coupling_overlap,
+            *layers.pop((0, 0)),
+            images=layers or None,
+            lattice=sisl_lattice(hamiltonian, axis) if layers else None,
             atoms=np.asarray(hamiltonian.geometry.xyz),
             orbitals=np.asarray(hamiltonian.geometry.orbitals),
             period=np.asarray(hamiltonian.geometry.cell)[axis],
             fermi=0.0 if electrons is None else None,
             electrons=electrons,
             beyond=(max(map(largest, hamiltonians)), max(map(largest, overlaps))),
-            asymmetry=(taken, taken_overlap),
+            asymmetry=taken,
         )
 
 
-def _mean(coupling: Any, back: Any) -> tuple[Any, float]:
-    """Return the coupling to the next layer from both directions, and how far they differ / 2."""
-    if coupling is None:
-        return None, 0.0
-    other = sparse.csr_array(back.conj().T)
-    _, difference = hermitian_part("coupling", sparse.block_array([[None, coupling], [back, None]]))
-    return 0.5 * (sparse.csr_array(coupling) + other), difference
+def _by_image(
+    cells: Mapping[int, Mapping[Cell, tuple[Any, Any]]],
+) -> tuple[dict[Cell, tuple[Any, ...]], tuple[float, float]]:
+    """Return {image: (H, S, coupling, coupling_overlap)}, and what differs in both directions."""
+    images = {cell for along in (-1, 0, 1) for cell in cells[along]}
+    images |= {opposite(cell) for cell in images}
+    some = cells[0][0, 0]
+    none = tuple(None if one is None else sparse.csr_array(one.shape) for one in some)
+    result, differ = {}, [0.0, 0.0]
+    for cell in sorted(images):
+        forth, back = cells[1].get(cell, none), cells[-1].get(opposite(cell), none)
+        both = [
+            mean_of_both("coupling", one, other) for one, other in zip(forth, back, strict=True)
+        ]
+        differ = [max(size, found) for size, (_, found) in zip(differ, both, strict=True)]
+        result[cell] = (*cells[0].get(cell, none), *(matrix for matrix, _ in both))
+    return result, (differ[0], differ[1])
 
 
 def _couplings(coupling: Any, overlap: Any, layer: Calculation) -> tuple[Any, Any]:

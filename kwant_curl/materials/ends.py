@@ -8,7 +8,8 @@ from scipy import sparse
 
 from kwant_curl.materials.arrays import largest, orbitals_of
 from kwant_curl.materials.calculation import Calculation
-from kwant_curl.materials.electrode import SAME_PLACES, Electrode
+from kwant_curl.materials.electrode import MATRICES, SAME_PLACES, Electrode
+from kwant_curl.materials.transverse import Cell, opposite, wide
 
 __all__ = ["End", "check_place", "compared", "zero_shift"]
 
@@ -64,37 +65,49 @@ def check_place(device: Calculation, electrode: Electrode, atoms: IntArray, name
 def compared(calculation: Calculation, electrode: Electrode, atoms: IntArray, name: str) -> End:
     """Return how a layer of a calculation differs from that of the electrode, or raise."""
     here = orbitals_of(atoms, calculation.orbitals)
-    overlap = calculation.overlap[here][:, here]
-    of_overlap = largest(overlap - electrode.overlap)
+    cells = [*calculation.by_cell("overlap")]
+    cells += [cell for cell in electrode.by_cell("overlap") if cell not in cells]
+    layer = {name: wide(electrode.by_cell(name), cells) for name in MATRICES}
+    of_overlap = largest(_between(calculation, "overlap", (here, here), cells) - layer["overlap"])
     if of_overlap > OTHER_OVERLAP:
         raise ValueError(
             f"The overlap of the {name} end of the device differs from that of a layer of the "
             f"{name} electrode by up to {of_overlap:.3g}; expected the same atoms, in the same "
             "order and turned alike, and the same basis."
         )
-    difference = calculation.hamiltonian[here][:, here] - electrode.hamiltonian
-    shift = zero_shift(difference, electrode.overlap)
+    difference = _between(calculation, "hamiltonian", (here, here), cells) - layer["hamiltonian"]
+    shift = zero_shift(difference, layer["overlap"])
     coupling = np.nan
     for sign in (1, -1):
         beside = _atoms_at(calculation, calculation.positions[atoms] + sign * electrode.period)
         if beside is not None and np.array_equal(calculation.orbitals[beside], electrode.orbitals):
             other = orbitals_of(beside, calculation.orbitals)
-            rows, cols = (here, other) if sign == 1 else (other, here)
-            pair = [m[rows][:, cols] for m in (calculation.hamiltonian, calculation.overlap)]
-            _check_orientation(electrode, pair[1], name)
-            wanted = electrode.coupling + shift * electrode.coupling_overlap
-            coupling = np.fmax(coupling, largest(pair[0] - wanted))
-    mismatch = largest(difference - shift * electrode.overlap)
+            pair = (here, other) if sign == 1 else (other, here)
+            found = [_between(calculation, m, pair, cells) for m in ("hamiltonian", "overlap")]
+            _check_orientation(electrode, found[1], cells, name)
+            wanted = layer["coupling"] + shift * layer["coupling_overlap"]
+            coupling = np.fmax(coupling, largest(found[0] - wanted))
+    mismatch = largest(difference - shift * layer["overlap"])
     return End(shift, mismatch, of_overlap, float(coupling))
 
 
-def _check_orientation(electrode: Electrode, overlap: Any, name: str) -> None:
+def _between(
+    calculation: Calculation, name: str, pair: tuple[IntArray, IntArray], cells: list[Cell]
+) -> Any:
+    """Return a matrix between orbitals (rows, columns), those of all images side by side."""
+    rows, cols = pair
+    found = {cell: m[rows][:, cols] for cell, m in calculation.by_cell(name).items()}
+    return wide(found, cells)
+
+
+def _check_orientation(electrode: Electrode, overlap: Any, cells: list[Cell], name: str) -> None:
     """Raise if the overlap between two layers of the calculation isn't that of the electrode."""
-    given = electrode.coupling_overlap
-    apart = largest(overlap - given)
+    given = electrode.by_cell("coupling_overlap")
+    apart = largest(overlap - wide(given, cells))
     if apart <= OTHER_OVERLAP:
         return
-    turned = largest(overlap - sparse.csr_array(given.conj().T))
+    back = {opposite(cell): sparse.csr_array(m.conj().T) for cell, m in given.items()}
+    turned = largest(overlap - wide(back, cells))
     cure = (
         "The conjugate transpose of its coupling fits: it has the wrong orientation. Expected rows "
         "of a layer and columns of the next one to its right."

@@ -9,9 +9,11 @@ from kwant_curl.materials.arrays import largest, orbitals_of, smallest_eigenvalu
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.electrode import Electrode
 from kwant_curl.materials.ends import End, check_place, compared
+from kwant_curl.materials.k_points import KPoints
+from kwant_curl.materials.layers import smallest_overlap
 from kwant_curl.materials.reports import JunctionReport
 
-__all__ = ["Parts", "common_level", "inspected"]
+__all__ = ["LEFT_OUT", "Parts", "common_level", "inspected"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -32,11 +34,12 @@ NAMES = ("left", "right")
 
 
 class Parts(NamedTuple):
-    """A calculation, those of its atoms that make the device, and the electrodes."""
+    """A calculation, those of its atoms that make the device, the electrodes, and k points."""
 
     calculation: Calculation
     kept: IntArray
     electrodes: tuple[Electrode, Electrode]
+    k: KPoints
 
     @property
     def ends(self) -> tuple[IntArray, IntArray]:
@@ -47,7 +50,7 @@ class Parts(NamedTuple):
 
 def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
     """Return what there is to say of the parts, or raise if they don't make a junction."""
-    calculation, kept, electrodes = parts
+    calculation, kept, electrodes, k = parts
     n_ends = sum(map(len, electrodes))
     if len(kept) < n_ends:
         raise ValueError(
@@ -55,12 +58,7 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
             "layer of each electrode at least."
         )
     device = calculation.part(kept)
-    smallest = smallest_eigenvalue(device.overlap)
-    if smallest <= 0:
-        raise ValueError(
-            "The overlap of the device is not positive definite: its smallest eigenvalue is "
-            f"{smallest:.3g}. Expected that of linearly independent orbitals."
-        )
+    smallest = _smallest(device, electrodes, k)
     layers = np.arange(len(electrodes[0])), np.arange(len(kept) - len(electrodes[1]), len(kept))
     for name, electrode, atoms in zip(NAMES, electrodes, layers, strict=True):
         check_place(device, electrode, atoms, name)
@@ -75,8 +73,8 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
     asymmetry = [part.asymmetry for part in (calculation, *electrodes)]
     return JunctionReport(
         asymmetry=np.max(asymmetry, axis=0),
-        overlap=smallest,
-        overlap_electrodes=np.array([electrode.smallest for electrode in electrodes]),
+        overlap=smallest[0],
+        overlap_electrodes=np.array(smallest[1:]),
         beyond=np.array([size for size, _ in beyond]),
         beyond_overlap=np.array([size for _, size in beyond]),
         cut=cut,
@@ -90,6 +88,28 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         levels=levels,
         doubts=_doubts(ends, beyond, aligned) + _left_out(beyond, cut) + _unequal_levels(levels),
     )
+
+
+def _smallest(
+    device: Calculation, electrodes: tuple[Electrode, Electrode], k: KPoints
+) -> list[float]:
+    """Return the smallest eigenvalues of the overlaps of device and electrodes at all k points."""
+    found = []
+    for point in k.points:
+        layers = [electrode.at(point) for electrode in electrodes]
+        found.append(
+            [smallest_eigenvalue(device.at(point).overlap)]
+            + [smallest_overlap(layer.overlap, layer.coupling_overlap) for layer in layers]
+        )
+    smallest = np.min(found, axis=0).tolist()
+    names = ("device", *(f"{name} electrode" for name in NAMES))
+    for name, value in zip(names, smallest, strict=True):
+        if value <= 0:
+            raise ValueError(
+                f"The overlap of the {name} is not positive definite: its smallest eigenvalue is "
+                f"{value:.3g}. Expected that of linearly independent orbitals."
+            )
+    return [float(value) for value in smallest]
 
 
 def _beyond(electrode: Electrode) -> tuple[float, float]:
@@ -107,13 +127,17 @@ def _fermi_levels(parts: Parts, ends: list[End], aligned: bool) -> tuple[FloatAr
 
 def _cut(parts: Parts, level: float) -> float:
     """Return the largest element of H - E_F S between inner atoms and those that are left out."""
-    calculation, kept, (left, right) = parts
+    calculation, kept, (left, right), _ = parts
     others = np.setdiff1d(np.arange(len(calculation)), kept)
     inner = kept[len(left) : len(kept) - len(right)]
     rows, cols = (orbitals_of(atoms, calculation.orbitals) for atoms in (inner, others))
     if np.isnan(level):
         level = calculation.fermi or 0.0
-    return largest((calculation.hamiltonian - level * calculation.overlap)[rows][:, cols])
+    overlaps = calculation.by_cell("overlap")
+    return max(
+        largest((hamiltonian - level * overlaps[cell])[rows][:, cols])
+        for cell, hamiltonian in calculation.by_cell("hamiltonian").items()
+    )
 
 
 def _check_thickness(beyond: list[tuple[float, float]], cut: float, tolerance: float) -> None:

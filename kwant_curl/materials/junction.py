@@ -15,10 +15,12 @@ from kwant_curl.materials.coordinates import displacements_of
 from kwant_curl.materials.differences import check_align
 from kwant_curl.materials.electrode import Electrode
 from kwant_curl.materials.inspection import Parts, common_level, inspected
+from kwant_curl.materials.k_points import KPoints, check_directions, checked_k_points
 from kwant_curl.materials.moved import AtomDisplacements
 from kwant_curl.materials.reports import JunctionReport
 from kwant_curl.materials.runs import runs_from_files
-from kwant_curl.materials.system import junction_system
+from kwant_curl.materials.system import Slice, junction_system
+from kwant_curl.materials.transverse import same_lattice
 from kwant_curl.support.checks import positive_number, true_or_false
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units
@@ -49,18 +51,36 @@ class Junction:
     tolerance : float, default 0.01
         In eV, how large the elements of H - E_F S may be that are left out: between a layer and the
         one after the next, and between inner atoms of the device and those that `keep` leaves out.
+    k_points : tuple of int, or pair of arrays, optional
+        Of a junction that repeats across the current, a grid (n1, n2) centred at Gamma: n1 and n2
+        points along the two reciprocal vectors of the calculation's `lattice`, k = (i/n1, j/n2).
+        Or points of your own, (n_k, 2) in units of these vectors, with weights (n_k,) that sum to
+        1: shifted grids are made so.  All points count, k and -k each.  One lattice vector: (n1,).
+
+    Attributes
+    ----------
+    weights : array of float, shape (n_k,)
+        Those of the k points, in the order of the copies in `syst`; one where nothing repeats.
 
     Raises
     ------
     TypeError, ValueError
         For an overlap that is not positive definite, an end that is no layer of its electrode or is
-        turned otherwise, and elements left out beyond `tolerance` (a layer that is too thin).
+        turned otherwise, elements left out beyond `tolerance` (a layer that is too thin), parts
+        that don't repeat alike across the current, and k points that don't go with it.
 
     Notes
     -----
     The value functions of `syst` return H - E S, with E in `params`.  Kwant's own energy is then 0:
     ``kwant.smatrix(junction.syst, 0, params={"E": energy})``.  Site i is atom ``keep[i]``, and the
     orbitals are in the order of the calculation.  The zero of energy is that of the calculation.
+
+    With k points the system holds a copy of the device for each, site ``k * n_atoms + i``.  Copies
+    don't couple; theirs are H(k) - E S(k), with M(k) = sum_R M_0R exp(2 pi i k R).  A lead holds
+    all of its copies, as blocks of a conservation law.  Force, curl and the others are those of
+    atoms that move in one cell alone, with the density of states between the cells 0 and R,
+    sum_k w_k D(k) exp(-2 pi i k R).  Kwant's transmission is the sum over copies.  That of one is
+    ``smatrix.transmission((1, k), (0, k))``; their average with `weights` is that of a cell.
 
     Examples
     --------
@@ -76,6 +96,7 @@ class Junction:
     keep: ArrayLike | None = None
     align_electrodes: bool = False
     tolerance: float = 0.01
+    k_points: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.calculation, Calculation):
@@ -90,6 +111,8 @@ class Junction:
         aligned = true_or_false("align_electrodes", self.align_electrodes)
         tolerance = positive_number("tolerance", self.tolerance)
         kept = read_only(_kept(self.keep, len(self.calculation)))
+        k = _k_points(self.k_points, self.calculation, (self.left, right))
+        object.__setattr__(self, "_k", k)
         object.__setattr__(self, "right", right)
         object.__setattr__(self, "keep", kept)
         object.__setattr__(self, "_report", inspected(self._parts, aligned, tolerance))
@@ -112,20 +135,32 @@ class Junction:
         right: Electrode | None = None,
         fermi: float | None = None,
         units: Units = EV_ANGSTROM_AMU,
+        images: Mapping[Any, Any] | None = None,
+        lattice: NDArray[np.float64] | None = None,
         keep: ArrayLike | None = None,
         align_electrodes: bool = False,
         tolerance: float = 0.01,
+        k_points: Any = None,
     ) -> Self:
         """Return the junction of a device that is given by its matrices.
 
         Parameters
         ----------
-        hamiltonian, overlap, atoms, orbitals, fermi, units
+        hamiltonian, overlap, atoms, orbitals, fermi, units, images, lattice
             As of `Calculation`; electrodes have units of their own.
-        left, right, keep, align_electrodes, tolerance
+        left, right, keep, align_electrodes, tolerance, k_points
             As of `Junction`.
         """
-        calculation = Calculation(hamiltonian, overlap, atoms, orbitals, fermi=fermi, units=units)
+        calculation = Calculation(
+            hamiltonian,
+            overlap,
+            atoms,
+            orbitals,
+            fermi=fermi,
+            units=units,
+            images=images,
+            lattice=lattice,
+        )
         return cls(
             calculation,
             left,
@@ -133,6 +168,7 @@ class Junction:
             keep=keep,
             align_electrodes=align_electrodes,
             tolerance=tolerance,
+            k_points=k_points,
         )
 
     @classmethod
@@ -147,6 +183,7 @@ class Junction:
         keep: ArrayLike | None = None,
         align_electrodes: bool = False,
         tolerance: float = 0.01,
+        k_points: Any = None,
     ) -> Self:
         """Return the junction of Hamiltonians of sisl, or of the files that have them.
 
@@ -159,7 +196,7 @@ class Junction:
             The lattice vector along which current flows, of all three.
         spin : int, default 0
             Which one of a collinear calculation.
-        keep, align_electrodes, tolerance
+        keep, align_electrodes, tolerance, k_points
             As of `Junction`.
 
         Notes
@@ -179,13 +216,36 @@ class Junction:
             keep=keep,
             align_electrodes=align_electrodes,
             tolerance=tolerance,
+            k_points=k_points,
         )
 
     @property
     def _parts(self) -> Parts:
         kept: IntArray = self.keep  # type: ignore[assignment]
         right: Electrode = self.right  # type: ignore[assignment]
-        return Parts(self.calculation, kept, (self.left, right))
+        return Parts(self.calculation, kept, (self.left, right), vars(self)["_k"])
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Those of the k points, (n_k,), in the order of the copies in `syst`."""
+        return self._parts.k.weights
+
+    def k_average(self, values: ArrayLike) -> NDArray[Any]:
+        """Return the average over k points of something that each site of `syst` has.
+
+        values: (n_k * n_atoms, ...), as `NonequilibriumDensity.density` returns them.  Returns
+        sum_k w_k values(k), (n_atoms, ...): that of the atoms of a cell.
+        """
+        given = np.asarray(values)
+        n_atoms = len(self._parts.kept)
+        shape = (len(self.weights) * n_atoms,)
+        if given.shape[:1] != shape:
+            raise ValueError(
+                f"values has shape {given.shape}; expected {shape[0]} entries, one for each site "
+                "of syst."
+            )
+        copies = given.reshape(len(self.weights), n_atoms, *given.shape[1:])
+        return np.tensordot(self.weights, copies, axes=1)
 
     @cached_property
     def device(self) -> Calculation:
@@ -215,7 +275,12 @@ class Junction:
         """The finalized Kwant system, whose value functions return H - E S: energy 0 is its own."""
         report = self.report()
         shifts = report.shift if report.aligned else np.zeros(2)
-        return junction_system(self.device, self._parts.electrodes, shifts)
+        left, right = self._parts.electrodes
+        slices = [
+            Slice(self.device.at(point), (left.at(point), right.at(point)))
+            for point in self._parts.k.points
+        ]
+        return junction_system(slices, (left, right), shifts)
 
     def displacements(
         self,
@@ -271,7 +336,41 @@ class Junction:
             runs = runs_from_files(runs, numbers, pattern, axis, spin)
         elif atoms is not None:
             raise ValueError("atoms goes with a directory; a mapping names them itself.")
-        return displacements_of(self._parts, runs, align, on_atom)
+        return displacements_of(self._parts, runs, align, on_atom, self.tolerance)
+
+
+def _k_points(
+    given: Any, calculation: Calculation, electrodes: tuple[Electrode, Electrode]
+) -> KPoints:
+    """Return the k points across the current, one of no components where nothing repeats."""
+    lattice = calculation.lattice
+    parts = zip(("left", "right"), electrodes, strict=True)
+    for name, electrode in parts:
+        if not same_lattice(lattice, electrode.lattice):
+            vectors = [
+                "nothing" if part is None else f"{np.round(np.asarray(part), 4).tolist()} Å"
+                for part in (lattice, electrode.lattice)
+            ]
+            raise ValueError(
+                f"Across the current the device repeats by {vectors[0]}, the {name} electrode by "
+                f"{vectors[1]}; expected the same lattice vectors, in the same order."
+            )
+    if lattice is None:
+        if given is not None:
+            raise ValueError(
+                f"k_points is {given!r}, but nothing repeats across the current: the calculation "
+                "has no lattice= and images=. Leave k_points out."
+            )
+        return KPoints(np.zeros((1, 0)), np.ones(1))
+    if given is None:
+        raise ValueError(
+            "The junction repeats across the current, but k_points is not given; expected "
+            "k_points=(n1, n2), the numbers of transverse k points along each lattice vector, "
+            "(1, 1) for Gamma alone."
+        )
+    k = checked_k_points(given, len(lattice))
+    check_directions(k, [cell for part in (calculation, *electrodes) for cell in part.images or ()])
+    return k
 
 
 def _kept(keep: ArrayLike | None, n_atoms: int) -> IntArray:

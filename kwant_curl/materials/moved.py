@@ -36,14 +36,15 @@ class AtomDisplacements(Specification):
     positions : array of float, shape (n_atoms, 3)
         Where the atoms are that move, in Å.
     sites : array of int, shape (n_atoms,)
-        The sites of ``junction.syst`` that they are.
+        The sites of ``junction.syst`` that they are; with k points those of the first copy.
     places : array of float, shape (n_sites, 3)
         Where all atoms of the device are, in Å: a system whose sites are elsewhere is refused.
     one_sided : tuple of sparse arrays, or None
         <phi_i|d phi_j/dQ> of each coordinate, in 1/Å, where they are known.
     springs : array of float, shape (n_c, n_c), or None
         The force constants of the atoms that move, in eV/Å^2, from the forces of the displaced
-        calculations; symmetric, with the acoustic sum rule.  None: these had no forces.
+        calculations; symmetric, with the acoustic sum rule.  None: these had no forces.  Where the
+        junction repeats, those of atoms that move with all of their images.
     force_constants : array of float, shape (n_c, n_c)
         The same, or a ValueError that says what is missing.
     checks : DisplacementReport
@@ -53,6 +54,7 @@ class AtomDisplacements(Specification):
     -----
     The routines differentiate H - E S at the energies that they need: give them
     ``energy_parameter="E"``.  Second derivatives are not known, so there is no ``jacobian=True``.
+    With k points atoms move in one cell alone, and the matrices couple the copies of the device.
     """
 
     hamiltonians: tuple[Any, ...]

@@ -162,6 +162,12 @@ class DisplacementReport(Frozen):
         rule; NaN without forces.
     asymmetry : float
         The largest difference of a force constant and its transpose, in eV/Å^2; NaN without forces.
+    own_images : float
+        With k points, the largest element of H - E_F S between an atom that moves and its own
+        images, in eV, of whose change nothing is known; NaN without.
+    between : float
+        With k points, the largest element of dH, in eV/Å, between orbitals of other atoms that are
+        about as near to another image of the atom that moves; NaN without.
     doubts : tuple of str
         What is beyond the tolerance, and what to do; none if the verdict is "sound".
     """
@@ -182,6 +188,8 @@ class DisplacementReport(Frozen):
     overlap: float
     drift: float
     asymmetry: float
+    own_images: float = np.nan
+    between: float = np.nan
     doubts: tuple[str, ...] = ()
 
     @property
@@ -209,4 +217,9 @@ class DisplacementReport(Frozen):
             f"force constants: drift {_number(self.drift, 'eV/Å²')}, asymmetry "
             f"{_number(self.asymmetry, 'eV/Å²')}",
         ]
+        if not np.isnan(self.own_images):
+            lines.append(
+                f"images across the current: of atoms that move {_number(self.own_images)}, dH "
+                f"shared with them {_number(self.between, 'eV/Å')}"
+            )
         return "\n".join([*lines, _verdict(self.doubts)])

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kwant_curl.materials.calculation import Calculation
+from kwant_curl.materials.transverse import Cell, same_lattice
 
 __all__ = ["AXES", "Run", "checked_runs", "runs_from_files"]
 
@@ -31,9 +33,18 @@ class Run(NamedTuple):
     minus: Calculation
     step: float
 
-    def difference(self, name: str) -> Any:
-        """Return the derivative of a matrix, or of the forces, by its difference."""
-        return (getattr(self.plus, name) - getattr(self.minus, name)) / (2 * self.step)
+    def difference(self) -> Any:
+        """Return the derivative of the forces by their difference, (n_atoms, 3)."""
+        return (self.plus.forces - self.minus.forces) / (2 * self.step)  # type: ignore[operator]
+
+    def derivatives(self, name: str) -> dict[Cell, Any]:
+        """Return those of a matrix from the cell to each cell, with all images displaced."""
+        plus, minus = self.plus.by_cell(name), self.minus.by_cell(name)
+        none = sparse.csr_array(getattr(self.plus, name).shape)
+        return {
+            cell: (plus.get(cell, none) - minus.get(cell, none)) / (2 * self.step)
+            for cell in dict.fromkeys([*plus, *minus])
+        }
 
 
 def runs_from_files(
@@ -123,6 +134,7 @@ def _checked(reference: Calculation, pair: Any, atom: int, axis: int) -> Run:
                 f"{len(reference)} with {reference.orbitals.sum()}; expected the same, in the same "
                 "order."
             )
+        _check_repeats(name, run, reference)
         moved = run.positions - reference.positions
         step = sign * float(moved[atom, axis])
         moved[atom, axis] = 0.0
@@ -134,6 +146,18 @@ def _checked(reference: Calculation, pair: Any, atom: int, axis: int) -> Run:
             "expected as far in both directions."
         )
     return Run(pair[0], pair[1], float(np.mean(steps)))
+
+
+def _check_repeats(name: str, run: Calculation, reference: Calculation) -> None:
+    """Raise unless a calculation repeats across the current as the junction's does."""
+    if not same_lattice(run.lattice, reference.lattice) or bool(run.images) != bool(
+        reference.images
+    ):
+        raise ValueError(
+            f"{name} has {len(run.images or ())} images across the current, that of the junction "
+            f"{len(reference.images or ())}; expected images= and lattice= of the same cell in all "
+            "displaced calculations."
+        )
 
 
 def _check_geometry(name: str, step: float, others: FloatArray, atom: int) -> None:

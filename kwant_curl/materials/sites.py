@@ -28,9 +28,13 @@ class OneAtom(Monatomic):
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """H - E S between two atoms, by their numbers and how many layers they are apart."""
+    """H - E S between two atoms, by their numbers and how many layers they are apart.
+
+    sums_over_images: whether they are Bloch sums, so that two sites have no one bond.
+    """
 
     blocks: dict[tuple[int, int, int], Block]
+    sums_over_images: bool = False
     energy_parameter: ClassVar[str] = "E"
 
     def onsite(self, site: Any, E: float) -> NDArray[Any]:

@@ -1,58 +1,89 @@
 """The Kwant system of a device between two electrodes."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import kwant
+import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
 from kwant_curl.materials.arrays import blocks
 from kwant_curl.materials.calculation import Calculation
-from kwant_curl.materials.electrode import Electrode
+from kwant_curl.materials.electrode import Electrode, Layer
 from kwant_curl.materials.sites import Elements, OneAtom, filled
 
-__all__ = ["junction_system"]
+__all__ = ["Slice", "junction_system"]
+
+Block = tuple[NDArray[Any], NDArray[Any]]
+
+
+class Slice(NamedTuple):
+    """A device and the layers of its electrodes, at one k point across the current."""
+
+    device: Calculation
+    layers: tuple[Layer, Layer]
 
 
 def junction_system(
-    device: Calculation, electrodes: tuple[Electrode, Electrode], shifts: Any
+    slices: Sequence[Slice], electrodes: tuple[Electrode, Electrode], shifts: Any
 ) -> FiniteSystem:
-    """Return the finalized system; shifts are added to the energies of the electrodes.
+    """Return the finalized system of a copy of the device per k point, which don't couple.
 
-    The first atoms of the device are a layer of the left electrode, the last ones one of the right.
+    Shifts are added to the energies of the electrodes.  The first atoms of a device are a layer of
+    the left electrode, the last ones one of the right.
     """
     left, right = electrodes
-    middle = len(device) - len(right)
+    device = slices[0].device
+    n_atoms, middle = len(device), len(device) - len(right)
     periods = [left.period] * middle + [right.period] * len(right)
-    atoms = zip(device.positions, periods, device.orbitals, strict=True)
+    atoms = list(zip(device.positions, periods, device.orbitals, strict=True)) * len(slices)
     families = [OneAtom(i, place, period, int(n)) for i, (place, period, n) in enumerate(atoms)]
-    between = blocks((device.hamiltonian, device.overlap), device.orbitals)
-    elements = Elements({(i, j, 0): pair for (i, j), pair in between.items()})
-    builder = filled(kwant.Builder(), families, range(len(device)), elements)
-    for electrode, first, sign, shift in zip(electrodes, (0, middle), (-1, 1), shifts, strict=True):
+    elements = Elements(_of_device(slices), len(slices) > 1)
+    builder = filled(kwant.Builder(), families, range(len(families)), elements)
+    # What a lead conserves: a mapping, since Kwant makes functions of functions that don't pickle.
+    copies = {f: (f.number // n_atoms) * np.eye(f.norbs) for f in families}
+    for lead, (electrode, first, sign) in enumerate(((left, 0, -1), (right, middle, 1))):
         symmetry = kwant.TranslationalSymmetry(sign * electrode.period)
-        numbers = range(first, first + len(electrode))
-        lead = filled(
-            kwant.Builder(symmetry), families, numbers, _layers(electrode, first, float(shift))
-        )
-        builder.attach_lead(lead)
+        numbers = [
+            copy * n_atoms + first + i for copy in range(len(slices)) for i in range(len(electrode))
+        ]
+        found: dict[tuple[int, int, int], Block] = {}
+        for copy, (_, layers) in enumerate(slices):
+            start = copy * n_atoms + first
+            found |= _of_layers(layers[lead], electrode.orbitals, start, float(shifts[lead]))
+        empty = kwant.Builder(symmetry, conservation_law=copies if len(slices) > 1 else None)
+        builder.attach_lead(filled(empty, families, numbers, Elements(found)))
     system = builder.finalized()
-    if len(system.sites) != len(device):
+    if len(system.sites) != len(families):
         raise RuntimeError(
-            f"Kwant has added {len(system.sites) - len(device)} sites to the {len(device)} atoms."
+            f"Kwant has added {len(system.sites) - len(families)} sites to the {len(families)} "
+            "atoms."
         )
     return system
 
 
-def _layers(electrode: Electrode, first: int, shift: float) -> Elements:
+def _of_device(slices: Sequence[Slice]) -> dict[tuple[int, int, int], Block]:
+    """Return the elements within each copy of the device."""
+    found: dict[tuple[int, int, int], Block] = {}
+    for copy, (device, _) in enumerate(slices):
+        first = copy * len(device)
+        between = blocks((device.hamiltonian, device.overlap), device.orbitals)
+        found |= {(first + i, first + j, 0): pair for (i, j), pair in between.items()}
+    return found
+
+
+def _of_layers(
+    layer: Layer, orbitals: Any, first: int, shift: float
+) -> dict[tuple[int, int, int], Block]:
     """Return the elements within and between layers, of atoms numbered from `first` on."""
-    within = electrode.hamiltonian + shift * electrode.overlap
-    between = electrode.coupling + shift * electrode.coupling_overlap
-    found: dict[tuple[int, int, int], tuple[NDArray[Any], NDArray[Any]]] = {}
-    for (i, j), pair in blocks((within, electrode.overlap), electrode.orbitals).items():
+    within = layer.hamiltonian + shift * layer.overlap
+    between = layer.coupling + shift * layer.coupling_overlap
+    found: dict[tuple[int, int, int], Block] = {}
+    for (i, j), pair in blocks((within, layer.overlap), orbitals).items():
         found[first + i, first + j, 0] = pair
-    coupling = blocks((between, electrode.coupling_overlap), electrode.orbitals)
+    coupling = blocks((between, layer.coupling_overlap), orbitals)
     for (i, j), (hamiltonian, overlap) in coupling.items():
         found[first + i, first + j, 1] = hamiltonian, overlap
         found[first + j, first + i, -1] = hamiltonian.conj().T, overlap.conj().T
-    return Elements(found)
+    return found

@@ -43,9 +43,11 @@ def bond_rows(
     """Return the rows of these sites, in their order.
 
     periods: (n, dim), bonds go to nearest images; None: those that `kwant.wraparound` left, if any.
-    Without periods, a bond that seems to close the system on itself is an error.
+    Without periods, a bond that seems to close the system on itself is an error, and so are matrix
+    elements that are said to be sums over images.
     charged: those of (Q H + H Q)/2 instead, Q the charge of the orbitals.
     """
+    _check_no_sums(model.syst)
     rows, offsets = model.rows(sites), model.offsets
     norbs = np.diff(offsets)
     if charged:
@@ -78,3 +80,15 @@ def bond_rows(
         vector=vector,
         n_orbitals=int(offsets[-1]),
     )
+
+
+def _check_no_sums(syst: Any) -> None:
+    """Raise for value functions that say that they return Bloch sums, as those of a Junction."""
+    for value, _ in (getattr(syst, "onsites", None) or ())[:1]:
+        if getattr(getattr(value, "__self__", value), "sums_over_images", False):
+            raise ValueError(
+                "The system holds copies of a junction at transverse k points: its matrix elements "
+                "are sums over images, so that two sites have no bond with one direction. Currents "
+                "on sites, displacements that follow bonds and probes are not known there; take "
+                "Junction.displacements for coordinates, a supercell with one k point for flows."
+            )

@@ -83,11 +83,15 @@ def _partners(cells: Cells, norbs: IntArray) -> tuple[int, int] | None:
 
 
 class _Block(NamedTuple):
-    """The cell and the hopping of a block, and the orbitals that each of its sites has there."""
+    """The cell and the hopping of a block, and the orbitals that each of its sites has there.
+
+    levels: the eigenvalues of the cell, which are found once for all partners.
+    """
 
     cell: ComplexArray
     hopping: ComplexArray
     norbs: IntArray
+    levels: NDArray[np.float64]
 
     @classmethod
     def of(cls, cells: Cells, projector: Any, site: IntArray) -> Self:
@@ -97,7 +101,8 @@ class _Block(NamedTuple):
         beyond = projector.tocsr()[: hopping.shape[1]].toarray()
         sites = site[projector.indices[projector.indptr[:-1]]]
         norbs = np.unique(sites, return_counts=True)[1]
-        return cls(back @ (cell @ projector.toarray()), (back @ hopping) @ beyond, norbs)
+        here = back @ (cell @ projector.toarray())
+        return cls(here, (back @ hopping) @ beyond, norbs, np.linalg.eigvalsh(here))
 
 
 def _are_partners(electrons: _Block, holes: _Block) -> bool:
@@ -107,8 +112,7 @@ def _are_partners(electrons: _Block, holes: _Block) -> bool:
     """
     pairs = [(electrons.cell, holes.cell), (electrons.hopping, holes.hopping)]
     size = max(np.abs(part).max(initial=0.0) for pair in pairs for part in pair)
-    mirrored, there = (np.linalg.eigvalsh(part) for part in (-electrons.cell, holes.cell))
-    if np.abs(mirrored - there).max(initial=0.0) > PARTNERS * size:
+    if np.abs(electrons.levels[::-1] + holes.levels).max(initial=0.0) > PARTNERS * size:
         return False
     residuals = []
     for unit in _onsite_units(electrons.norbs):
