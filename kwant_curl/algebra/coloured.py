@@ -158,7 +158,8 @@ def coloured_noise(
     for some in _pieces(len(omega), shape):
         parts = generator.standard_normal((2, *amplitudes[some].shape))
         # In time as exp(i omega t), so with S^*: the row z R is (R^* z)^T.
-        amplitudes[some] = (parts[0] + 1j * parts[1]) @ _roots(spectrum(omega[some]))
+        real, imaginary = parts @ _roots(spectrum(omega[some]))
+        amplitudes[some] = real + 1j * imaginary
     # Those of zero and of the Nyquist frequency are real, and twice as large for that.
     alone = [0, -1] if length % 2 == 0 else [0]
     amplitudes[alone] = np.sqrt(2) * amplitudes[alone].real

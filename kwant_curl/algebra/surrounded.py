@@ -24,16 +24,17 @@ ComplexArray = NDArray[np.complex128]
 class LeadPropagation(NamedTuple):
     """Half a step of a lead's further variables, and what it does to the modes.
 
-    decay: (n_y,) of y by itself; position, velocity: (n_y, n) what a motion q + t v of the modes
-    adds to it; outward: (n, n_y), the force being -2 Re outward y - constant q; rubbing: (n, n),
+    decay: (n_y,) of y by itself; position, velocity: (n, 2 n_y) what a motion q + t v of the modes
+    adds to it; outward: (2 n_y, n), the force being y outward - constant q, with real and
+    imaginary parts of y side by side, as they are in memory; rubbing: (n, n),
     -Gamma int exp(-gamma s) ds over a step, or None without Gamma; noise: (n, n), a root of the
     covariance of the velocity that white noise of this lead adds, or None.
     """
 
     decay: ComplexArray
-    position: ComplexArray
-    velocity: ComplexArray
-    outward: ComplexArray
+    position: FloatArray
+    velocity: FloatArray
+    outward: FloatArray
     constant: FloatArray
     rubbing: FloatArray | None
     noise: FloatArray | None
@@ -47,17 +48,19 @@ class LeadPropagation(NamedTuple):
         block = np.zeros((len(poles), 3, 3), complex)
         block[:, 0, 0], block[:, 0, 1], block[:, 1, 2] = -1j * poles, -1j, 1
         whole = expm(0.5 * step * block) if len(poles) else block
-        position, velocity = whole[:, 0, 1, None] * inward, whole[:, 0, 2, None] * inward
-        return cls(whole[:, 0, 0], position, velocity, outward, memory.constant, rubbing, noise)
+        position, velocity = (_side_by_side((whole[:, 0, k, None] * inward).T) for k in (1, 2))
+        back = _side_by_side(-2 * outward.conj()).T
+        return cls(whole[:, 0, 0], position, velocity, back, memory.constant, rubbing, noise)
 
     def force(self, q: FloatArray, y: ComplexArray) -> FloatArray:
         """Return the force on the modes, (n_trajectories, n)."""
-        result: FloatArray = -2 * (y @ self.outward.T).real - q @ self.constant.T
+        result: FloatArray = y.view(float) @ self.outward - q @ self.constant.T
         return result
 
     def moved(self, y: ComplexArray, q: FloatArray, v: FloatArray) -> ComplexArray:
         """Return y, (n_trajectories, n_y), half a step later."""
-        return y * self.decay + q @ self.position.T + v @ self.velocity.T
+        added = q @ self.position + v @ self.velocity
+        return y * self.decay + added.view(complex)
 
     def white(self, shape: tuple[int, ...], generator: Generator | None) -> FloatArray | None:
         """Return what white noise adds to the velocity in a step, None for nothing."""
@@ -65,6 +68,11 @@ class LeadPropagation(NamedTuple):
             return None
         result: FloatArray = generator.standard_normal(shape) @ self.noise.T
         return result
+
+
+def _side_by_side(matrix: ComplexArray) -> FloatArray:
+    """Return (n, 2 n_y) real numbers of (n, n_y) complex ones."""
+    return np.ascontiguousarray(matrix).view(float)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from kwant_curl.vibrations.mechanics import (
     mechanics,
     notices_of,
     notices_of_far_biases,
+    other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.noises import (
@@ -34,7 +35,9 @@ from kwant_curl.vibrations.noises import (
     cutoff_of,
     lead_memories,
     noise_kind,
+    notices_of_spectrum,
     quantum_noises,
+    spectrum_of_modes,
     temperatures_of_leads,
 )
 from kwant_curl.vibrations.runs import Group, Run, followed
@@ -152,7 +155,8 @@ def langevin(
     Warns
     -----
     RuntimeWarning
-        As `stability`.
+        As `stability`; where the damping by electrons at the modes' frequencies, which `spectrum`
+        knows, is not that of the response.
 
     Notes
     -----
@@ -186,6 +190,9 @@ def langevin(
     apart = positive_integer("every", every)
     wanted = _Wanted(kind, lead_temperatures, spectrum, cutoff)
     noises = _noises(wanted, response, modes, damping, steps.fastest)
+    if spectrum is not None:
+        own = np.diag(system.damping) - other_damping(damping, len(modes))
+        notices += notices_of_spectrum(spectrum_of_modes(spectrum, modes), own, modes)
     if kind != "none" and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
     run = _run(system, memories, noises, steps, apart)

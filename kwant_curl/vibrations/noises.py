@@ -23,6 +23,7 @@ __all__ = [
     "cutoff_of",
     "lead_memories",
     "noise_kind",
+    "notices_of_spectrum",
     "quantum_noises",
     "spectrum_of_modes",
     "temperatures_of_leads",
@@ -31,6 +32,9 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 NoiseKind = Literal["none", "classical", "quantum"]
+
+DIFFERENT = 0.1
+"""Part by which the damping of a response and of a spectrum may differ without a word."""
 
 CLOSE = 1e-6
 """By how much numbers of a spectrum and of a response may differ, relative to their size."""
@@ -199,6 +203,31 @@ def checked_spectrum(
             "with frequencies up to several times as much."
         )
     return found
+
+
+def notices_of_spectrum(
+    spectrum: NoiseSpectrum, gamma: FloatArray, modes: VibrationalModes
+) -> list[str]:
+    """Return what to say where noise and damping of electrons don't belong together.
+
+    spectrum: of the modes; gamma: the electrons' damping of the modes' motion, (n_modes,).
+    """
+    omega = np.maximum(np.sort(modes.frequencies), spectrum.frequencies[0])
+    order, each = np.argsort(modes.frequencies), np.arange(len(modes))
+    there = np.empty(len(modes))
+    there[order] = spectrum.at(omega).damping[each, order, order].real
+    size = np.maximum(np.abs(there), np.abs(gamma))
+    apart = np.divide(np.abs(there - gamma), size, out=np.zeros_like(size), where=size > 0)
+    if apart.max() < DIFFERENT:
+        return []
+    mode = int(apart.argmax())
+    return [
+        f"The damping by electrons at the modes' frequencies differs by up to "
+        f"{100 * apart.max():.0f} % from that of the response, which is that of slow motion (mode "
+        f"{mode}: {there[mode]:.3g} and {gamma[mode]:.3g}). The motion has the response's, the "
+        "noise is the spectrum's, and the modes' energies are off by as much; mode_occupations has "
+        "both at the frequency. Without velocity=True the response's is that of equilibrium."
+    ]
 
 
 def _check_atoms(spectrum: NoiseSpectrum, other: Any, name: str) -> None:
