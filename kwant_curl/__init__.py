@@ -23,6 +23,7 @@ from kwant_curl.materials import (
 )
 from kwant_curl.model import Model
 from kwant_curl.model.solvers import direct_solver
+from kwant_curl.noise import noise_spectrum
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
 from kwant_curl.results import (
@@ -30,6 +31,7 @@ from kwant_curl.results import (
     FlowMap,
     ForceResponse,
     GridField,
+    NoiseSpectrum,
     PhononRates,
     PumpingRates,
     Spectrum,
@@ -39,6 +41,7 @@ from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import (
     CriticalBias,
+    ModeOccupations,
     Orbit,
     PhononLeads,
     PumpedPairs,
@@ -47,6 +50,7 @@ from kwant_curl.vibrations import (
     VibrationalModes,
     critical_bias,
     langevin,
+    mode_occupations,
     pumped_pairs,
     stability,
 )
@@ -71,8 +75,10 @@ __all__ = [
     "Junction",
     "JunctionReport",
     "Matrices",
+    "ModeOccupations",
     "Model",
     "MomentumCurrent",
+    "NoiseSpectrum",
     "NonequilibriumDensity",
     "Orbit",
     "Parameters",
@@ -97,6 +103,8 @@ __all__ = [
     "force_response",
     "langevin",
     "load",
+    "mode_occupations",
+    "noise_spectrum",
     "phonon_rates",
     "plot",
     "plot_interactive",

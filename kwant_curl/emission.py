@@ -1,18 +1,16 @@
 """Directional phonons by the golden rule: finite frequency, temperature and bias."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
-from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
-from kwant_curl.electrons.kernels.operators import moved_factors, operators_by_energy
+from kwant_curl.coordinates import Coordinates
+from kwant_curl.electrons.exchanges import coupling, exchange_notices, exchanges
+from kwant_curl.electrons.kernels.emission import PairTraces
 from kwant_curl.electrons.keywords import with_shared_keywords
-from kwant_curl.electrons.moved import moved_orbitals
-from kwant_curl.electrons.notices import window_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.charges import Charge
@@ -125,48 +123,30 @@ def phonon_rates(
     point = operating_point(model, energy, bias, degeneracy, temperature, False, units)
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
-    by_energy = forces_by_energy(coordinates, model, point.energy)
-    forces = by_energy.at(point.energy)
-    notices = forces.notices
-    notices += gauge_notices(coordinates, model, forces, "a rate at a finite frequency")
-    moved, unknown = moved_orbitals(
-        coordinates, model, by_energy, point.energy, "a rate at a finite frequency"
-    )
-    notices += unknown
+    coupled = coupling(coordinates, model, point.energy, "a rate at a finite frequency")
+    forces = coupled.forces
     moved_ones = Moved(len(forces), forces.positions, forces.sites, units, point.temperature)
     chosen = chosen_pairs(modes, pairs, frequency, mass, moved_ones)
     patterns = chosen.patterns
     units_of_atoms = None if forces.positions is None else units
     quanta, mass = _quanta_and_masses(chosen, hbar, units_of_atoms)
-    lost = quanta[point.energy + quanta == point.energy]
-    if lost.size:
-        raise ValueError(
-            f"hbar times the frequency is {lost[0]:.3g}, which is lost in the rounding of the "
-            f"energy {point.energy}; expected a quantum that is larger, or an energy of zero."
-        )
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
-    operators = operators_by_energy(
-        by_energy, None, moved=None if moved is None else moved_factors(moved)
-    )
     n_leads = len(model.scattering.leads)
     emission, absorption = (np.zeros((len(patterns), 2, n_leads, n_leads)) for _ in range(2))
-    at_energy, exchanges = numerics.of_one_energy, []
-    for quantum in np.unique(quanta):
-        some = quanta == quantum
-        kernel = EmissionKernel(
-            model.scattering, at_energy, operators, patterns[some], float(quantum), point.energy
-        )
-        exchange = exchanged(kernel, point, numerics)
-        emission[some], absorption[some] = exchange.emitted, exchange.absorbed
-        exchanges.append(exchange)
+    which = [quanta == quantum for quantum in np.unique(quanta)]
+    wanted = [(quanta[some][0], PairTraces(patterns[some])) for some in which]
+    found = list(exchanges(coupled, wanted, model, point, numerics))
+    for some, exchange in zip(which, found, strict=True):
+        emission[some] = np.moveaxis(exchange.emitted, (0, 1), (2, 3))
+        absorption[some] = np.moveaxis(exchange.absorbed, (0, 1), (2, 3))
     rates = prefactor[:, None, None, None]
     return PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
-        error=max(exchange.integral.error for exchange in exchanges),
-        partial=any(exchange.partial for exchange in exchanges),
+        error=max(exchange.integral.error for exchange in found),
+        partial=any(exchange.partial for exchange in found),
         units=units,
-        warnings=issued(notices + _notices(exchanges, rtol)),
+        warnings=issued(coupled.notices + exchange_notices(found, rtol)),
         pairs=chosen.numbers,
     )
 
@@ -184,11 +164,3 @@ def _quanta_and_masses(
     check_frequencies(unit * frequency, units)
     check_masses(mass / unit**2, units, squares=squares)
     return unit * frequency, mass
-
-
-def _notices(exchanges: Sequence[Exchanged], rtol: float) -> tuple[str, ...]:
-    """Return what to say of the integrals of all frequencies: of the worst, and of bound states."""
-    worst = max((exchange.integral for exchange in exchanges), key=lambda integral: integral.error)
-    # Of the same states each frequency's window would speak in other words.
-    bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
-    return bound + window_notices(worst, rtol, any(exchange.partial for exchange in exchanges))

@@ -268,6 +268,15 @@ def test_rates_at_a_finite_frequency_in_a_basis_that_moves():
     assert np.abs(half.lead_emission - plain.lead_emission).max() > 1e-3 * plain.lead_emission.max()
 
 
+def test_noise_at_a_finite_frequency_in_a_basis_that_moves():
+    (syst, moving), (other, turned) = rebased()
+    keys = {"bias": 0.8, "temperature": 0.05, "rtol": 1e-7}
+    plain = kc.noise_spectrum(syst, moving, 0.2, 0.35, **keys)
+    found = kc.noise_spectrum(other, turned, 0.2, 0.35, energy_parameter=NAME, **keys)
+    close(found.lead_emission, plain.lead_emission, 1e-5)
+    close(found.lead_absorption, plain.lead_absorption, 1e-5)
+
+
 def downfolded(H, side):
     """Return a system whose last inner orbital is eliminated: H - E depends on E in another way.
 

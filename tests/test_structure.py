@@ -26,7 +26,7 @@ ROOMS = {
     "plotting": ("support", "algebra", "model", "results", "vibrations"),
     "devices": ("support", "algebra", "model", "coordinates", "electrons", "results", "routines"),
 }
-ROUTINES = ("maps", "response", "flow", "emission")
+ROUTINES = ("maps", "response", "flow", "emission", "noise")
 KNOWN_TO_ROUTINES = ("support", "algebra", "model", "coordinates", "electrons", "results")
 DOORS = ("__init__", "__main__")
 

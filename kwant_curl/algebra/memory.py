@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Memory", "evolution"]
+__all__ = ["Memory", "evolution", "frictional"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -40,6 +40,13 @@ class Memory(NamedTuple):
         result -= np.tensordot(far, self.residues.conj(), 1)
         return result + self.constant - 1j * w[..., None] * self.friction
 
+    def damping(self, omega: ArrayLike) -> FloatArray:
+        """Return -Im Pi(omega)/omega at real omega, (..., n, n), at zero frequency its limit."""
+        w = np.asarray(omega, dtype=float)[..., None]
+        shares = 2 / (w**2 - self.poles**2)
+        result: FloatArray = self.friction - np.tensordot(shares, self.residues, 1).imag
+        return result
+
     def projected(self, patterns: FloatArray) -> Self:
         """Return it in other coordinates, Q = sum_k patterns[k] q_k."""
         left, right = patterns, patterns.T
@@ -59,6 +66,13 @@ class Memory(NamedTuple):
         root = np.sqrt(s)
         outward = (u * root[:, None]).swapaxes(1, 2)[kept].T
         return self.poles[np.nonzero(kept)[0]], outward, (root[..., None] * v)[kept]
+
+
+def frictional(friction: FloatArray) -> Memory:
+    """Return what damps without remembering: Pi(omega) = -i omega friction."""
+    n = len(friction)
+    poles, residues = np.empty(0, complex), np.empty((0, n, n), complex)
+    return Memory(poles, residues, np.zeros((n, n)), friction)
 
 
 def evolution(stiffness: FloatArray, damping: FloatArray, memory: Memory) -> FloatArray:

@@ -7,6 +7,7 @@ from kwant_curl.results.curl_map import CurlMap
 from kwant_curl.results.flow_map import FlowMap
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
+from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.results.phonon_rates import PhononRates
 from kwant_curl.results.pumping_rates import PumpingRates
 from kwant_curl.results.spectrum import Spectrum
@@ -16,6 +17,7 @@ __all__ = [
     "FlowMap",
     "ForceResponse",
     "GridField",
+    "NoiseSpectrum",
     "PhononRates",
     "PumpingRates",
     "Spectrum",

@@ -6,6 +6,7 @@ Imports `results`, `coordinates`, `model`, `algebra` and `support`.
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.integrator import langevin
 from kwant_curl.vibrations.modes import VibrationalModes
+from kwant_curl.vibrations.occupations import ModeOccupations, mode_occupations
 from kwant_curl.vibrations.orbits import Orbit
 from kwant_curl.vibrations.pairs import PumpedPairs
 from kwant_curl.vibrations.phonon_leads import PhononLeads
@@ -17,6 +18,7 @@ from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = [
     "CriticalBias",
+    "ModeOccupations",
     "Orbit",
     "PhononLeads",
     "PumpedPairs",
@@ -25,6 +27,7 @@ __all__ = [
     "VibrationalModes",
     "critical_bias",
     "langevin",
+    "mode_occupations",
     "pumped_pairs",
     "stability",
 ]

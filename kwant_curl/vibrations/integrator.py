@@ -1,21 +1,25 @@
 """Langevin dynamics of the atoms under current."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import BitGenerator, Generator, RandomState, SeedSequence
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.dynamics import Propagation, propagation
+from kwant_curl.algebra.coloured import check_positive, period
+from kwant_curl.algebra.dynamics import propagation
+from kwant_curl.algebra.memory import Memory
+from kwant_curl.algebra.surrounded import surrounded_propagation
 from kwant_curl.results.force_response import ForceResponse
-from kwant_curl.support.checks import positive_number, true_or_false
-from kwant_curl.support.parallel import Executor, check_executor, mapped
+from kwant_curl.results.noise_spectrum import NoiseSpectrum
+from kwant_curl.support.checks import positive_integer, positive_number
+from kwant_curl.support.parallel import Executor, check_executor
 from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
+    Mechanics,
     either,
     mechanics,
     notices_of,
@@ -23,6 +27,20 @@ from kwant_curl.vibrations.mechanics import (
     other_damping,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
+from kwant_curl.vibrations.noises import (
+    NoiseKind,
+    Noises,
+    checked_spectrum,
+    classical_noises,
+    cutoff_of,
+    lead_memories,
+    noise_kind,
+    notices_of_spectrum,
+    quantum_noises,
+    spectrum_of_modes,
+    temperatures_of_leads,
+)
+from kwant_curl.vibrations.runs import Group, Run, followed
 from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = ["langevin"]
@@ -41,6 +59,15 @@ TOGETHER = 2**13
 FEWEST_PER_RADIAN = 2
 """Fewer steps in 1/omega than this are an error: at 1/2 the integrator is unstable."""
 
+CUTOFF = 10.0
+"""Where quantum noise ends by default, in frequencies of the fastest motion."""
+
+POSITIVE = 1e-6
+"""Eigenvalues of a spectrum that are as negative, relative to the largest, are errors of a fit."""
+
+MAX_MEMORY = 2**29
+"""Bytes that noise with a spectrum may take at a time."""
+
 
 def langevin(
     response: ForceResponse,
@@ -51,38 +78,54 @@ def langevin(
     coordinates: ArrayLike | None = None,
     velocities: ArrayLike | None = None,
     damping: ArrayLike = 0.0,
-    noise: bool = True,
+    noise: bool | NoiseKind = True,
+    lead_temperatures: Mapping[int, float] | None = None,
+    spectrum: NoiseSpectrum | None = None,
+    cutoff: float | None = None,
     n_trajectories: int = 1,
     every: int = 1,
     seed: Seed | None = None,
+    max_memory: float = MAX_MEMORY,
     executor: Executor | None = None,
     progress: Progress = None,
 ) -> Trajectory:
-    """Follow the vibrations in time, driven by the current and by its noise.
+    """Follow the vibrations in time, driven by the current and by noise.
 
-    q'' = -(omega^2 - J) q - gamma q' + xi, <xi(t) xi(t')> = S delta(t - t'), in the basis of the
-    modes; J, gamma and S are the Jacobian (or the curl's part of it), the velocity tensor (or the
-    friction) and the noise of the response.
+    q'' = -(omega^2 - J) q - gamma q' - (Pi q)(t) + xi, in the basis of the modes; J and gamma are
+    the Jacobian (or the curl's part of it) and the velocity tensor (or the friction) of the
+    response, Pi the self-energy of the leads of the modes, if they have any.  The noise xi is
+    that of electrons, lattice and other friction, classical or quantum.
 
     Parameters
     ----------
     response : ForceResponse
-        Of the same coordinates as the modes, at the bias in question; with ``noise=True`` unless
-        the trajectory is to be without.
+        Of the same coordinates as the modes, at the bias in question; with ``noise=True`` for
+        classical noise.
     modes : VibrationalModes
-        The vibrations without current.
+        The vibrations without current, with their `leads` if the lattice is to be there.
     duration : float
         How long, in units of 1/energy.
     time_step : float, optional
         The longest step; `duration` is a whole number of steps.  Default: 1/20 of 1/omega of the
-        fastest motion.
+        fastest motion, that of the lattice included.
     coordinates, velocities : array (n_modes,) or (n_trajectories, n_modes), optional
         Of the modes at the start; default zero.
     damping : float or array (n_modes,), default 0.0
-        Damping of other origin than the electrons: the rate at which the energy of each mode
-        decays.  It brings noise of its own, of the response's temperature.
-    noise : bool, default True
-        Whether the noise of the force acts.
+        Damping of other origin than electrons and `leads`: the rate at which the energy of each
+        mode decays.  It brings noise of its own, of the response's temperature.
+    noise : bool, "classical" or "quantum", default True
+        Which noise acts.  ``True`` is "classical": a friction gamma has the noise 2 kT gamma at
+        all frequencies.  "quantum": omega coth(omega/2kT) takes the place of 2 kT, zero-point
+        motion included.  ``False``: none.
+    lead_temperatures : mapping, optional
+        kT of the lattice in leads, ``{lead: kT}``; default the response's temperature.
+    spectrum : NoiseSpectrum, optional
+        The electrons' noise at finite frequency, for "quantum" noise, which needs it at a bias;
+        of the response's coordinates or of `modes.patterns`, at the same energy, bias and
+        temperature.  Beyond its last frequency there is no noise of electrons.
+    cutoff : float, optional
+        The frequency beyond which there is no quantum noise; default 10 times that of the fastest
+        motion.
     n_trajectories : int, default 1
         As many at a time, with noise of their own.
     every : int, default 1
@@ -90,6 +133,8 @@ def langevin(
     seed : optional
         Of the noise, anything that `numpy.random.default_rng` takes.  Equal seeds give equal
         trajectories, on any executor.
+    max_memory : float, default 512 MiB
+        Bytes that noise with a spectrum may take at a time; trajectories go in groups for that.
     executor : optional
         Anything with the `map` of `concurrent.futures.Executor`, for groups of trajectories.
     progress : bool, optional
@@ -102,136 +147,179 @@ def langevin(
     Raises
     ------
     ValueError
-        For noise without a seed or from a response that holds none; a time step that is too long
-        for the fastest mode; arrays of the wrong shape; modes of other coordinates.
+        For noise without a seed, or classical noise from a response that holds none; quantum
+        noise at a bias without a `spectrum`, or one of other coordinates; a time step that is too
+        long for the fastest motion; arrays of the wrong shape; modes of other coordinates; noise
+        that doesn't fit into `max_memory`.
 
     Warns
     -----
     RuntimeWarning
-        As `stability`.
+        As `stability`; where the damping by electrons at the modes' frequencies, which `spectrum`
+        knows, is not that of the response.
 
     Notes
     -----
     The integrator is BAOAB (Leimkuhler and Matthews, 2013), with a matrix of friction whose step
-    is exact; it errs as the square of the step.  The motion is about the atoms' equilibrium with
-    the current: the constant part of the force, which shifts it, is left out.  Noise that is not
-    white, and that of other origin than the electrons, is too.
+    is exact; it errs as the square of the step.  What leads remember, y' = -i p y - i W q of each
+    pole p of Pi, moves with the coordinates, exactly while these move uniformly.  The leads begin
+    at rest, as if the atoms had been at zero before.
+
+    Noise of a spectrum is made for the whole duration by Fourier transform, periodic in at least
+    twice the duration, and longer by what it takes the leads to forget (to 1.5e-8): none of it is
+    felt again.  At zero temperature quantum correlations decay as 1/t^2 only, and at the end of
+    the period so much of them is left.  A lead's noise is that of its own Pi,
+    2 (-Im Pi/omega) E(omega) with E = kT or omega/2 coth(omega/2kT), so that equilibrium is that
+    of the whole lattice.
+
+    Quantum noise of friction without memory (electrons without a `spectrum`, `damping`, a
+    constant friction of leads) grows with omega: mean squares of coordinates converge with the
+    cutoff, those of velocities grow by (gamma/pi) ln(cutoff/omega), which is physical if friction
+    ends there.  The friction itself doesn't end.
+
+    The motion is about the atoms' equilibrium with the current: the constant part of the force,
+    which shifts it, is left out.
     """
     check_executor(executor)
+    kind = noise_kind(noise)
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
-    total = positive_number("duration", duration)
-    n_steps = math.ceil(total / _time_step(time_step, modes, system.stiffness) - 1e-9)
-    step = total / n_steps
-    shape = (_count("n_trajectories", n_trajectories), len(modes))
-    apart = _count("every", every)
-    spectrum = np.zeros(2 * (len(modes),))
-    if true_or_false("noise", noise):
-        other = 2 * response.temperature * other_damping(damping, len(modes))
-        spectrum = response.without_spectrum().project(modes.patterns).noise + np.diag(other)
-    if noise and seed is None:
+    memories = lead_memories(modes)
+    steps = _steps(duration, time_step, modes, system.stiffness, memories)
+    shape = (positive_integer("n_trajectories", n_trajectories), len(modes))
+    apart = positive_integer("every", every)
+    wanted = _Wanted(kind, lead_temperatures, spectrum, cutoff)
+    noises = _noises(wanted, response, modes, damping, steps.fastest)
+    if spectrum is not None:
+        own = np.diag(system.damping) - other_damping(damping, len(modes))
+        notices += notices_of_spectrum(spectrum_of_modes(spectrum, modes), own, modes)
+    if kind != "none" and seed is None:
         raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
-    run = _Run(propagation(system.stiffness, system.damping, spectrum, step), n_steps, apart)
+    run = _run(system, memories, noises, steps, apart)
     q, v = _start("coordinates", coordinates, shape), _start("velocities", velocities, shape)
-    groups = _groups(q, v, np.random.default_rng(seed) if noise else None)
-    with bar(progress, " steps", n_steps * len(groups)) as shown:
-        kept = np.concatenate(list(_followed(run, groups, executor, shown)), axis=2)
+    together = run.together(len(modes), positive_number("max_memory", max_memory))
+    groups = _groups(q, v, together, np.random.default_rng(seed) if kind != "none" else None)
+    with bar(progress, " steps", steps.number * len(groups)) as shown:
+        kept, heat = zip(*followed(run, groups, executor, shown), strict=True)
+    motion = np.concatenate(kept, axis=2)
     return Trajectory(
-        times=step * apart * np.arange(kept.shape[1], dtype=float),
-        coordinates=kept[0].swapaxes(0, 1),
-        velocities=kept[1].swapaxes(0, 1),
+        times=steps.step * apart * np.arange(motion.shape[1], dtype=float),
+        coordinates=motion[0].swapaxes(0, 1),
+        velocities=motion[1].swapaxes(0, 1),
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
+        heat=np.concatenate(heat, axis=1).swapaxes(0, 1) if memories else None,
+        noise=kind,
         units=either(response.units, modes.units),
         warnings=issued(notices, notices_of_far_biases([response])),
     )
 
 
-class _Group(NamedTuple):
-    """Trajectories that move together: their start, (n, n_modes), and their noise, if any."""
+class _Steps(NamedTuple):
+    """The time of a step, how many there are, and the frequency of the fastest motion."""
 
-    coordinates: FloatArray
-    velocities: FloatArray
-    generator: Generator | None
+    step: float
+    number: int
+    fastest: float
 
 
-def _groups(q: FloatArray, v: FloatArray, generator: Generator | None) -> list[_Group]:
+class _Wanted(NamedTuple):
+    """What a user wants of noise: see `langevin`."""
+
+    kind: NoiseKind
+    lead_temperatures: Mapping[int, float] | None
+    spectrum: NoiseSpectrum | None
+    cutoff: float | None
+
+
+def _noises(
+    wanted: _Wanted,
+    response: ForceResponse,
+    modes: VibrationalModes,
+    damping: ArrayLike,
+    fastest: float,
+) -> Noises:
+    """Return the noise that acts, or raise for what doesn't go together."""
+    kind, _, spectrum, cutoff = wanted
+    for name in ("spectrum", "cutoff"):
+        if kind != "quantum" and getattr(wanted, name) is not None:
+            raise ValueError(
+                f'{name} is that of quantum noise; expected noise="quantum" with it, or none.'
+            )
+    given = wanted.lead_temperatures
+    temperatures = temperatures_of_leads(given, modes, response.temperature)
+    if kind == "none":
+        return Noises.nothing(len(modes), len(temperatures))
+    if kind == "classical":
+        found = classical_noises(response, modes, damping, temperatures)
+    else:
+        of_modes = None if spectrum is None else checked_spectrum(spectrum, response, modes)
+        limit = cutoff_of(cutoff, fastest, CUTOFF)
+        found = quantum_noises(response, modes, damping, temperatures, of_modes, limit)
+    error = 0.0 if spectrum is None else spectrum.error
+    for number, source in enumerate(found.spectra):
+        if source is not None:
+            name = f"lead {number - 1} of the lattice" if number else "the electrons"
+            check_positive(source, 2 * fastest, max(POSITIVE, error), name)
+    return found
+
+
+def _run(
+    system: Mechanics, memories: tuple[Memory, ...], noises: Noises, steps: _Steps, every: int
+) -> Run:
+    """Return the steps to be taken."""
+    own, *of_leads = noises.white
+    length = period(steps.number, steps.step, noises.slowest)
+    numbers = length, steps.number, every, len(memories)
+    if memories or any(spectrum is not None for spectrum in noises.spectra):
+        move = surrounded_propagation(
+            system.stiffness, system.damping, own, memories, of_leads, steps.step
+        )
+        return Run(move, noises.spectra, *numbers)
+    alone = propagation(system.stiffness, system.damping, own, steps.step)
+    return Run(alone, noises.spectra, *numbers)
+
+
+def _groups(
+    q: FloatArray, v: FloatArray, together: float, generator: Generator | None
+) -> list[Group]:
     """Return groups of trajectories, each with random numbers of its own."""
-    size = max(1, TOGETHER // q.shape[1])
+    size = int(min(max(1, TOGETHER // q.shape[1]), together))
     starts = range(0, len(q), size)
     own: list[Generator | None] = [None] * len(starts)
     if generator is not None:
         own = [np.random.default_rng(generator.integers(2**63, size=4)) for _ in starts]
     return [
-        _Group(q[start : start + size], v[start : start + size], each)
+        Group(q[start : start + size], v[start : start + size], each)
         for start, each in zip(starts, own, strict=True)
     ]
 
 
-@dataclass(frozen=True)
-class _Run:
-    """So many steps of the integrator, of which every so many are noted."""
-
-    move: Propagation
-    n_steps: int
-    every: int
-
-    def __call__(self, group: _Group, tick: Callable[[], Any] | None = None) -> FloatArray:
-        """Return coordinates and velocities, (2, n_times, n, n_modes); tick: called each step."""
-        q, v, generator = group
-        kept = np.empty((2, self.n_steps // self.every + 1, *q.shape))
-        kept[:, 0] = q, v
-        with np.errstate(over="ignore", invalid="ignore"):
-            for number in range(1, self.n_steps + 1):
-                xi = None if generator is None else generator.standard_normal(q.shape)
-                q, v = self.move.advance(q, v, xi)
-                if number % self.every == 0:
-                    kept[:, number // self.every] = q, v
-                    _check_finite(q, self.move.step * number)
-                if tick is not None:
-                    tick()
-        return kept
-
-
-def _followed(
-    run: _Run, groups: list[_Group], executor: Executor | None, shown: Any
-) -> Iterator[FloatArray]:
-    """Yield what becomes of each group; the bar counts steps here, and whole groups elsewhere."""
-    if executor is None:
-        yield from (run(group, shown.update) for group in groups)
-        return
-    for kept in mapped(run, groups, executor):
-        shown.update(run.n_steps)
-        yield kept
-
-
-def _time_step(time_step: float | None, modes: VibrationalModes, stiffness: FloatArray) -> float:
-    """Return the longest step; the current may stiffen springs beyond the fastest mode."""
+def _steps(
+    duration: Any,
+    time_step: float | None,
+    modes: VibrationalModes,
+    stiffness: FloatArray,
+    memories: tuple[Memory, ...],
+) -> _Steps:
+    """Return the steps; the current, and the lattice, may stiffen springs beyond the modes'."""
+    total = positive_number("duration", duration)
+    for memory in memories:
+        stiffness = stiffness + memory.constant
     stiffest = np.sqrt(np.abs(np.linalg.eigvals(stiffness)).max())
     fastest = max(float(modes.frequencies.max()), float(stiffest))
-    if time_step is None:
-        return 1 / (STEPS_PER_RADIAN * fastest)
-    step = positive_number("time_step", time_step)
-    if step * fastest > 1 / FEWEST_PER_RADIAN:
+    for memory in memories:
+        fastest = max(fastest, float(memory.poles.real.max(initial=0.0)))
+    longest = 1 / (STEPS_PER_RADIAN * fastest)
+    if time_step is not None:
+        longest = positive_number("time_step", time_step)
+    if longest * fastest > 1 / FEWEST_PER_RADIAN:
         raise ValueError(
-            f"time_step is {step:.4g}, too long for the fastest motion, of frequency "
+            f"time_step is {longest:.4g}, too long for the fastest motion, of frequency "
             f"{fastest:.4g}; expected at most {1 / (FEWEST_PER_RADIAN * fastest):.4g}."
         )
-    return step
-
-
-def _check_finite(coordinates: FloatArray, time: float) -> None:
-    if not np.isfinite(coordinates).all():
-        raise ValueError(
-            f"The motion has grown beyond all numbers by the time {time:.4g}: it runs away. Ask "
-            "for a shorter duration."
-        )
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a positive whole number.")
-    return int(value)
+    number = math.ceil(total / longest - 1e-9)
+    return _Steps(total / number, number, fastest)
 
 
 def _start(name: str, values: ArrayLike | None, shape: tuple[int, int]) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.coloured import bose_temperature
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
@@ -37,6 +38,11 @@ class Trajectory(Storable):
         omega of the modes without current.
     patterns : array of float, shape (n_modes, n_c)
         Displacement patterns of the modes.
+    heat : array of float, shape (n_trajectories, n_times, n_leads), or None
+        The energy that has come in from each lead of the lattice since the start: the work that
+        its self-energy and its noise have done on the modes.  None without leads.
+    noise : str
+        Which noise acts: "none", "classical" or "quantum".
     units : Units or None
         The units, for labels.
     warnings : tuple of str
@@ -49,6 +55,7 @@ class Trajectory(Storable):
         "velocities": ("trajectory", "time", "mode"),
         "mode_frequencies": ("mode",),
         "patterns": ("mode", "coordinate"),
+        "heat": ("trajectory", "time", "lead"),
     }
     DERIVED = {"energy": ("trajectory", "time", "mode")}  # noqa: RUF012
     AXES = {"time": "times"}  # noqa: RUF012
@@ -59,6 +66,8 @@ class Trajectory(Storable):
     mode_frequencies: FloatArray
     patterns: FloatArray
     _: KW_ONLY
+    heat: FloatArray | None = None
+    noise: str = "classical"
     units: Units | None = None
     warnings: tuple[str, ...] = ()
 
@@ -76,6 +85,39 @@ class Trajectory(Storable):
         """Energy of each mode, (dq/dt)^2/2 + omega^2 q^2/2, (n_trajectories, n_times, n_modes)."""
         potential = self.mode_frequencies**2 * self.coordinates**2
         return read_only(0.5 * (self.velocities**2 + potential))
+
+    def occupation(self, after: float = 0.0) -> FloatArray:
+        """Return the mean number of phonons of each mode, shape (n_modes,).
+
+        The mean energy over omega, less the zero-point energy's 1/2 if the noise is quantum.
+
+        Parameters
+        ----------
+        after : float, default 0.0
+            The mean is over all trajectories and all times from this one.
+
+        Raises
+        ------
+        ValueError
+            For a time beyond the last one.
+        """
+        late = self.times >= after
+        if not late.any():
+            raise ValueError(f"after is {after!r}; the motion ends at {self.times[-1]:.6g}.")
+        zero_point = 0.5 if self.noise == "quantum" else 0.0
+        mean = self.energy[:, late].mean(axis=(0, 1))
+        return read_only(mean / self.mode_frequencies - zero_point)
+
+    def effective_temperature(self, after: float = 0.0) -> FloatArray:
+        """Return the kT at which each mode would have its `occupation`, shape (n_modes,).
+
+        By Bose's function if the noise is quantum, zero where it has fewer phonons than none;
+        else the mean energy itself.
+        """
+        phonons = self.occupation(after)
+        if self.noise == "quantum":
+            return read_only(bose_temperature(self.mode_frequencies, phonons))
+        return read_only(self.mode_frequencies * phonons)
 
     @property
     def displacements(self) -> FloatArray:

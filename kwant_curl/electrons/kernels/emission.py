@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,65 @@ from kwant_curl.model.selfenergy_slopes import check_energy_dependence
 from kwant_curl.support.parallel import mapped
 from kwant_curl.support.threads import for_small_matrices
 
-__all__ = ["EmissionKernel", "Exchanged", "exchanged"]
+__all__ = ["AllTraces", "EmissionKernel", "Exchanged", "PairTraces", "Traces", "exchanged"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+
+
+class Traces(Protocol):
+    """What is made of matrix elements between two energies; picklable if there is an executor."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what is made."""
+        ...
+
+    def __call__(self, elements: ComplexArray) -> FloatArray:
+        """Return the sum over all pairs of states; elements: (n_c, n_final, n_initial)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PairTraces:
+    """Tr[F_pm D F_pm^+ D'], F_pm = F_X +- i F_Y, of pairs of modes; patterns: (n_pairs, 2, n_c)."""
+
+    patterns: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pairs, and (+) and (-) of each."""
+        return len(self.patterns), 2
+
+    def __call__(self, elements: ComplexArray) -> FloatArray:
+        """Return |<final| F_pm^+ |initial>|^2, summed."""
+        result = np.empty(self.shape)
+        x, y = np.tensordot(self.patterns, elements, axes=(2, 0)).swapaxes(0, 1)
+        for sign, part in ((1, 0), (-1, 1)):
+            squares = np.abs(x - sign * 1j * y) ** 2
+            result[:, part] = squares.sum(axis=(1, 2))
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class AllTraces:
+    """Tr[F_I D F_J D'] of all pairs of patterns (n, n_c), Hermitian: Re + Im, a real matrix.
+
+    The symmetric part of that is the real part, the antisymmetric one the imaginary part.
+    """
+
+    patterns: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """A matrix."""
+        return 2 * (len(self.patterns),)
+
+    def __call__(self, elements: ComplexArray) -> FloatArray:
+        """Return <final| F_I |initial>^* <final| F_J |initial>, summed."""
+        flat = self.patterns @ elements.reshape(len(elements), -1)
+        gram = flat.conj() @ flat.T
+        return np.asarray(gram.real + gram.imag)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +93,14 @@ class EmissionKernel:
     """Traces of the golden rule between E and E + quantum.
 
     operators: those of the forces, in the middle of both energies: -(dH/dQ - (E + E')/2 dS/dQ);
-    one-sided overlaps N add (E' - E)(N - N^+)/2 to them, where they are known; pairs: patterns
-    (n_pairs, 2, n_c); energy: the Fermi level.
+    one-sided overlaps N add (E' - E)(N - N^+)/2 to them, where they are known; traces: what is
+    made of the matrix elements; energy: the Fermi level.
     """
 
     problem: ScatteringProblem
     numerics: Numerics
     operators: ByEnergy[Operators]
-    pairs: FloatArray
+    traces: Traces
     quantum: float
     energy: float
 
@@ -55,9 +110,9 @@ class EmissionKernel:
         return self.operators.at(self.energy).orbitals
 
     def __call__(self, energy: float) -> tuple[FloatArray, bool]:
-        """Return Tr[F_pm D_beta(E) F_pm^+ D_alpha(E + quantum)], (n_pairs, 2, n, n) by source.
+        """Return traces with D_beta(E) and D_alpha(E + quantum), (n, n, ...) by source.
 
-        The last two axes are alpha, from where an electron comes when it emits, and beta.  And
+        The first two axes are alpha, from where an electron comes when it emits, and beta.  And
         whether modes are open at both energies.
         """
         operators = self.operators.at(energy + 0.5 * self.quantum)
@@ -65,17 +120,13 @@ class EmissionKernel:
             EnergyShell(self.problem, e, self.numerics, operators.orbitals).states_by_lead()
             for e in (energy + self.quantum, energy)
         )
-        result = np.zeros((len(self.pairs), 2, len(upper), len(lower)))
+        result = np.zeros((len(upper), len(lower), *self.traces.shape))
         width = len(operators.factors.start)
         for alpha, initial in enumerate(upper):
             for beta, final in enumerate(lower):
                 for some in chunks(len(final), width * len(initial)):
                     elements = self._elements(operators, final[some], initial)
-                    x, y = np.tensordot(self.pairs, elements, axes=(2, 0)).swapaxes(0, 1)
-                    for sign, part in ((1, 0), (-1, 1)):
-                        # <final| F_pm^+ |initial>, F_pm = F_X +- i F_Y
-                        squares = np.abs(x - sign * 1j * y) ** 2
-                        result[:, part, alpha, beta] += squares.sum(axis=(1, 2))
+                    result[alpha, beta] += self.traces(elements)
         return result / (4 * np.pi**2), bool(sum(map(len, upper)) and sum(map(len, lower)))
 
     def _elements(
@@ -96,7 +147,8 @@ class EmissionKernel:
 class Exchanged:
     """The integrals for emission and absorption, their samples, and whether they are partial.
 
-    notices: what is to be said of states that are bound there.
+    emitted, absorbed: (n_leads, n_leads, ...), the lead at the upper energy first; notices: what
+    is to be said of states that are bound there.
     """
 
     emitted: FloatArray
@@ -114,7 +166,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     weighting = _weighting(point, kernel.quantum)
     with energy_bar(numerics) as bar, for_small_matrices(kernel.problem.n_orbitals):
         points, edges, levels = _break_points(kernel, point, numerics)
-        evaluate = _Traces(Beside(kernel, float(np.ptp(points))), numerics, bar)
+        evaluate = _Samples(Beside(kernel, float(np.ptp(points))), numerics, bar)
         found = Window(points, edges, levels)
         integral = sampled(evaluate, kernel.problem, found, weighting, numerics)
     closed = any(
@@ -123,9 +175,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
         if not is_open
     )
     parts = (part for (part,) in integral.integrals(weighting, 0.1 * numerics.rtol))
-    emitted, absorbed = (
-        sources.of_pairs(np.moveaxis(part, (0, 1), (2, 3)), axes=(2, 3)) for part in parts
-    )
+    emitted, absorbed = (sources.of_pairs(part) for part in parts)
     return Exchanged(emitted, absorbed, integral, closed, levels.notices)
 
 
@@ -177,7 +227,7 @@ def _break_points(
     )
 
 
-class _Traces:
+class _Samples:
     """The samples; is_open: whether modes are open at each energy that was evaluated."""
 
     def __init__(self, kernel: Callable[[float], Any], numerics: Numerics, bar: Any) -> None:
@@ -190,6 +240,5 @@ class _Traces:
             if isinstance(answer, Exception):
                 yield answer
                 continue
-            trace, self.is_open[energy] = answer
-            by_pair = np.moveaxis(trace, (2, 3), (0, 1))
+            by_pair, self.is_open[energy] = answer
             yield Sample(((by_pair,), (by_pair,)), (0.0, 0.0))  # nothing cancels
