@@ -30,7 +30,7 @@ from kwant_curl.devices import graphene_constriction
 CHECKS = {
     "closing bonds": ("kwant_curl.model.bonds", "check_long_bonds"),
     "bound states": ("kwant_curl.electrons.checked", "_closeness"),
-    "bound states in a window": ("kwant_curl.electrons.averages", "narrow_levels"),
+    "bound states in a window": ("kwant_curl.electrons.windows", "narrow_levels"),
     "band edge": ("kwant_curl.maps", "nearest_edge"),
     "resonances": ("kwant_curl.maps", "resonance_distance"),
     "periods": ("kwant_curl.model.bonds", "check_periods"),

@@ -7,7 +7,7 @@ relative to the largest element of each, against the same with rtol = 1e-8.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ import numpy as np
 from timing import machine, row
 
 import kwant_curl as kc
-from kwant_curl.algebra import integration
+from kwant_curl.algebra.sampled import Sampled
 from kwant_curl.devices import bent_molecule, gold_chain, graphene_constriction
 
 ROOM = 0.02585
@@ -36,14 +36,15 @@ FINE = 1e-8
 def counted() -> Iterator[list[int]]:
     """Count the energies that integrals evaluate."""
     count: list[int] = []
-    plain = integration._Search.evaluate_next
+    plain = Sampled.add
 
-    def counting(self: Any, limit: int) -> None:
+    def counting(self: Any, energies: Sequence[float]) -> list[int | None]:
         before = self.n_energies
-        plain(self, limit)
+        numbers = plain(self, energies)
         count.append(self.n_energies - before)
+        return numbers
 
-    with patch.object(integration._Search, "evaluate_next", counting):
+    with patch.object(Sampled, "add", counting):
         yield count
 
 

@@ -1,6 +1,6 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
-from kwant_curl.algebra.integration import IntegrationError
+from kwant_curl.algebra.integral_errors import IntegrationError
 from kwant_curl.coordinates import (
     Displacements,
     Exponential,

@@ -12,7 +12,7 @@ from kwant_curl.coordinates import (
     forces_by_energy,
     second_derivatives_by_energy,
 )
-from kwant_curl.electrons.averages import Average, averaged
+from kwant_curl.electrons.averages import averaged
 from kwant_curl.electrons.kernels.coupled import CoupledKernel
 from kwant_curl.electrons.kernels.operators import operators_by_energy
 from kwant_curl.electrons.keywords import with_shared_keywords
@@ -22,6 +22,7 @@ from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numeri
 from kwant_curl.electrons.operation import OperatingPoint, operating_point
 from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.electrons.sea import integral_above
+from kwant_curl.electrons.shares import Average
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad_vec
 
-from kwant_curl.algebra.integration import IntegrationError, interpolated, segments_between
+from kwant_curl.algebra.integral_errors import IntegrationError
+from kwant_curl.algebra.integration import interpolated
 from kwant_curl.algebra.occupations import lead_weighting
 from kwant_curl.algebra.rational import Rational, fitted, graded_rule
-from kwant_curl.algebra.segments import Segment, Weighting
+from kwant_curl.algebra.segments import Segment, Weighting, segments_between
 from kwant_curl.algebra.sketches import Sample
 
 NONE = np.empty(0)

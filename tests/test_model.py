@@ -256,7 +256,7 @@ def test_a_pattern_that_comes_again_is_analysed_thoroughly(monkeypatch):
     monkeypatch.setattr(context, "analyze", noting)
     monkeypatch.setattr("kwant_curl.model.solvers.mumps.TINY", 0)
     syst = square_wire(length=9, width=6, disorder=0.5).finalized()
-    usual = kwant.solvers.mumps.default_solver.ordering
+    usual = kc.direct_solver().ordering
     kc.curl_map(syst, LAW, 1.7)
     assert orderings == ["amf"]
     kc.curl_map(syst, LAW, 1.7, temperature=0.01, rtol=1e-1)

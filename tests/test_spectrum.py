@@ -7,7 +7,7 @@ import pytest
 from systems import MODELS, atoms_of, square_wire, two_levels
 
 import kwant_curl as kc
-from kwant_curl.electrons import averages
+from kwant_curl.electrons import sampling
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 FIELDS = ("lead_force", "lead_curl", "friction")
@@ -17,13 +17,13 @@ FIELDS = ("lead_force", "lead_curl", "friction")
 def counted(monkeypatch):
     """Count the energies of integrals."""
     energies = []
-    plain = averages._Shells.__call__
+    plain = sampling.Shells.__call__
 
     def counting(self, some):
         energies.extend(some)
         return plain(self, some)
 
-    monkeypatch.setattr(averages._Shells, "__call__", counting)
+    monkeypatch.setattr(sampling.Shells, "__call__", counting)
     return energies
 
 

@@ -5,6 +5,7 @@ Arrays only: nothing here knows Kwant.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,17 @@ from scipy.optimize import nnls
 
 from kwant_curl.algebra.rational import Rational, graded_rule
 
-__all__ = ["Fit", "Grid", "Segment", "Weighting", "made_positive", "sample_weights"]
+__all__ = [
+    "NO_POLES",
+    "Fit",
+    "Grid",
+    "Segment",
+    "Weighting",
+    "made_positive",
+    "sample_weights",
+    "segments_between",
+    "weight_of",
+]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -23,6 +34,12 @@ LEAST = 1e-30
 
 FINE, COARSE = 16, 8
 """Points of each panel for integrals that are returned, and for those that steer."""
+
+NEGLIGIBLE = 0.01
+"""A segment is left out if its weight is this part of rtol squared: E^(-1/2) counts by its root."""
+
+NO_POLES = np.empty(0, complex)
+NO_EDGES = np.empty(0)
 
 
 class Weighting(NamedTuple):
@@ -100,6 +117,36 @@ class Segment:
         every = np.concatenate([poles, self.place(weighting.poles)])
         s, ds, panel = graded_rule(breaks, every, order)
         return Grid(s, self.energy(s), ds, self.slope(s), panel)
+
+
+def segments_between(
+    points: FloatArray,
+    weighting: Weighting,
+    rtol: float,
+    edges: FloatArray = NO_EDGES,
+    exclude: float = 0.0,
+) -> tuple[Segment, ...]:
+    """Return the segments between break points whose weight counts.
+
+    What is within `exclude` of an edge is left out.
+    """
+    segments = list[Segment]()
+    ends = np.concatenate([edges - exclude, edges + exclude]) if exclude else NO_EDGES
+    ends = ends[(ends > points[0]) & (ends < points[-1])]
+    for start, end in pairwise(np.union1d(points, ends).tolist()):
+        if not np.any(np.abs(edges - 0.5 * (start + end)) < exclude):
+            segments.append(Segment(start, end))
+    masses = np.array([weight_of(segment, weighting) for segment in segments])
+    counts = masses > NEGLIGIBLE * min(rtol, 1.0) ** 2 * masses.sum()
+    return tuple(segment for segment, one in zip(segments, counts, strict=True) if one)
+
+
+def weight_of(segment: Segment, weighting: Weighting) -> float:
+    """Return the integral of the modulus of the weights over a segment, the largest of all."""
+    grid = segment.grid(NO_POLES, weighting, COARSE)
+    kinds = weighting.of(grid.energies)
+    widths = grid.widths * grid.slopes
+    return max(float((np.abs(kind) @ widths).max(initial=0.0)) for kind in kinds)
 
 
 class Fit(NamedTuple):

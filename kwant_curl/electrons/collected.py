@@ -9,10 +9,11 @@ from scipy.sparse import triu
 
 from kwant_curl.algebra.occupations import lead_weighting
 from kwant_curl.algebra.segments import sample_weights
-from kwant_curl.electrons.averages import Shares, integrated_shares
+from kwant_curl.electrons.averages import integrated_shares
 from kwant_curl.electrons.notices import closed_notices, lost_notices
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
+from kwant_curl.electrons.shares import Shares
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence

@@ -11,9 +11,9 @@ from kwant_curl.algebra.integration import interpolated
 from kwant_curl.algebra.occupations import fermi_poles
 from kwant_curl.algebra.segments import Segment, Weighting
 from kwant_curl.algebra.sketches import Sample
-from kwant_curl.electrons.averages import energy_bar
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
+from kwant_curl.electrons.sampling import energy_bar
 from kwant_curl.support.parallel import mapped
 
 __all__ = ["integral_above"]

@@ -21,10 +21,10 @@ from kwant_curl.algebra.propagation import (
     velocity_tensors,
 )
 from kwant_curl.algebra.stack import Factors
-from kwant_curl.electrons.averages import Shares, response_sizes
 from kwant_curl.electrons.inverse import Propagators, factorised
 from kwant_curl.electrons.kernels.operators import Operators, joined_factors
 from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.electrons.shares import Shares, response_sizes
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.off_axis import equations_above
 from kwant_curl.model.scattering import ScatteringProblem

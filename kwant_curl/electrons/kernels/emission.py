@@ -14,13 +14,14 @@ from kwant_curl.algebra.occupations import fermi, reach, window
 from kwant_curl.algebra.segments import Weighting
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.algebra.stack import Factors
-from kwant_curl.electrons.averages import Window, energy_bar, sampled
 from kwant_curl.electrons.beside import Attempt, Beside
-from kwant_curl.electrons.bound import Levels, counted_range, narrow_levels
+from kwant_curl.electrons.bound import counted_range, narrow_levels
 from kwant_curl.electrons.kernels.operators import Operators
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
+from kwant_curl.electrons.sampling import energy_bar, sampled
 from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.electrons.windows import Window
 from kwant_curl.model.bands import band_edges
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.selfenergy_slopes import check_energy_dependence
@@ -165,9 +166,8 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
     weighting = _weighting(point, kernel.quantum)
     with energy_bar(numerics) as bar, for_small_matrices(kernel.problem.n_orbitals):
-        points, edges, levels = _break_points(kernel, point, numerics)
-        evaluate = _Samples(Beside(kernel, float(np.ptp(points))), numerics, bar)
-        found = Window(points, edges, levels)
+        found = _window(kernel, point, numerics)
+        evaluate = _Samples(Beside(kernel, float(np.ptp(found.points))), numerics, bar)
         integral = sampled(evaluate, kernel.problem, found, weighting, numerics)
     closed = any(
         weighting.counts(energy, numerics.rtol)
@@ -176,7 +176,7 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     )
     parts = (part for (part,) in integral.integrals(weighting, 0.1 * numerics.rtol))
     emitted, absorbed = (sources.of_pairs(part) for part in parts)
-    return Exchanged(emitted, absorbed, integral, closed, levels.notices)
+    return Exchanged(emitted, absorbed, integral, closed, found.levels.notices)
 
 
 def _weighting(point: OperatingPoint, quantum: float) -> Weighting:
@@ -198,13 +198,8 @@ def _weighting(point: OperatingPoint, quantum: float) -> Weighting:
     return Weighting(of, np.empty(0, complex), every)
 
 
-def _break_points(
-    kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics
-) -> tuple[FloatArray, FloatArray, Levels]:
-    """Return the limits of the integral, and where the integrand isn't smooth between them.
-
-    And the band edges and the narrow levels there, those of E + quantum too.
-    """
+def _window(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Window:
+    """Return the energies of the integral, and what there is at E + quantum too."""
     levels, quantum = point.energy + point.bias, kernel.quantum
     every = np.concatenate([levels, levels - quantum])
     limits = np.array(window(every, point.temperature, reach(numerics.rtol)))
@@ -220,7 +215,7 @@ def _break_points(
     rough = np.append(edges, found.bound)
     inner = np.concatenate([rough, rough - quantum])
     shifted = ((energy - quantum, width) for energy, width in found.resonances)
-    return (
+    return Window(
         np.union1d(limits, inner[(inner > limits[0]) & (inner < limits[1])]),
         np.concatenate([edges, edges - quantum]),
         found._replace(resonances=(*found.resonances, *shifted)),

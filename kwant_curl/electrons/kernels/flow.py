@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.stack import OperatorStack
 from kwant_curl.algebra.stars import star_densities
-from kwant_curl.electrons.averages import Shares
 from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.electrons.shares import Shares
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.scattering import ScatteringProblem
 

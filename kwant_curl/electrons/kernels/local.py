@@ -18,8 +18,8 @@ from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.derivatives import CentreBlocks, Derivatives
 from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stars import star_densities, star_responses
-from kwant_curl.electrons.averages import Shares, response_sizes
 from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.electrons.shares import Shares, response_sizes
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.scattering import ScatteringProblem
 

@@ -16,6 +16,11 @@ __all__ = ["MumpsSolver"]
 QUICK_ORDERING = "amf"
 """Ordering by the least fill: the analysis takes a tenth of the time of nested dissection."""
 
+SHUFFLING, THOROUGH = "scotch", "pord"
+"""SCOTCH's threads race and its random numbers go on from call to call: equal calls would differ by
+rounding, and integrals take other energies.  PORD's dissection, in every MUMPS, is always the same,
+and as good."""
+
 TINY, SMALL = 2**12, 2**16
 """Unknowns up to which what it leads to is solved as fast, and factorised as fast."""
 
@@ -51,6 +56,8 @@ class MumpsSolver:
         self.ordering: str = kwant.solvers.mumps.default_solver.ordering
         self._once = once
         self._may_choose = self.ordering == _usual_ordering()
+        if self._may_choose and self.ordering == SHUFFLING:
+            self.ordering = THOROUGH
         self._is_quick = False
         self._number = 0
         self._context: Any = None
