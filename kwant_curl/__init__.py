@@ -39,6 +39,10 @@ from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import (
     CriticalBias,
+    Lattice,
+    LatticeLead,
+    Linewidths,
+    LocalVibrations,
     Orbit,
     PhononLeads,
     PumpedPairs,
@@ -70,6 +74,10 @@ __all__ = [
     "IntegrationError",
     "Junction",
     "JunctionReport",
+    "Lattice",
+    "LatticeLead",
+    "Linewidths",
+    "LocalVibrations",
     "Matrices",
     "Model",
     "MomentumCurrent",

@@ -5,6 +5,8 @@ Imports `results`, `coordinates`, `model`, `algebra` and `support`.
 
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.integrator import langevin
+from kwant_curl.vibrations.lattice import Lattice, LatticeLead
+from kwant_curl.vibrations.local import Linewidths, LocalVibrations
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.orbits import Orbit
 from kwant_curl.vibrations.pairs import PumpedPairs
@@ -17,6 +19,10 @@ from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = [
     "CriticalBias",
+    "Lattice",
+    "LatticeLead",
+    "Linewidths",
+    "LocalVibrations",
     "Orbit",
     "PhononLeads",
     "PumpedPairs",

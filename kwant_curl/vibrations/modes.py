@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.memory import Memory
 from kwant_curl.coordinates import Displacements
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
 from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
+from kwant_curl.vibrations.local import (
+    Linewidths,
+    LocalVibrations,
+    linewidths_of,
+    local_density_of,
+)
 from kwant_curl.vibrations.matching import moving_atoms
 from kwant_curl.vibrations.mode_checks import (
     check_atoms,
@@ -145,6 +152,48 @@ class VibrationalModes(Storable):
         chosen = mode_indices(which, len(self))
         return replace(self, frequencies=self.frequencies[chosen], vectors=self.vectors[chosen])
 
+    def local_density(self, omega: ArrayLike) -> LocalVibrations:
+        """Return the local density of vibrations of the moving atoms, with their leads.
+
+        Parameters
+        ----------
+        omega : array of float or complex, shape (n_omega,)
+            Frequencies.
+
+        Returns
+        -------
+        LocalVibrations
+            By the rational self-energy of `leads`; `Lattice.local_density` has the exact one.
+
+        Raises
+        ------
+        ValueError
+            Without leads.
+        """
+        points = np.atleast_1d(np.asarray(omega, dtype=complex))
+        density = local_density_of(self.frequencies, self.vectors, self._memory(), points)
+        return LocalVibrations(points.real, density, self.positions, units=self.units)
+
+    def linewidths(self) -> Linewidths:
+        """Return damping, lifetime and shift of each mode by the leads, without current.
+
+        Raises
+        ------
+        ValueError
+            Without leads.
+        """
+        found = linewidths_of(self.frequencies, self._memory())
+        return Linewidths(self.frequencies, *found, units=self.units)
+
+    def _memory(self) -> Memory:
+        """Return the self-energy of the leads in the basis of the modes."""
+        if self.leads is None:
+            raise ValueError(
+                "These modes have no leads: their vibrations don't leave. Make them by "
+                "Lattice.modes, or give leads=."
+            )
+        return self.leads.memory().projected(self.vectors)
+
     @classmethod
     def from_force_constants(
         cls,
@@ -154,6 +203,7 @@ class VibrationalModes(Storable):
         positions: ArrayLike | None = None,
         sites: ArrayLike | None = None,
         units: Units | None = None,
+        leads: PhononLeads | None = None,
     ) -> Self:
         """Return the modes of K v = omega^2 M v.
 
@@ -172,6 +222,8 @@ class VibrationalModes(Storable):
         units : Units, optional
             Units of energy and length, for labels; masses below that of a hydrogen atom, and
             frequencies above 1 eV, are then an error.
+        leads : PhononLeads, optional
+            The lattice around the moving atoms, which K holds fixed, in the same coordinates.
 
         Returns
         -------
@@ -185,7 +237,7 @@ class VibrationalModes(Storable):
             in which no force drives the atoms back, and for masses that don't fit.
         """
         found = harmonic_modes(force_constants, masses, positions, sites)
-        return cls(*found, units=units)
+        return cls(*found, units=units, leads=leads)
 
     @classmethod
     def from_ase(
