@@ -41,6 +41,10 @@ from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import (
     CriticalBias,
+    Lattice,
+    LatticeLead,
+    Linewidths,
+    LocalVibrations,
     ModeOccupations,
     Orbit,
     PhononLeads,
@@ -74,6 +78,10 @@ __all__ = [
     "IntegrationError",
     "Junction",
     "JunctionReport",
+    "Lattice",
+    "LatticeLead",
+    "Linewidths",
+    "LocalVibrations",
     "Matrices",
     "ModeOccupations",
     "Model",

@@ -23,7 +23,7 @@ from kwant_curl.devices import Atoms, gold_chain
 from kwant_curl.support.storage import read_result
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
 from kwant_curl.vibrations import VibrationalModes
-from kwant_curl.vibrations.other_programs import IN_ANGSTROM, IN_BOHR, _angstrom
+from kwant_curl.vibrations.other_programs import IN_ANGSTROM, IN_BOHR, length_in_angstrom
 
 RNG = np.random.default_rng(5)
 
@@ -378,7 +378,7 @@ def by_hand():
 def test_phonopy_of_calculators_in_bohr(by_hand, calculator):
     """The same atoms and springs, as each program has them."""
     plain, matrix = by_hand
-    length = _angstrom(calculator)
+    length = length_in_angstrom(calculator)
     cell = crystal(cell=(8.0, 9.0, 10.0))
     scaled = PhonopyAtoms(
         symbols=cell.symbols, positions=cell.positions / length, cell=cell.cell / length
@@ -406,12 +406,12 @@ def test_lengths_of_the_calculators_of_phonopy():
             known = calculators.get_calculator_physical_units(calculator).distance_to_A
         except ValueError:  # an older Phonopy, which knows fewer calculators
             continue
-        assert _angstrom(calculator) == pytest.approx(known, rel=1e-6)
+        assert length_in_angstrom(calculator) == pytest.approx(known, rel=1e-6)
 
 
 def test_a_calculator_that_is_not_known():
     with pytest.raises(ValueError, match=r"phonon.calculator is 'other', whose unit of length"):
-        _angstrom("other")
+        length_in_angstrom("other")
 
 
 def test_a_cell_that_phonopy_has_reduced():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kwant_curl.materials.arrays import blocks
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.electrode import Electrode, Layer
-from kwant_curl.materials.sites import Elements, OneAtom, filled
+from kwant_curl.model.atoms import Elements, OneAtom, filled
 
 __all__ = ["Slice", "junction_system"]
 

@@ -8,6 +8,7 @@ from kwant_curl.plotting.charts import plot_pumping_rates, plot_stability, plot_
 from kwant_curl.plotting.curls import plot_curl_map
 from kwant_curl.plotting.flows import plot_flow_map
 from kwant_curl.plotting.interactive import plot_interactive
+from kwant_curl.plotting.local import plot_local_vibrations
 from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.support.drawing import plot
 
@@ -17,6 +18,7 @@ __all__ = [
     "plot_curl_map",
     "plot_flow_map",
     "plot_interactive",
+    "plot_local_vibrations",
     "plot_orbit",
     "plot_pumping_rates",
     "plot_stability",
@@ -26,6 +28,7 @@ __all__ = [
 for draw in (
     plot_curl_map,
     plot_flow_map,
+    plot_local_vibrations,
     plot_orbit,
     plot_pumping_rates,
     plot_stability,

@@ -5,6 +5,8 @@ Imports `results`, `coordinates`, `model`, `algebra` and `support`.
 
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.integrator import langevin
+from kwant_curl.vibrations.lattice import Lattice, LatticeLead
+from kwant_curl.vibrations.local import Linewidths, LocalVibrations
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.occupations import ModeOccupations, mode_occupations
 from kwant_curl.vibrations.orbits import Orbit
@@ -18,6 +20,10 @@ from kwant_curl.vibrations.trajectories import Trajectory
 
 __all__ = [
     "CriticalBias",
+    "Lattice",
+    "LatticeLead",
+    "Linewidths",
+    "LocalVibrations",
     "ModeOccupations",
     "Orbit",
     "PhononLeads",

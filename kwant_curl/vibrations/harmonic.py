@@ -11,7 +11,7 @@ from kwant_curl.support.matrices import check_atoms, symmetric
 from kwant_curl.vibrations.matching import point
 from kwant_curl.vibrations.mode_checks import masses_of_coordinates
 
-__all__ = ["HarmonicModes", "SparseMatrix", "harmonic_modes"]
+__all__ = ["HarmonicModes", "SparseMatrix", "harmonic_modes", "symmetric_matrix"]
 
 FloatArray = NDArray[np.float64]
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
@@ -37,7 +37,7 @@ def harmonic_modes(
     sites: ArrayLike | None,
 ) -> HarmonicModes:
     """Solve for the modes; the arguments are those of `VibrationalModes.from_force_constants`."""
-    matrix = _symmetric_matrix(force_constants)
+    matrix = symmetric_matrix(force_constants)
     places = None if positions is None else np.asarray(positions, dtype=float)
     numbers = None if sites is None else np.asarray(sites)
     check_atoms(places, numbers, len(matrix))
@@ -49,7 +49,7 @@ def harmonic_modes(
     return HarmonicModes(np.sqrt(squares), patterns, mass, places, numbers)
 
 
-def _symmetric_matrix(force_constants: Any) -> FloatArray:
+def symmetric_matrix(force_constants: Any) -> FloatArray:
     """Return the force constants as a dense symmetric matrix, or raise."""
     dense = force_constants.toarray() if sparse.issparse(force_constants) else force_constants
     array = np.asarray(dense)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.memory import Memory
 from kwant_curl.coordinates import Displacements
 from kwant_curl.results.modes import ModeSet
 from kwant_curl.support.frozen import read_only
@@ -14,6 +15,12 @@ from kwant_curl.support.matrices import check_atoms
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units, spaced, unit_names
 from kwant_curl.vibrations.harmonic import SparseMatrix, harmonic_modes
+from kwant_curl.vibrations.local import (
+    Linewidths,
+    LocalVibrations,
+    linewidths_of,
+    local_density_of,
+)
 from kwant_curl.vibrations.matching import moving_atoms
 from kwant_curl.vibrations.mode_checks import (
     check_leads,
@@ -168,6 +175,48 @@ class VibrationalModes(ModeSet, Storable):
         chosen = mode_indices(which, len(self))
         return replace(self, frequencies=self.frequencies[chosen], patterns=self.patterns[chosen])
 
+    def local_density(self, omega: ArrayLike) -> LocalVibrations:
+        """Return the local density of vibrations of the moving atoms, with their leads.
+
+        Parameters
+        ----------
+        omega : array of float or complex, shape (n_omega,)
+            Frequencies.
+
+        Returns
+        -------
+        LocalVibrations
+            By the rational self-energy of `leads`; `Lattice.local_density` has the exact one.
+
+        Raises
+        ------
+        ValueError
+            Without leads.
+        """
+        points = np.atleast_1d(np.asarray(omega, dtype=complex))
+        density = local_density_of(self.frequencies, self.vectors, self._memory(), points)
+        return LocalVibrations(points.real, density, self.positions, units=self.units)
+
+    def linewidths(self) -> Linewidths:
+        """Return damping, lifetime and shift of each mode by the leads, without current.
+
+        Raises
+        ------
+        ValueError
+            Without leads.
+        """
+        found = linewidths_of(self.frequencies, self._memory())
+        return Linewidths(self.frequencies, *found, units=self.units)
+
+    def _memory(self) -> Memory:
+        """Return the self-energy of the leads in the basis of the modes."""
+        if self.leads is None:
+            raise ValueError(
+                "These modes have no leads: their vibrations don't leave. Make them by "
+                "Lattice.modes, or give leads=."
+            )
+        return self.leads.memory().projected(self.vectors)
+
     @classmethod
     def from_force_constants(
         cls,
@@ -177,6 +226,7 @@ class VibrationalModes(ModeSet, Storable):
         positions: ArrayLike | None = None,
         sites: ArrayLike | None = None,
         units: Units | None = None,
+        leads: PhononLeads | None = None,
     ) -> Self:
         """Return the modes of K v = omega^2 M v.
 
@@ -195,6 +245,8 @@ class VibrationalModes(ModeSet, Storable):
         units : Units, optional
             Units of energy and length, for labels; masses below that of a hydrogen atom, and
             frequencies above 1 eV, are then an error.
+        leads : PhononLeads, optional
+            The lattice around the moving atoms, which K holds fixed, in the same coordinates.
 
         Returns
         -------
@@ -208,7 +260,7 @@ class VibrationalModes(ModeSet, Storable):
             in which no force drives the atoms back, and for masses that don't fit.
         """
         found = harmonic_modes(force_constants, masses, positions, sites)
-        return cls(**found._asdict(), units=units)
+        return cls(**found._asdict(), units=units, leads=leads)
 
     @classmethod
     def from_eigenvectors(

@@ -18,6 +18,7 @@ __all__ = [
     "PhonopyCalculation",
     "crystal_of_ase",
     "crystal_of_phonopy",
+    "length_in_angstrom",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -143,7 +144,8 @@ def crystal_of_phonopy(phonon: PhonopyCalculation, units: Units) -> Crystal:
     root = np.sqrt(np.repeat(masses, 3))
     return Crystal(
         positions=units.length_from_angstrom(
-            np.asarray(primitive.positions) * _angstrom(getattr(phonon, "calculator", None))
+            np.asarray(primitive.positions)
+            * length_in_angstrom(getattr(phonon, "calculator", None))
         ),
         displaced=np.arange(n),
         masses=masses,
@@ -152,7 +154,7 @@ def crystal_of_phonopy(phonon: PhonopyCalculation, units: Units) -> Crystal:
     )
 
 
-def _angstrom(calculator: str | None) -> float:
+def length_in_angstrom(calculator: str | None) -> float:
     """Return the unit of length, in Å, of the cells that Phonopy has of a calculator."""
     if calculator is None or calculator in IN_ANGSTROM:
         return 1.0

@@ -110,6 +110,11 @@ class PhononLeads(Frozen):
         if lead is None:
             total = self.constant.sum(axis=0), self.friction.sum(axis=0)
             return Memory(self.poles, self.residues, *total)
+        if not 0 <= lead < len(self):
+            raise IndexError(
+                f"lead is {lead}; there are {len(self)}, counted from 0. Leads that atoms which "
+                "don't move connect with each other are one."
+            )
         own = self.lead == lead
         return Memory(self.poles[own], self.residues[own], self.constant[lead], self.friction[lead])
 

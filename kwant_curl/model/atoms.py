@@ -1,4 +1,4 @@
-"""Atoms as Kwant's sites, and the value functions that return H - E S between them."""
+"""Atoms as Kwant's sites, with the blocks of matrices between them as value functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import kwant
 from kwant.lattice import Monatomic
 from numpy.typing import NDArray
 
-__all__ = ["Elements", "OneAtom", "filled"]
+__all__ = ["Blocks", "Elements", "OneAtom", "filled"]
 
 Block = tuple[NDArray[Any], NDArray[Any]]
 
@@ -24,6 +24,22 @@ class OneAtom(Monatomic):
         self.number = number
         name: str = f"{number:08d} {super().__repr__()}"
         self.canonical_repr, self.hash = name, hash(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """A matrix between two atoms, by their numbers and how many layers they are apart."""
+
+    blocks: dict[tuple[int, int, int], NDArray[Any]]
+
+    def onsite(self, site: Any) -> NDArray[Any]:
+        """Return the block of an atom."""
+        return self.hopping(site, site)
+
+    def hopping(self, site1: Any, site2: Any) -> NDArray[Any]:
+        """Return the block between two atoms."""
+        apart = int(site2.tag[0] - site1.tag[0])
+        return self.blocks[site1.family.number, site2.family.number, apart]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +69,7 @@ class Elements:
 
 
 def filled(
-    builder: kwant.Builder, families: list[OneAtom], numbers: Any, elements: Elements
+    builder: kwant.Builder, families: list[OneAtom], numbers: Any, elements: Blocks | Elements
 ) -> kwant.Builder:
     """Return the builder with the atoms of these numbers and all of the elements between them."""
     onsite: Callable[..., Any] = elements.onsite

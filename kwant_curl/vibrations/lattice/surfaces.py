@@ -1,0 +1,120 @@
+"""Self-energies of a lattice's leads at any frequency on or above the real axis."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.bloch import BlochCells
+from kwant_curl.algebra.decimation import decimated
+from kwant_curl.model.bands import band_edges
+from kwant_curl.model.leads import Cells
+from kwant_curl.model.off_axis import self_energy_above
+from kwant_curl.model.scattering import ScatteringProblem
+
+__all__ = [
+    "attached_real",
+    "band_frequencies",
+    "frequencies_of",
+    "lead_selfenergies",
+    "lowest_square",
+    "top_of",
+]
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+STATIC = 1e-14
+"""omega = 0 is taken so far below the bands, in units of the top of their omega^2."""
+
+MOMENTA = 64
+"""Momenta at which the bands are looked at for negative omega^2."""
+
+
+def frequencies_of(omega: ArrayLike) -> ComplexArray:
+    """Return frequencies as complex numbers, or raise for those below the real axis."""
+    given = np.asarray(omega)
+    if given.dtype.kind not in "fiuc" or not np.isfinite(given).all():
+        raise ValueError(f"omega is {omega!r}; expected finite frequencies, real or complex.")
+    result = given.astype(complex)
+    if (result.imag < 0).any():
+        raise ValueError(
+            f"omega is {omega!r}; expected frequencies on or above the real axis. Below it, the "
+            "self-energy is continued by the rational functions of PhononLeads."
+        )
+    return result
+
+
+def lead_selfenergies(
+    problem: ScatteringProblem, omega: complex, which: Iterable[int] | None = None
+) -> dict[int, ComplexArray]:
+    """Return the retarded self-energy of leads on their interface orbitals; default of all.
+
+    Pi(-omega^*) = Pi(omega)^*, so that it is asked for at omega^2 on or above the real axis alone.
+    """
+    if omega.real < 0:
+        mirrored = lead_selfenergies(problem, complex(-omega.conjugate()), which)
+        return {number: sigma.conj() for number, sigma in mirrored.items()}
+    found: dict[int, ComplexArray] = {}
+    result = {}
+    for number in range(len(problem.leads)) if which is None else which:
+        first = problem.first_alike[number]
+        if first not in found:
+            found[first] = _selfenergy(problem, number, omega)
+        result[number] = found[first]
+    return result
+
+
+def _selfenergy(problem: ScatteringProblem, number: int, omega: complex) -> ComplexArray:
+    lead = problem.leads[number]
+    if lead.cells is None:
+        raise TypeError(f"Lead {number} is not made of cells.")
+    top = top_of(lead.cells)
+    square = omega * omega
+    if square == 0:  # too close to acoustic branches for Newton's method, which polishes others
+        return decimated(*lead.cells.equations(complex(-STATIC * top))[:3])
+    if square.imag or square.real < 0 or square.real > top:
+        return self_energy_above(lead.cells, square, number)
+    try:
+        return lead.selfenergy(square.real)
+    except (ValueError, RuntimeError, np.linalg.LinAlgError) as failure:
+        raise ValueError(
+            f"Kwant can't tell the modes of lead {number} apart at omega = {omega.real:.10g}: most "
+            "likely a branch begins or ends there. Take another frequency, or one above the real "
+            "axis."
+        ) from failure
+
+
+def top_of(cells: Cells) -> float:
+    """Return an omega^2 above all bands of a lead."""
+    cell, hopping = cells.cell_hamiltonian(), cells.inter_cell_hopping()
+    return float(np.linalg.norm(cell, 2) + 2 * np.linalg.norm(hopping, 2))
+
+
+def band_frequencies(problem: ScatteringProblem) -> FloatArray:
+    """Return the frequencies at which branches of the leads begin and end, ascending; not zero."""
+    top = max(top_of(cells) for cells in problem.distinct_cells())
+    squares = band_edges(problem, -1e-3 * top, 1.01 * top)
+    result: FloatArray = np.sqrt(squares[squares > 1e-9 * top])
+    return result
+
+
+def lowest_square(cells: Cells) -> tuple[float, float]:
+    """Return the lowest omega^2 of a lead's bands, and the momentum where it is."""
+    cell, hopping = cells.cell_hamiltonian(), cells.inter_cell_hopping()
+    square = np.zeros_like(cell)
+    square[:, : hopping.shape[1]] = hopping
+    momenta = np.linspace(0, np.pi, MOMENTA // 2 + 1)  # real: omega(-k) = omega(k)
+    energies = BlochCells.of(cell, square).energies(momenta, single=False)
+    place, _ = np.unravel_index(energies.argmin(), energies.shape)
+    return float(energies.min()), float(momenta[place])
+
+
+def attached_real(problem: ScatteringProblem, square: float) -> FloatArray:
+    """Return D + Pi at a negative omega^2, where it is real, dense (n_orbitals, n_orbitals)."""
+    total: FloatArray = problem.hamiltonian.toarray().real
+    sigmas = lead_selfenergies(problem, 1j * np.sqrt(-square))
+    for number, sigma in sigmas.items():
+        orbitals = problem.leads[number].orbitals
+        total[np.ix_(orbitals, orbitals)] += sigma.real
+    return (total + total.T) / 2
