@@ -28,7 +28,7 @@ def all_results():
     stable = kc.stability(response, vibrations, [0.0, 0.1])
     kappa = np.array([0.5, -0.5])[:, None, None] * np.kron(np.eye(2), [[0, 1.0], [-1, 0]])
     strong = replace(response, lead_curl=1e3 * kappa, lead_jacobian=None, lead_velocity=None)
-    noise = kc.noise_spectrum(syst, MOVING, 1.7, [0.04, 0.08], bias=0.1, rtol=1e-2)
+    noise = kc.noise_spectrum(syst, some, 1.7, [0.04, 0.08], bias=0.1, rtol=1e-2)
     return {
         "CurlMap": curls,
         "of a window": kc.curl_map(

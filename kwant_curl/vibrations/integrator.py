@@ -247,6 +247,8 @@ def _noises(
                 f'{name} is that of quantum noise; expected noise="quantum" with it, or none.'
             )
     given = wanted.lead_temperatures
+    if kind == "none" and given is not None:
+        raise ValueError("lead_temperatures are those of noise, which is off; leave them out.")
     temperatures = temperatures_of_leads(given, modes, response.temperature)
     if kind == "none":
         return Noises.nothing(len(modes), len(temperatures))
