@@ -979,14 +979,14 @@ def many(seed, n, strength, spread=0.8):
 def by_all_eigenvalues(monkeypatch, *args, **more):
     with monkeypatch.context() as patch:
         patch.setattr("kwant_curl.vibrations.search.MANY", 10**9)
-        patch.setattr("kwant_curl.algebra.growing.MANY", 10**9)
+        patch.setattr("kwant_curl.algebra.motions.MANY", 10**9)
         return kc.critical_bias(*args, **more)
 
 
 @pytest.fixture
 def few_are_many(monkeypatch):
     monkeypatch.setattr("kwant_curl.vibrations.search.MANY", 2)
-    monkeypatch.setattr("kwant_curl.algebra.growing.MANY", 2)
+    monkeypatch.setattr("kwant_curl.algebra.motions.MANY", 2)
 
 
 @pytest.mark.filterwarnings("ignore:At the bias .* times the springs")
@@ -1082,7 +1082,7 @@ def test_energies_decay_only_where_no_motion_grows():
     for seed in range(100):
         response, modes = many(seed, 12, 10 ** rng.uniform(-5, -0.5))
         bias = rng.uniform(0, 3) * np.linalg.eigvalsh(response.friction)[0]
-        stiffness, damping = mechanics(response.at_bias(bias), modes)
+        stiffness, damping, _ = mechanics(response.at_bias(bias), modes)
         stable = fastest_growth(stiffness, damping) <= 0
         energy = DecayingEnergy(modes.frequencies, 1e-13)
         found[stable].append(energy.is_found(bias, (stiffness, damping)))
@@ -1094,7 +1094,7 @@ def test_energies_decay_only_where_no_motion_grows():
 
 def test_a_motion_is_followed():
     response, modes = many(3, 20, 0.01)
-    stiffness, damping = mechanics(response.at_bias(0.01), modes)
+    stiffness, damping, _ = mechanics(response.at_bias(0.01), modes)
     frequencies, vectors = complex_frequencies(stiffness, damping)
     for omega, vector in zip(frequencies, vectors, strict=True):
         for guess, start in ((omega, None), (omega * (1 + 1e-4j), vector + 1e-3)):

@@ -118,6 +118,11 @@ def langevin(
     white, and that of other origin than the electrons, is too.
     """
     check_executor(executor)
+    if modes.leads is not None:
+        raise ValueError(
+            "The modes have phonon leads, whose memory langevin does not follow. Take modes "
+            "without (dataclasses.replace(modes, leads=None)), and what the leads damp as damping=."
+        )
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
     total = positive_number("duration", duration)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.dynamics import complex_frequencies
+from kwant_curl.algebra.motions import fastest_motion
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.parallel import Executor, check_executor, mapped
@@ -28,6 +29,9 @@ ComplexArray = NDArray[np.complex128]
 
 PIECE = 2**14
 """Pairs whose equations are solved together."""
+
+REMEMBERING = 2**6
+"""As many with phonon leads, which take longer: one after another."""
 
 
 def pumped_pairs(
@@ -81,7 +85,8 @@ def pumped_pairs(
     Notes
     -----
     Two modes by themselves are an approximation: `stability` has all of them at once.  The time
-    grows as the number of pairs.
+    grows as the number of pairs.  Phonon leads of the modes are in the growth, not in `damping`;
+    they take the time of a `stability` of two modes per pair.
     """
     check_executor(executor)
     system = mechanics(response, modes, damping)
@@ -121,8 +126,9 @@ def _fastest(
     """Return Omega and the amplitudes of the fastest growing motion of each pair."""
     frequencies = np.empty(len(pairs), complex)
     amplitudes = np.empty((len(pairs), 2), complex)
-    parts = [slice(start, start + PIECE) for start in range(0, len(pairs), PIECE)]
-    blocks = [_blocks(system, pairs[part]) for part in parts]
+    size = PIECE if system.memory is None else REMEMBERING
+    parts = [slice(start, start + size) for start in range(0, len(pairs), size)]
+    blocks = [(_blocks(system, pairs[part]), pairs[part]) for part in parts]
     for part, found in zip(parts, mapped(_fastest_of_each, blocks, executor), strict=True):
         frequencies[part], amplitudes[part] = found
         shown.update(len(found[0]))
@@ -130,12 +136,19 @@ def _fastest(
 
 
 def _blocks(system: Mechanics, pairs: NDArray[np.int64]) -> Mechanics:
-    """Return the equations of motion of pairs, (n_pairs, 2, 2) each."""
+    """Return the equations of motion of pairs, (n_pairs, 2, 2) each; the memory of all modes."""
     row, col = pairs[:, :, None], pairs[:, None, :]
-    return Mechanics(system.stiffness[row, col], system.damping[row, col])
+    return Mechanics(system.stiffness[row, col], system.damping[row, col], system.memory)
 
 
-def _fastest_of_each(system: Mechanics) -> tuple[ComplexArray, ComplexArray]:
-    found, vectors = complex_frequencies(*system)
-    which, each = found.imag.argmax(axis=1), np.arange(len(found))
-    return found[each, which], vectors[each, which]
+def _fastest_of_each(
+    block: tuple[Mechanics, NDArray[np.int64]],
+) -> tuple[ComplexArray, ComplexArray]:
+    (stiffness, damping, memory), pairs = block
+    if memory is not None:
+        each = zip(stiffness, damping, pairs, strict=True)
+        motions = [fastest_motion(s, gamma, memory.block(pair)) for s, gamma, pair in each]
+        return np.array([m[1] for m in motions]), np.array([m[2] for m in motions])
+    found, vectors = complex_frequencies(stiffness, damping)
+    which, number = found.imag.argmax(axis=1), np.arange(len(found))
+    return found[number, which], vectors[number, which]
