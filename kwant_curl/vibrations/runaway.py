@@ -99,11 +99,12 @@ def stability(
     A mode that grows and oscillates is a runaway ("waterwheel") mode.  One with Re Omega = 0 that
     grows is none: the current has made a spring negative, and the atoms leave their places.
 
-    With `leads` of the modes the equation is [Omega^2 - omega^2 + J - Pi(Omega) + i Omega gamma] v = 0,
-    which has more solutions than modes, of the lattice.  Reported are all that grow or are about to,
-    then those with the largest share of the moving atoms; of more than 400 variables those that
-    Newton's method finds from the modes, with what grows counted by the argument principle.  Above
-    4000 variables what was counted and not found is a warning; see the theory page.
+    With `leads` of the modes the equation is
+    [Omega^2 - omega^2 + J - Pi(Omega) + i Omega gamma] v = 0, which has more solutions than modes,
+    of the lattice.  Reported are all that grow or are about to, then those with the largest share
+    of the moving atoms; of more than 400 variables those that Newton's method finds from the
+    modes, with what grows counted by the argument principle.  Above 4000 variables what was
+    counted and not found is a warning; see the theory page.
 
     The positions of the atoms are those without current: the shift of the equilibrium by the force
     is not followed.  A threshold from linear response is worth a check with the whole window.
