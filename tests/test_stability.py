@@ -312,9 +312,27 @@ def test_contributions_add_up_to_the_growth(size):
         pairs = kc.pumped_pairs(response, modes, damping=size * rng.uniform(size=n))
     np.testing.assert_allclose(pairs.contributions.sum(axis=1), pairs.growth, atol=1e-12)
     assert not pairs.contributions[:, SOURCES.index("Lorentz")].any()
-    assert np.abs(pairs.contributions).max(axis=0)[[0, 1, 2, 4, 5]].min() > 1e-3 * size**2
+    there = [number for number, name in enumerate(SOURCES) if name not in ("Lorentz", "lattice")]
+    assert np.abs(pairs.contributions).max(axis=0)[there].min() > 1e-3 * size**2
     still = np.count_nonzero(pairs.frequencies.real == 0)
     assert (still > 3) == (size == 1.0)
+
+
+def test_contributions_of_a_lattice_add_up_too():
+    rng = np.random.default_rng(3)
+    n = 4
+    jacobian = 0.1 * rng.normal(size=(n, n))
+    response = synthetic(jacobian.T - jacobian, 0.01 * np.eye(n))
+    leads = kc.PhononLeads.from_oscillators(
+        rng.uniform(0.5, 1.0, 3), rng.uniform(0.05, 0.2, 3), 0.1 * rng.normal(size=(3, n))
+    )
+    modes = dataclasses.replace(modes_of(*rng.uniform(0.5, 1.0, n)), leads=leads)
+    pairs = kc.pumped_pairs(response, modes, damping=0.003)
+    np.testing.assert_allclose(pairs.contributions.sum(axis=1), pairs.growth, atol=1e-12)
+    assert (pairs.contributions[:, SOURCES.index("lattice")] < -1e-4).all()
+    for pair, omega in zip(pairs.pairs, pairs.frequencies, strict=True):
+        two = kc.stability(response, modes.select(pair), damping=0.003)
+        assert np.abs(two.frequencies - omega).min() < 1e-10
 
 
 def test_what_each_force_does_by_itself():
@@ -345,6 +363,7 @@ def test_what_each_force_does_by_itself():
         "friction": -v @ eta,
         "bias friction": -v @ (0.5 * (gamma + gamma.T)),
         "Lorentz": -v @ (0.5 * (gamma - gamma.T)).T,
+        "lattice": np.zeros_like(q),
         "other damping": -v * rates,
     }
     work = [np.mean(np.sum(v * forces[source], axis=1)) / energy for source in SOURCES]
@@ -1108,14 +1127,14 @@ def many(seed, n, strength, spread=0.8):
 def by_all_eigenvalues(monkeypatch, *args, **more):
     with monkeypatch.context() as patch:
         patch.setattr("kwant_curl.vibrations.search.MANY", 10**9)
-        patch.setattr("kwant_curl.algebra.growing.MANY", 10**9)
+        patch.setattr("kwant_curl.algebra.motions.MANY", 10**9)
         return kc.critical_bias(*args, **more)
 
 
 @pytest.fixture
 def few_are_many(monkeypatch):
     monkeypatch.setattr("kwant_curl.vibrations.search.MANY", 2)
-    monkeypatch.setattr("kwant_curl.algebra.growing.MANY", 2)
+    monkeypatch.setattr("kwant_curl.algebra.motions.MANY", 2)
 
 
 @pytest.mark.filterwarnings("ignore:At the bias .* times the springs")
@@ -1211,7 +1230,7 @@ def test_energies_decay_only_where_no_motion_grows():
     for seed in range(100):
         response, modes = many(seed, 12, 10 ** rng.uniform(-5, -0.5))
         bias = rng.uniform(0, 3) * np.linalg.eigvalsh(response.friction)[0]
-        stiffness, damping = mechanics(response.at_bias(bias), modes)
+        stiffness, damping, _ = mechanics(response.at_bias(bias), modes)
         stable = fastest_growth(stiffness, damping) <= 0
         energy = DecayingEnergy(modes.frequencies, 1e-13)
         found[stable].append(energy.is_found(bias, (stiffness, damping)))
@@ -1223,7 +1242,7 @@ def test_energies_decay_only_where_no_motion_grows():
 
 def test_a_motion_is_followed():
     response, modes = many(3, 20, 0.01)
-    stiffness, damping = mechanics(response.at_bias(0.01), modes)
+    stiffness, damping, _ = mechanics(response.at_bias(0.01), modes)
     frequencies, vectors = complex_frequencies(stiffness, damping)
     for omega, vector in zip(frequencies, vectors, strict=True):
         for guess, start in ((omega, None), (omega * (1 + 1e-4j), vector + 1e-3)):

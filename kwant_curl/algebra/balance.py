@@ -1,71 +1,42 @@
-"""The energy balance of linear motions: which force feeds them, and how fast.  Arrays only."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""What makes a motion grow: the work of each force over the energy.  Arrays alone."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Forces", "growth_by_force"]
+__all__ = ["growth_by_force"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
-class Forces(NamedTuple):
-    """What acts on modes beside their springs, q'' = -omega^2 q + jacobian q - sum(dampings) q'.
-
-    squares: omega^2, (n,); jacobian and each of the dampings: (n, n).
-    """
-
-    squares: FloatArray
-    jacobian: FloatArray
-    dampings: Sequence[FloatArray]
-
-
 def growth_by_force(
-    frequencies: ComplexArray, amplitudes: ComplexArray, pairs: NDArray[np.int64], forces: Forces
+    frequencies: ComplexArray, vectors: ComplexArray, springs: FloatArray, forces: ComplexArray
 ) -> FloatArray:
-    """Return what each force adds to the growth of motions q(t) = Re a exp(-i Omega t) of pairs.
+    """Return what each force adds to the growth 2 Im Omega of motions v exp(-i Omega t).
 
-    The rate at which it does work, over the energy of the motion without current: with
-    E = (|Omega|^2 + a^+ omega^2 a)/2
+    With forces A_i v beside those of the springs a motion obeys
+    (Omega^2 - omega_k^2 + sum_i A_i) v = 0.  The product with the velocity, i Omega^* v^+, has
+    the real part
 
-    - of the antisymmetric part A of the Jacobian: -Re Omega Im(a^+ A a)/E;
-    - of its symmetric part S: Im Omega a^+ S a/E;
-    - of a damping gamma: -|Omega|^2 Re(a^+ gamma a)/E, to which an antisymmetric part, which is at
-      right angles to the motion, adds nothing.
+    2 Im Omega = sum_i 2 Re(i Omega^* v^+ A_i v)/(|Omega|^2 v^+ v + v^+ omega_k^2 v),
 
-    Their sum is 2 Im Omega exactly: the equation of motion from the left with the velocity,
-    (-i Omega a)^+, and the real part taken; also of what does not oscillate.
+    exactly, at any Omega: the work of each force per unit of time over the energy, kinetic and of
+    the springs.
 
     Parameters
     ----------
-    frequencies : array of complex (n_pairs,)
-    amplitudes : array of complex (n_pairs, 2)
-    pairs : array of int (n_pairs, 2)
-        Which modes the amplitudes are those of.
-    forces : Forces
+    frequencies, vectors : array (n_s,), (n_s, n)
+        Omega and v of each motion.
+    springs : array (n,) or (n_s, n)
+        omega_k^2, positive.
+    forces : array of complex (n_forces, n_s)
+        v^+ A_i(Omega) v.
 
     Returns
     -------
-    array (n_pairs, 2 + n_dampings)
-        Antisymmetric and symmetric part of the Jacobian, and the dampings.
+    array (n_forces, n_s)
     """
-    size = np.abs(amplitudes) ** 2
-    speed = np.abs(frequencies) ** 2
-    energy = 0.5 * (speed * size.sum(axis=1) + (forces.squares[pairs] * size).sum(axis=1))
-    work_along = _expectations(forces.jacobian, pairs, amplitudes)
-    rates = [-frequencies.real * work_along.imag, frequencies.imag * work_along.real]
-    for gamma in forces.dampings:
-        rates.append(-speed * _expectations(gamma, pairs, amplitudes).real)
-    return np.stack(rates, axis=1) / energy[:, None]
-
-
-def _expectations(
-    matrix: FloatArray, pairs: NDArray[np.int64], amplitudes: ComplexArray
-) -> ComplexArray:
-    """Return a^+ M a of each pair, (n_pairs,): real of a symmetric M, imaginary of the other."""
-    blocks = matrix[pairs[:, :, None], pairs[:, None, :]]
-    result: ComplexArray = np.einsum("pi,pij,pj->p", amplitudes.conj(), blocks, amplitudes)
-    return result
+    weights = np.abs(vectors) ** 2
+    energy = np.abs(frequencies) ** 2 * weights.sum(axis=1) + (weights * springs).sum(axis=1)
+    work: FloatArray = 2 * (1j * frequencies.conj() * forces).real / energy
+    return work

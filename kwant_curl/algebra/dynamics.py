@@ -17,6 +17,7 @@ __all__ = [
     "complex_frequencies",
     "fastest_growth",
     "forward_frequencies",
+    "normalised",
     "propagation",
     "travel",
 ]
@@ -57,7 +58,7 @@ def complex_frequencies(
     frequencies = np.take_along_axis(solutions, order, axis=-1) * unit[..., 0]
     vectors = np.take_along_axis(columns, order[..., None, :], axis=-1)
     vectors = vectors[..., : stiffness.shape[-1], :].swapaxes(-1, -2)
-    return frequencies, _normalised(vectors)
+    return frequencies, normalised(vectors)
 
 
 def forward_frequencies(stiffness: FloatArray, damping: FloatArray) -> ComplexArray:
@@ -101,7 +102,7 @@ def fastest_growth(stiffness: FloatArray, damping: FloatArray) -> float:
     return float(np.linalg.eigvals(companion).real.max() * unit.item())
 
 
-def _normalised(vectors: ComplexArray) -> ComplexArray:
+def normalised(vectors: ComplexArray) -> ComplexArray:
     """Return rows of length one, with a largest component that is real and positive."""
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=-1, keepdims=True), axis=-1)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)

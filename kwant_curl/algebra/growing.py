@@ -1,20 +1,17 @@
-"""The motion that grows fastest, and one that is followed as the forces change.
+"""A motion that is followed as the forces change, by Newton's method.
 
-Arrays alone, of q'' = -S q - gamma q'; Omega and v as in `dynamics`.
+Arrays alone, of q'' = -S q - gamma q' - (Pi q)(t); Omega and v as in `dynamics`, Pi as in `memory`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.dynamics import complex_frequencies, forward_frequencies
+from kwant_curl.algebra.memory import Memory, without_constants
 
-__all__ = ["MANY", "fastest_motion", "followed"]
+__all__ = ["followed"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-
-MANY = 200
-"""From so many modes on the vector of one is worth a search of its own."""
 
 STEPS = 15
 """Of Newton's method, which doubles the digits at each."""
@@ -26,41 +23,34 @@ RESIDUAL = 1e-12
 """A solution is one of forces that differ by no more than this, relative to the largest."""
 
 
-def fastest_motion(stiffness: FloatArray, damping: FloatArray) -> tuple[int, complex, ComplexArray]:
-    """Return the number, Omega and v of the motion that grows fastest.
-
-    The number is that by ascending real part, as in `complex_frequencies`.
-    """
-    if len(stiffness) >= MANY:
-        frequencies = forward_frequencies(stiffness, damping)
-        number = int(frequencies.imag.argmax())
-        found = followed(stiffness, damping, complex(frequencies[number]), None)
-        if found is not None:
-            return number, complex(frequencies[number]), found[1]
-    frequencies, vectors = complex_frequencies(stiffness, damping)
-    number = int(frequencies.imag.argmax())
-    return number, complex(frequencies[number]), vectors[number]
-
-
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")
 def followed(
-    stiffness: FloatArray, damping: FloatArray, frequency: complex, vector: ComplexArray | None
+    stiffness: FloatArray,
+    damping: FloatArray,
+    frequency: complex,
+    vector: ComplexArray | None,
+    memory: Memory | None = None,
 ) -> tuple[complex, ComplexArray] | None:
     """Return Omega and v of a motion near those given, by Newton's method; None without one.
 
     v: of length one, its largest component real and positive.  Without a vector the search
     begins at random.
     """
+    stiffness, damping, memory = without_constants(stiffness, damping, memory)
     n = len(stiffness)
     unit = float(np.sqrt(np.abs(stiffness).max()))
+    kept = None if memory is None else memory.scaled(unit)
     stiff, damp, omega = stiffness / unit**2, damping / unit, frequency / unit
     v = np.random.default_rng(n).normal(size=n) + 0j if vector is None else vector
     v = v / np.linalg.norm(v)
     diagonal = np.diag_indices(n)
     for _ in range(STEPS):
-        equation = stiff - 1j * omega * damp
+        springs, bent = _springs(stiff, kept, omega)
+        equation = springs - 1j * omega * damp
         equation[diagonal] -= omega**2
         slope = 1j * (damp @ v) + 2 * omega * v  # minus the derivative of the equation, on v
+        if bent is not None:
+            slope -= bent @ v
         try:
             turned = np.linalg.solve(equation, slope)
         except np.linalg.LinAlgError:  # exactly at a solution
@@ -68,8 +58,19 @@ def followed(
             continue
         step = complex(1 / np.vdot(v, turned))
         omega, v = omega + step, turned / np.linalg.norm(turned)
-        missed = stiff @ v - omega * (1j * (damp @ v) + omega * v)
-        if abs(step) <= CLOSE and np.linalg.norm(missed) <= RESIDUAL:
+        springs, _ = _springs(stiff, kept, omega)
+        missed = springs @ v - omega * (1j * (damp @ v) + omega * v)
+        largest = max(1.0, float(np.abs(springs).max()))
+        if abs(step) <= CLOSE and np.linalg.norm(missed) <= RESIDUAL * largest:
             part = v[np.abs(v).argmax()]
             return omega * unit, v * (abs(part) / part)
     return None
+
+
+def _springs(
+    stiffness: FloatArray, memory: Memory | None, omega: complex
+) -> tuple[FloatArray | ComplexArray, ComplexArray | None]:
+    """Return S + Pi at a frequency, and the derivative of Pi, if there is one."""
+    if memory is None:
+        return stiffness, None
+    return stiffness + memory(omega), memory.slope(omega)

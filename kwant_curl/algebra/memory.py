@@ -6,18 +6,22 @@ cause.  It is made of further variables, y_j' = -i p_j y_j - i W_j q, the force 
 -2 Re sum_j U_j y_j with R_j = U_j W_j.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Memory", "evolution", "frictional"]
+__all__ = ["Memory", "evolution", "frictional", "quadratic_forms", "without_constants"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 RANK = 1e-13
 """Singular values of a residue below this part of the largest of all are rounding."""
+
+PIECE = 2**21
+"""Elements of the matrices that are calculated together."""
 
 
 class Memory(NamedTuple):
@@ -47,6 +51,23 @@ class Memory(NamedTuple):
         result: FloatArray = self.friction - np.tensordot(shares, self.residues, 1).imag
         return result
 
+    def slope(self, omega: ArrayLike) -> ComplexArray:
+        """Return dPi/domega at any omega, (..., n, n)."""
+        w = np.asarray(omega, dtype=complex)[..., None]
+        near, far = 1 / (w - self.poles) ** 2, 1 / (w + self.poles.conj()) ** 2
+        result: ComplexArray = np.tensordot(far, self.residues.conj(), 1)
+        result -= np.tensordot(near, self.residues, 1)
+        return result - 1j * self.friction
+
+    def scaled(self, unit: float) -> Self:
+        """Return it for frequencies in another unit: omega/unit, Pi/unit^2."""
+        return self._replace(
+            poles=self.poles / unit,
+            residues=self.residues / unit**3,
+            constant=self.constant / unit**2,
+            friction=self.friction / unit,
+        )
+
     def projected(self, patterns: FloatArray) -> Self:
         """Return it in other coordinates, Q = sum_k patterns[k] q_k."""
         left, right = patterns, patterns.T
@@ -54,6 +75,15 @@ class Memory(NamedTuple):
             residues=left @ self.residues @ right,
             constant=left @ self.constant @ right,
             friction=left @ self.friction @ right,
+        )
+
+    def block(self, which: NDArray[np.int64]) -> Self:
+        """Return it for some of the coordinates, the others being held."""
+        rows, columns = np.ix_(which, which)
+        return self._replace(
+            residues=self.residues[:, rows, columns],
+            constant=self.constant[rows, columns],
+            friction=self.friction[rows, columns],
         )
 
     def factors(self) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
@@ -73,6 +103,34 @@ def frictional(friction: FloatArray) -> Memory:
     n = len(friction)
     poles, residues = np.empty(0, complex), np.empty((0, n, n), complex)
     return Memory(poles, residues, np.zeros((n, n)), friction)
+
+
+def without_constants(
+    stiffness: FloatArray, damping: FloatArray, memory: Memory | None
+) -> tuple[FloatArray, FloatArray, Memory | None]:
+    """Return S + C, gamma + Gamma, and what is left of the memory: its poles, or None."""
+    if memory is None:
+        return stiffness, damping, None
+    whole = stiffness + memory.constant, damping + memory.friction
+    if not len(memory.poles):
+        return *whole, None
+    nothing = np.zeros_like(memory.constant)
+    return *whole, memory._replace(constant=nothing, friction=nothing)
+
+
+def quadratic_forms(
+    matrices: "Memory | Callable[[ComplexArray], ComplexArray]",
+    omegas: ComplexArray,
+    vectors: ComplexArray,
+) -> ComplexArray:
+    """Return v_s^+ A(omega_s) v_s, (n_s,), for rows v_s; few A at a time: (n, n) each."""
+    result = np.empty(len(omegas), complex)
+    piece = max(1, PIECE // vectors.shape[1] ** 2)
+    for start in range(0, len(omegas), piece):
+        part = slice(start, start + piece)
+        turned = np.einsum("sij,sj->si", matrices(omegas[part]), vectors[part])
+        result[part] = (vectors[part].conj() * turned).sum(axis=1)
+    return result
 
 
 def evolution(stiffness: FloatArray, damping: FloatArray, memory: Memory) -> FloatArray:

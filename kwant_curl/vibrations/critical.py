@@ -46,6 +46,10 @@ class CriticalBias(float, Motions):
         v in the basis of the vibrations without current, of length one.
     vector : array of complex, shape (n_c,), or None
         v, displacements in the order of the coordinates.
+    driving, friction, lattice, other : float or None
+        What makes its energy grow or decay there: the current's force J q, the electrons'
+        -gamma q', the lattice of the leads, and damping of other origin.  Rates as in `Stability`;
+        their sum is `growth`.
     units : Units or None
         The units, for labels.
     warnings : tuple of str
@@ -70,6 +74,10 @@ class CriticalBias(float, Motions):
     growth: float | None = None
     amplitudes: ComplexArray | None = None
     vector: ComplexArray | None = None
+    driving: float | None = None
+    friction: float | None = None
+    lattice: float | None = None
+    other: float | None = None
     units: Units | None = None
     warnings: tuple[str, ...] = ()
 
@@ -85,8 +93,17 @@ class CriticalBias(float, Motions):
         still = "" if self.frequency else ", no vibration: a spring is lost"
         return (
             f"<CriticalBias {self.bias:.6g}{unit}: mode {self.mode}, mostly vibration "
-            f"{self.vibration}, frequency {self.frequency:.4g}{unit}{still}>{self._noted}"
+            f"{self.vibration}, frequency {self.frequency:.4g}{unit}{still}{self._damped}>"
+            f"{self._noted}"
         )
+
+    @property
+    def _damped(self) -> str:
+        """Say what share of the damping is the lattice's, where there is one."""
+        if self.lattice is None or self.friction is None or self.other is None or not self.lattice:
+            return ""
+        damping = self.friction + self.lattice + self.other
+        return f", damped to {self.lattice / damping:.0%} by the lattice" if damping < 0 else ""
 
     @property
     def vibration(self) -> int | None:

@@ -6,24 +6,35 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.balance import growth_by_force
+from kwant_curl.algebra.memory import Memory, quadratic_forms
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.modes import Moved, check_same_coordinates
 from kwant_curl.vibrations.modes import VibrationalModes
 
 __all__ = [
+    "FORCES",
     "Mechanics",
     "check_response",
     "either",
+    "growth_shares",
     "jacobian_of",
     "mechanics",
     "mechanics_of_modes",
+    "memory_of",
     "notices_of",
     "notices_of_far_biases",
+    "notices_of_missing",
     "other_damping",
+    "projected",
 ]
 
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 T = TypeVar("T")
+
+FORCES = ("driving", "friction", "lattice", "other")
+"""What makes motions grow or decay, in the order of `growth_shares`."""
 
 STRONG = 1.0
 """Springs that the current's curl exceeds don't hold the atoms any more where they are."""
@@ -33,33 +44,48 @@ NEGATIVE = 1e-9
 
 
 class Mechanics(NamedTuple):
-    """q'' = -stiffness q - damping q' in the basis of modes, (n_modes, n_modes) each."""
+    """q'' = -stiffness q - damping q' - (Pi q)(t) in the basis of modes, (n_modes, n_modes) each.
+
+    memory: Pi of the leads into which the vibrations leave, if there are any.
+    """
 
     stiffness: FloatArray
     damping: FloatArray
+    memory: Memory | None = None
 
 
 def mechanics(
     response: ForceResponse, modes: VibrationalModes, damping: ArrayLike = 0.0
 ) -> Mechanics:
-    """Return stiffness omega^2 - J and damping gamma, with all that the response knows.
+    """Return stiffness omega^2 - J and damping gamma, with all that the response knows, and Pi.
 
     J is the Jacobian, or, if the response was not asked for it, its antisymmetric part -curl/2;
     gamma the velocity tensor, or the friction of equilibrium, and on its diagonal besides the
     `damping` of other origin, a number or one per mode.
     """
+    return mechanics_of_modes(projected(response, modes), modes, damping, memory_of(modes))
+
+
+def projected(response: ForceResponse, modes: VibrationalModes) -> ForceResponse:
+    """Return the response of the modes, without the energies that were sampled."""
     check_response(response, modes)
-    return mechanics_of_modes(response.without_spectrum().project(modes.patterns), modes, damping)
+    return response.without_spectrum().project(modes.patterns)
+
+
+def memory_of(modes: VibrationalModes) -> Memory | None:
+    """Return the self-energy of the modes' leads in the basis of the modes."""
+    return None if modes.leads is None else modes.leads.memory().projected(modes.vectors)
 
 
 def mechanics_of_modes(
-    projected: ForceResponse, modes: VibrationalModes, damping: ArrayLike
+    projected: ForceResponse, modes: VibrationalModes, damping: ArrayLike, memory: Memory | None
 ) -> Mechanics:
-    """Return the same from a response that is projected on the modes already."""
+    """Return the same from a response that is projected on the modes already, and the memory."""
     gamma = projected.friction if projected.lead_velocity is None else projected.velocity
     return Mechanics(
         np.diag(modes.frequencies**2) - jacobian_of(projected),
         gamma + np.diag(other_damping(damping, len(modes))),
+        memory,
     )
 
 
@@ -79,6 +105,38 @@ def other_damping(damping: ArrayLike, n_modes: int) -> FloatArray:
     if not (np.isfinite(rates) & (rates >= 0)).all():
         raise ValueError(f"damping is {damping!r}; expected numbers that are not negative.")
     return np.broadcast_to(rates.astype(float), (n_modes,))
+
+
+def growth_shares(
+    system: Mechanics,
+    modes: VibrationalModes,
+    damping: ArrayLike,
+    frequencies: ComplexArray,
+    vectors: ComplexArray,
+) -> FloatArray:
+    """Return what driving, friction, lattice and other damping add to 2 Im Omega, (4, n_s).
+
+    As `growth_by_force` has it: the work of J q, of the electrons' -gamma q', of -Pi q and of the
+    `damping` of other origin, per unit of time and energy.  They add up exactly.
+    """
+    springs, other = modes.frequencies**2, np.diag(other_damping(damping, len(modes)))
+
+    def of(matrix: FloatArray) -> ComplexArray:
+        result: ComplexArray = (vectors.conj() * (vectors @ matrix.T)).sum(axis=1)
+        return result
+
+    lattice = np.zeros(len(frequencies), complex)
+    if system.memory is not None:
+        lattice = -quadratic_forms(system.memory, frequencies, vectors)
+    forces = np.stack(
+        [
+            of(np.diag(springs) - system.stiffness),
+            1j * frequencies * of(system.damping - other),
+            lattice,
+            1j * frequencies * of(other),
+        ]
+    )
+    return growth_by_force(frequencies, vectors, springs, forces)
 
 
 def either(first: T | None, second: T | None) -> T | None:
@@ -129,6 +187,19 @@ def notices_of_far_biases(responses: Sequence[ForceResponse]) -> list[str]:
         f"{np.abs(shifts).max():.3g}, and {what} is {distance:.3g} from "
         "the Fermi level: linear response does not reach as far. Check with the whole bias window: "
         "pass a function of the bias that calls force_response with linear=False."
+    ]
+
+
+def notices_of_missing(responses: Sequence[ForceResponse], missing: Sequence[int]) -> list[str]:
+    """Return what to say where motions grow that were counted and not found, of most of them."""
+    n = int(np.argmax(missing))
+    if not missing[n]:
+        return []
+    return [
+        f"At the bias {dict(enumerate(responses[n].bias.tolist()))} {missing[n]} more solutions "
+        "grow than are reported, of the lattice rather than the modes: it has too many variables "
+        "for all to be calculated, or more grow than there are modes. Take phonon leads with fewer "
+        "poles, or a smaller bias."
     ]
 
 

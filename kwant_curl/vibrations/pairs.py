@@ -17,7 +17,15 @@ __all__ = ["SOURCES", "PumpedPairs"]
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-SOURCES = ("curl", "friction", "bias friction", "Lorentz", "springs", "other damping")
+SOURCES = (
+    "curl",
+    "friction",
+    "bias friction",
+    "Lorentz",
+    "springs",
+    "lattice",
+    "other damping",
+)
 """What adds to the growth of a pair, in the order of `PumpedPairs.contributions`."""
 
 WIDTH = 13
@@ -50,7 +58,7 @@ class PumpedPairs(Motions):
         (eta_kk + eta_mm)/2, the friction of Eq. 30, and damping of other origin likewise.
     detuning : array of float, shape (n_pairs,)
         omega_m - omega_k.
-    contributions : array of float, shape (n_pairs, 6)
+    contributions : array of float, shape (n_pairs, 7)
         What each of `SOURCES` adds to the growth; see Notes.
     single : array of int, shape (n_single,)
         Modes that grow by themselves, without any other: their friction is negative, or their
@@ -85,7 +93,8 @@ class PumpedPairs(Motions):
     - "springs": the symmetric part of the Jacobian, Im Omega a^+ J a/E, where the response holds
       it: of second order, but all of the growth that there is without friction where a spring is
       lost;
-    - "other damping": the keyword `damping`, into the lattice for instance.
+    - "lattice": the self-energy of the modes' phonon leads, if they have any;
+    - "other damping": the keyword `damping`.
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.gaining import gaining
 from kwant_curl.algebra.memory import Memory
 from kwant_curl.support.frozen import Frozen, read_only
 from kwant_curl.support.storage import saved_within
@@ -28,6 +29,8 @@ class PhononLeads(Frozen):
     the surroundings held fixed; -Im Pi(omega)/omega is a matrix of damping, Re Pi a shift of
     omega^2.  Pi is a rational function, the sum over leads of
     C - i omega Gamma + sum_j [R_j/(omega - p_j) - R_j^*/(omega + p_j^*)].
+
+    -Im Pi/omega must not be negative: this is checked at zero, around each pole, and beyond them.
 
     Attributes
     ----------
@@ -76,6 +79,19 @@ class PhononLeads(Frozen):
                     f"{name} is not symmetric: elements differ from the transposed ones by up to "
                     f"{apart:.3g}."
                 )
+
+        self._check_passive()
+
+    def _check_passive(self) -> None:
+        """Raise where Pi feeds energy in."""
+        found = gaining(self.memory())
+        if found is not None:
+            frequency, value = found
+            raise ValueError(
+                f"The self-energy feeds energy into the vibrations: at the frequency "
+                f"{frequency:.6g} -Im Pi/omega has the eigenvalue {value:.3g}; expected a damping "
+                "that is nowhere negative. Add a friction as large, or fit Pi otherwise."
+            )
 
     def _check_shapes(self) -> None:
         n_poles, n_leads, n_c = len(self.poles), len(self.constant), self.constant.shape[-1]

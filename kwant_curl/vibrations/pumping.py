@@ -5,8 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.balance import Forces, growth_by_force
+from kwant_curl.algebra.balance import growth_by_force
 from kwant_curl.algebra.dynamics import complex_frequencies
+from kwant_curl.algebra.memory import Memory
+from kwant_curl.algebra.motions import fastest_motion
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.parallel import Executor, check_executor, mapped
@@ -18,6 +20,7 @@ from kwant_curl.vibrations.mechanics import (
     either,
     jacobian_of,
     mechanics_of_modes,
+    memory_of,
     notices_of,
     notices_of_far_biases,
     other_damping,
@@ -33,6 +36,9 @@ ComplexArray = NDArray[np.complex128]
 
 PIECE = 2**14
 """Pairs whose equations are solved together."""
+
+REMEMBERING = 2**6
+"""As many with phonon leads, which take longer: one after another."""
 
 
 def pumped_pairs(
@@ -92,7 +98,8 @@ def pumped_pairs(
     Notes
     -----
     Two modes by themselves are an approximation: `stability` has all of them at once.  The time
-    grows as the number of pairs.
+    grows as the number of pairs.  Phonon leads of the modes are in the growth, and the column
+    "lattice", not in `damping`; they take the time of a `stability` of two modes per pair.
 
     A mode that grows alone, by a negative friction or a spring that is lost, does so in all its
     pairs: `PumpedPairs.single` names it once, and `PumpedPairs.of_single` these pairs.
@@ -102,7 +109,7 @@ def pumped_pairs(
         raise ValueError(f"by is {by!r}; expected 'driving' or 'growth'.")
     check_response(response, modes)
     projected = response.without_spectrum().project(modes.patterns)
-    system = mechanics_of_modes(projected, modes, damping)
+    system = mechanics_of_modes(projected, modes, damping, memory_of(modes))
     notices = notices_of([response], [system], modes)
     pairs = _near_pairs(modes.frequencies, max_detuning)
     with bar(progress, " pairs", len(pairs)) as shown:
@@ -154,28 +161,49 @@ def _contributions(
     other: FloatArray,
 ) -> FloatArray:
     """Return what each of the forces adds to the growth of each pair, (n_pairs, n_sources)."""
-    friction, known = projected.friction, projected.lead_velocity is not None
-    velocity = projected.velocity if known else friction
-    symmetric = 0.5 * (velocity + velocity.T)
-    dampings = (friction, symmetric - friction, np.diag(other))
-    forces = Forces(modes.frequencies**2, jacobian_of(projected), dampings)
-    rates = growth_by_force(frequencies, amplitudes, pairs, forces)
-    curl, springs, of_friction, of_bias, lattice = rates.T
+    friction, jacobian = projected.friction, jacobian_of(projected)
+    velocity = friction if projected.lead_velocity is None else projected.velocity
+
+    def work(matrix: FloatArray) -> ComplexArray:
+        return _forms(matrix[pairs[:, :, None], pairs[:, None, :]], amplitudes)
+
+    speeds = 1j * frequencies
     by_source = {
-        "curl": curl,
-        "springs": springs,
-        "friction": of_friction,
-        "bias friction": of_bias,
-        "Lorentz": np.zeros_like(curl),  # it does no work: at right angles to the velocity
-        "other damping": lattice,
+        "curl": work(0.5 * (jacobian - jacobian.T)),
+        "springs": work(0.5 * (jacobian + jacobian.T)),
+        "friction": speeds * work(friction),
+        "bias friction": speeds * work(0.5 * (velocity + velocity.T) - friction),
+        "Lorentz": np.zeros_like(speeds),  # it does no work: at right angles to the velocity
+        "lattice": -_lattice(frequencies, amplitudes, pairs, memory_of(modes)),
+        "other damping": speeds * work(np.diag(other)),
     }
-    return np.stack([by_source[source] for source in SOURCES], axis=1)
+    forces = np.stack([by_source[source] for source in SOURCES])
+    return growth_by_force(frequencies, amplitudes, modes.frequencies[pairs] ** 2, forces).T
+
+
+def _forms(blocks: ComplexArray | FloatArray, amplitudes: ComplexArray) -> ComplexArray:
+    """Return a^+ M a of each pair, (n_pairs,), for blocks (n_pairs, 2, 2)."""
+    result: ComplexArray = np.einsum("pi,pij,pj->p", amplitudes.conj(), blocks, amplitudes)
+    return result
+
+
+def _lattice(
+    frequencies: ComplexArray,
+    amplitudes: ComplexArray,
+    pairs: NDArray[np.int64],
+    memory: Memory | None,
+) -> ComplexArray:
+    """Return a^+ Pi(Omega) a of each pair, zero without phonon leads."""
+    if memory is None:
+        return np.zeros(len(pairs), complex)
+    each = [memory.block(pair)(omega) for pair, omega in zip(pairs, frequencies, strict=True)]
+    return _forms(np.array(each).reshape(-1, 2, 2), amplitudes)
 
 
 def _growing_alone(system: Mechanics) -> tuple[NDArray[np.int64], ComplexArray]:
     """Return the modes that grow without any other, and their Omega, the fastest first."""
-    stiffness, damping = (np.diag(part)[:, None, None] for part in system)
-    frequencies = complex_frequencies(stiffness, damping)[0][:, 0]
+    numbers = np.arange(len(system.stiffness))[:, None]
+    frequencies = _fastest_of_each((_blocks(system, numbers), numbers))[0]
     which = np.flatnonzero(frequencies.imag > MARGINAL * np.abs(frequencies).max())
     which = which[np.argsort(-frequencies.imag[which], kind="stable")]
     return which, frequencies[which]
@@ -187,8 +215,9 @@ def _fastest(
     """Return Omega and the amplitudes of the fastest growing motion of each pair."""
     frequencies = np.empty(len(pairs), complex)
     amplitudes = np.empty((len(pairs), 2), complex)
-    parts = [slice(start, start + PIECE) for start in range(0, len(pairs), PIECE)]
-    blocks = [_blocks(system, pairs[part]) for part in parts]
+    size = PIECE if system.memory is None else REMEMBERING
+    parts = [slice(start, start + size) for start in range(0, len(pairs), size)]
+    blocks = [(_blocks(system, pairs[part]), pairs[part]) for part in parts]
     for part, found in zip(parts, mapped(_fastest_of_each, blocks, executor), strict=True):
         frequencies[part], amplitudes[part] = found
         shown.update(len(found[0]))
@@ -196,12 +225,22 @@ def _fastest(
 
 
 def _blocks(system: Mechanics, pairs: NDArray[np.int64]) -> Mechanics:
-    """Return the equations of motion of pairs, (n_pairs, 2, 2) each."""
+    """Return the equations of motion of pairs, (n_pairs, 2, 2) each; the memory of all modes.
+
+    Or of single modes, (n_modes, 1, 1).
+    """
     row, col = pairs[:, :, None], pairs[:, None, :]
-    return Mechanics(system.stiffness[row, col], system.damping[row, col])
+    return Mechanics(system.stiffness[row, col], system.damping[row, col], system.memory)
 
 
-def _fastest_of_each(system: Mechanics) -> tuple[ComplexArray, ComplexArray]:
-    found, vectors = complex_frequencies(*system)
-    which, each = found.imag.argmax(axis=1), np.arange(len(found))
-    return found[each, which], vectors[each, which]
+def _fastest_of_each(
+    block: tuple[Mechanics, NDArray[np.int64]],
+) -> tuple[ComplexArray, ComplexArray]:
+    (stiffness, damping, memory), pairs = block
+    if memory is not None:
+        each = zip(stiffness, damping, pairs, strict=True)
+        motions = [fastest_motion(s, gamma, memory.block(pair)) for s, gamma, pair in each]
+        return np.array([m[1] for m in motions]), np.array([m[2] for m in motions])
+    found, vectors = complex_frequencies(stiffness, damping)
+    which, number = found.imag.argmax(axis=1), np.arange(len(found))
+    return found[number, which], vectors[number, which]

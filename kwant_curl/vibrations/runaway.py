@@ -8,25 +8,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from kwant_curl.algebra.dynamics import complex_frequencies
+from kwant_curl.algebra.memory import Memory
+from kwant_curl.algebra.motions import Solutions, motions
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.parallel import Executor, check_executor, mapped
 from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
+    FORCES,
     Mechanics,
     check_response,
     either,
-    mechanics,
+    growth_shares,
     mechanics_of_modes,
+    memory_of,
     notices_of,
     notices_of_far_biases,
+    notices_of_missing,
+    projected,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.stabilities import Stability
 
 __all__ = ["AtBias", "Bias", "Operated", "OperatedModes", "stability"]
 
+FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 Bias = float | Mapping[int, float]
@@ -85,12 +91,20 @@ def stability(
     -----
     RuntimeWarning
         Where linear response is taken so far that the friction has become negative, or beyond a
-        band edge of the leads; where the current's curl exceeds the springs.
+        band edge of the leads; where the current's curl exceeds the springs; where more solutions
+        grow than are reported.
 
     Notes
     -----
     A mode that grows and oscillates is a runaway ("waterwheel") mode.  One with Re Omega = 0 that
     grows is none: the current has made a spring negative, and the atoms leave their places.
+
+    With `leads` of the modes the equation is
+    [Omega^2 - omega^2 + J - Pi(Omega) + i Omega gamma] v = 0, which has more solutions than modes,
+    of the lattice.  Reported are all that grow or are about to, then those with the largest share
+    of the moving atoms; of more than 400 variables those that Newton's method finds from the
+    modes, with what grows counted by the argument principle.  Above 4000 variables what was
+    counted and not found is a warning; see the theory page.
 
     The positions of the atoms are those without current: the shift of the equilibrium by the force
     is not followed.  A threshold from linear response is worth a check with the whole window.
@@ -104,9 +118,11 @@ def stability(
         points = list(mapped(operated.solved, biases, executor, shown))
     answers, systems = [point.response for point in points], [point.system for point in points]
     notices = notices_of(answers, systems, modes)
-    frequencies = np.array([point.frequencies for point in points])
-    amplitudes = np.array([point.amplitudes for point in points])
-    _follow(frequencies, amplitudes)
+    notices += notices_of_missing(answers, [point.solutions.missing for point in points])
+    frequencies = np.array([point.solutions.frequencies for point in points])
+    amplitudes = np.array([point.solutions.vectors for point in points])
+    shares = np.array([point.shares.T for point in points])
+    _follow(frequencies, amplitudes, shares)
     of_atoms = response if isinstance(response, ForceResponse) else answers[0]
     return Stability(
         bias=np.array([answer.bias for answer in answers]),
@@ -115,18 +131,22 @@ def stability(
         patterns=modes.patterns,
         masses=modes.masses,
         positions=either(of_atoms.positions, modes.positions),
+        **dict(zip(FORCES, np.moveaxis(shares, 2, 0), strict=True)),
         units=either(of_atoms.units, modes.units),
         warnings=issued(notices, notices_of_far_biases(answers)),
     )
 
 
 class Operated(NamedTuple):
-    """The vibrations at a bias: the response, the equation of motion, and its solutions."""
+    """The vibrations at a bias: the response, the equation of motion, and its solutions.
+
+    shares: what each force adds to their growth, (4, n_modes), as `growth_shares` returns it.
+    """
 
     response: ForceResponse
     system: Mechanics
-    frequencies: ComplexArray
-    amplitudes: ComplexArray
+    solutions: Solutions
+    shares: FloatArray
 
 
 @dataclass(frozen=True)
@@ -136,30 +156,41 @@ class OperatedModes:
     response: AtBias
     modes: VibrationalModes
     damping: ArrayLike
+    memory: Memory | None
 
     @classmethod
     def of(cls, response: AtBias, modes: VibrationalModes, damping: ArrayLike) -> Self:
         """Check that response and modes go together, where the response is known."""
+        memory = None
+        if isinstance(modes, VibrationalModes):
+            memory = memory_of(modes)
         if isinstance(response, ForceResponse):
             check_response(response, modes)
             response = response.project(modes.patterns)
-        return cls(response, modes, damping)
+        return cls(response, modes, damping, memory)
 
     @property
     def knows_biases(self) -> bool:
         """Whether the response knows other biases by itself, without a call."""
         return isinstance(self.response, ForceResponse)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether there are leads whose self-energy depends on the frequency."""
+        return self.memory is not None and len(self.memory.poles) > 0
+
     def at(self, bias: Bias | None) -> tuple[ForceResponse, Mechanics]:
         """Return response and equation of motion; None: at the response's own bias."""
         answer = _at_bias(self.response, bias)
-        find = mechanics_of_modes if self.knows_biases else mechanics
-        return answer, find(answer, self.modes, self.damping)
+        of_modes = answer if self.knows_biases else projected(answer, self.modes)
+        return answer, mechanics_of_modes(of_modes, self.modes, self.damping, self.memory)
 
     def solved(self, bias: Bias | None) -> Operated:
         """Return them with the solutions, Omega and v by ascending Re Omega."""
         answer, system = self.at(bias)
-        return Operated(answer, system, *complex_frequencies(*system))
+        found = motions(*system)
+        shares = growth_shares(system, self.modes, self.damping, *found[:2])
+        return Operated(answer, system, found, shares)
 
 
 def _listed(bias: Bias | Sequence[Bias]) -> list[Any]:
@@ -192,10 +223,10 @@ def _at_bias(response: AtBias, bias: Bias | None) -> ForceResponse:
     return answer
 
 
-def _follow(frequencies: ComplexArray, amplitudes: ComplexArray) -> None:
+def _follow(frequencies: ComplexArray, amplitudes: ComplexArray, shares: FloatArray) -> None:
     """Reorder the modes at each bias, in place, so that each is most like itself at the last."""
     for point in range(1, len(frequencies)):
         overlap = np.abs(amplitudes[point - 1].conj() @ amplitudes[point].T) ** 2
         order = linear_sum_assignment(overlap, maximize=True)[1]
-        frequencies[point] = frequencies[point, order]
-        amplitudes[point] = amplitudes[point, order]
+        for array in (frequencies, amplitudes, shares):
+            array[point] = array[point, order]

@@ -10,7 +10,9 @@ from scipy.optimize import brentq
 
 from kwant_curl.algebra.decay import DecayingEnergy
 from kwant_curl.algebra.dynamics import fastest_growth, forward_frequencies
-from kwant_curl.algebra.growing import MANY, fastest_motion, followed
+from kwant_curl.algebra.growing import followed
+from kwant_curl.algebra.memory import Memory, without_constants
+from kwant_curl.algebra.motions import MANY, fastest_motion, growing_motion, motions
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.parallel import Executor, mapped
 from kwant_curl.vibrations.mechanics import Mechanics
@@ -20,6 +22,10 @@ from kwant_curl.vibrations.stabilities import MARGINAL
 __all__ = ["Bracket", "Search"]
 
 ComplexArray = NDArray[np.complex128]
+FloatArray = NDArray[np.float64]
+Forces = tuple[FloatArray, FloatArray, Memory | None]
+"""Stiffness, damping, and what remembers: nothing where Pi has no poles."""
+
 Motion = tuple[complex, ComplexArray | None]
 """Omega and v; None where only Omega is known."""
 
@@ -28,6 +34,9 @@ ITERATIONS = 2000
 
 ALIKE = 0.5
 """Overlap of the vectors of one motion at neighbouring biases, at least."""
+
+NEAR = 1e-6
+"""Frequencies of one motion at one bias differ by less, relative to the largest."""
 
 ROUND = 8
 """Biases that an executor gets at a time: those beyond the first instability are for nothing."""
@@ -55,7 +64,8 @@ class Search:
         self._executor, self._bar = None if operated.knows_biases else executor, bar
         frequencies = operated.modes.frequencies
         self._tiny = MARGINAL * float(frequencies.max())
-        self._decay = DecayingEnergy(frequencies, MARGINAL) if len(frequencies) >= MANY else None
+        many = len(frequencies) >= MANY and not operated.remembers
+        self._decay = DecayingEnergy(frequencies, MARGINAL) if many else None
         self._known: dict[float, tuple[ForceResponse, Mechanics]] = {}
         self._undecided = math.inf
         self._slowest: Motion | None = None
@@ -71,17 +81,23 @@ class Search:
         """Return a motion that grows there, if there is one."""
         if self._is_decaying(v):
             return None
-        forces = self.at(v)[1]
+        stiffness, damping, memory = self._forces(v)
+        if memory is not None:
+            return growing_motion(stiffness, damping, memory, self._tiny)
         if self._slowest is not None:  # of the last bias: it may be the one
-            found = followed(*forces, *self._slowest)
+            found = followed(stiffness, damping, *self._slowest)
             if found is not None and found[0].imag > self._tiny:
                 return found
-        frequencies = forward_frequencies(*forces)
+        frequencies = forward_frequencies(stiffness, damping)
         fastest = complex(frequencies[frequencies.imag.argmax()])
         if fastest.imag > self._tiny:
             return fastest, None
         self._slowest = None if self._decay is None else (fastest, None)
         return None
+
+    def _forces(self, v: float) -> Forces:
+        """Return the equation of motion there, of Pi what is constant in the first two."""
+        return without_constants(*self.at(v)[1])
 
     def _is_decaying(self, v: float) -> bool:
         """Return whether an energy shows that nothing grows there.
@@ -90,7 +106,7 @@ class Search:
         """
         if self._decay is None or v >= self._undecided:
             return False
-        if self._decay.is_found(v, self.at(v)[1]):
+        if self._decay.is_found(v, self._forces(v)[:2]):
             return True
         self._undecided = v
         return False
@@ -120,26 +136,56 @@ class Search:
         """Return the bias, and the number, Omega and v of the mode that begins to grow there."""
         low, high, motion = bracket
         relative = max(rtol, 4 * np.finfo(float).eps)
-        if self._decay is not None:
-            root = self._followed(low, high, motion, relative)
-            if root is not None:
-                found = fastest_motion(*self.at(root)[1])
-                if found[1].imag <= 2 * self._tiny:  # and not another one, that grows before
-                    return root, *found
-                high = root
+        remembers = self._forces(high)[2] is not None
+        if self._decay is not None or remembers:
+            own = self._followed(low, high, motion, relative)
+            if own is not None:
+                found = self._last_word(*own, relative)
+                if found is not None:
+                    return own[0], *found
+                high = own[0]
         root = _root(self._excess, low, high, relative)
-        return root, *fastest_motion(*self.at(root)[1])
+        return root, *fastest_motion(*self._forces(root))
+
+    def _last_word(
+        self, root: float, omega: complex, vector: ComplexArray, rtol: float
+    ) -> tuple[int, complex, ComplexArray] | None:
+        """Return number, Omega and v of the motion that was followed; None if another one grows.
+
+        And where the root is a jump from one motion to another.
+        """
+        stiffness, damping, memory = self._forces(root)
+        if memory is None:
+            found = fastest_motion(stiffness, damping)
+            return found if found[1].imag <= 2 * self._tiny else None
+        frequencies, _, missing = motions(stiffness, damping, memory)
+        own = max(omega.imag, self._tiny)
+        another = frequencies.imag.max() > own + self._tiny
+        if missing or another or own > self._tiny + rtol * np.abs(frequencies).max():
+            return None
+        number = int(np.abs(frequencies - omega).argmin())
+        if abs(frequencies[number] - omega) > NEAR * abs(frequencies).max():  # not among them
+            below = int(np.count_nonzero(frequencies.real < omega.real))
+            number = min(below, len(frequencies) - 1)
+        return number, omega, vector
 
     def _excess(self, v: float) -> float:
-        return fastest_growth(*self.at(v)[1]) - self._tiny
+        stiffness, damping, memory = self._forces(v)
+        if memory is None:
+            return fastest_growth(stiffness, damping) - self._tiny
+        return fastest_motion(stiffness, damping, memory)[1].imag - self._tiny
 
-    def _followed(self, low: float, high: float, motion: Motion, rtol: float) -> float | None:
-        """Return where one motion begins to grow; None if it gets lost."""
+    def _followed(
+        self, low: float, high: float, motion: Motion, rtol: float
+    ) -> tuple[float, complex, ComplexArray] | None:
+        """Return where one motion begins to grow, and it there; None if it gets lost."""
         known: dict[float, tuple[complex, ComplexArray]] = {}
 
         def excess(v: float) -> float:
             nearest = min(known, key=lambda other: abs(other - v), default=None)
-            found = followed(*self.at(v)[1], *(motion if nearest is None else known[nearest]))
+            stiffness, damping, memory = self._forces(v)
+            start = motion if nearest is None else known[nearest]
+            found = followed(stiffness, damping, *start, memory)
             if found is None:
                 raise ValueError("The motion is lost.")
             known[v] = found
@@ -151,7 +197,7 @@ class Search:
             excess(root)
         except ValueError:
             return None
-        return root if _is_one_motion(known, root, self._tiny) else None
+        return (root, *known[root]) if _is_one_motion(known, root, self._tiny) else None
 
     def _keep(self, v: float, found: tuple[ForceResponse, Mechanics]) -> None:
         """Keep what was found at the last biases."""

@@ -37,6 +37,7 @@ class Stability(Motions):
     frequencies : array of complex, shape (n_biases, n_modes)
         Omega_s, by ascending real part at the first bias; from one bias to the next a mode is
         followed by the overlap of its vectors.  Im Omega_s is the growth rate of its amplitude.
+        With phonon leads all that grow, then those that are most the moving atoms' own.
     amplitudes : array of complex, shape (n_biases, n_modes, n_basis)
         v_s in the basis of the vibrations without current, of length one.
     patterns : array of float, shape (n_basis, n_c)
@@ -45,6 +46,10 @@ class Stability(Motions):
         Mass of each coordinate.
     positions : array of float, shape (n_atoms, dim), or None
         Where the atoms are.
+    driving, friction, lattice, other : array of float, shape (n_biases, n_modes), or None
+        What makes the energy of each mode grow or decay: the current's force J q, the electrons'
+        -gamma q', the lattice of the leads, and damping of other origin.  Their work per unit of
+        time over the energy |Omega|^2 + v^+ omega^2 v; the sum is `growth`.
     units : Units or None
         The units, for labels.
     warnings : tuple of str
@@ -56,6 +61,10 @@ class Stability(Motions):
         "frequencies": ("point", "mode"),
         "amplitudes": ("point", "mode", "vibration"),
         "patterns": ("vibration", "coordinate"),
+        "driving": ("point", "mode"),
+        "friction": ("point", "mode"),
+        "lattice": ("point", "mode"),
+        "other": ("point", "mode"),
         **Motions.DIMENSIONS,
     }
     DERIVED = {"growth": ("point", "mode"), "voltage": ("point",)}  # noqa: RUF012
@@ -67,6 +76,10 @@ class Stability(Motions):
     masses: FloatArray
     positions: FloatArray | None
     _: KW_ONLY
+    driving: FloatArray | None = None
+    friction: FloatArray | None = None
+    lattice: FloatArray | None = None
+    other: FloatArray | None = None
     units: Units | None = None
     warnings: tuple[str, ...] = ()
 

@@ -13,8 +13,10 @@ from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.mechanics import (
+    FORCES,
     Mechanics,
     either,
+    growth_shares,
     notices_of,
     notices_of_far_biases,
 )
@@ -71,7 +73,8 @@ def critical_bias(
     Raises
     ------
     ValueError
-        If a mode grows without bias, for a direction without a bias, and as `stability`.
+        If a mode grows without bias; with phonon leads of more than 4000 variables, if something
+        was counted that grows and is not found; for a direction without a bias, and as `stability`.
 
     Warns
     -----
@@ -83,6 +86,10 @@ def critical_bias(
     The root of the largest Im Omega, by `scipy.optimize.brentq`.  From 200 modes on, eigenvalues
     are calculated only where no energy x^T H x is found that every motion loses (Lyapunov), and
     the root is that of one mode that is followed, checked by all eigenvalues there.
+
+    With `leads` of the modes one motion is followed to its root by Newton's method, and all
+    solutions (see `stability`) are the check there.  Of more than 400 variables what grows at each
+    bias is counted by the argument principle.
 
     For two degenerate modes with diagonal friction and the curl alone,
     V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
@@ -110,6 +117,7 @@ def critical_bias(
         )
     root, mode, omega, amplitudes = found
     answer, system = search.at(root)
+    shares = growth_shares(system, modes, damping, np.array([omega]), amplitudes[None])
     return CriticalBias(
         bias=root,
         largest=limit,
@@ -121,6 +129,7 @@ def critical_bias(
         growth=2 * omega.imag,
         amplitudes=amplitudes,
         vector=amplitudes @ modes.patterns,
+        **dict(zip(FORCES, shares[:, 0].tolist(), strict=True)),
         units=units,
         warnings=issued(_notices_of_the_root(answer, system, modes, root, omega)),
     )
