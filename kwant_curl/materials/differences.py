@@ -118,7 +118,9 @@ def springs(runs: list[Run], atoms: IntArray) -> Springs | None:
     """Return the force constants, None if no run has forces, or raise.
 
     Nothing pushes back an atom that is moved together with all others: what the forces of a
-    displacement lack of that is taken from the force on the displaced atom.
+    displacement lack of that is taken from the force on the displaced atom.  phonopy's
+    symmetrisation and symfc want the rows of all atoms, and where some are fixed have none: zeros
+    in their place break the sums over columns.
     """
     without = [
         n for n, run in enumerate(runs) if run.plus.forces is None or run.minus.forces is None
