@@ -32,10 +32,12 @@ templates_path = ["templates"]
 
 
 def copy_tutorials() -> None:
-    """Copy the tutorials, which live beside `docs`, into it; only those that have changed."""
+    """Copy the tutorials and their arrays, which live beside `docs`, into it, if changed."""
     copies = HERE / "tutorials"
     copies.mkdir(exist_ok=True)
-    originals = {path.name: path.read_bytes() for path in (ROOT / "tutorials").glob("*.md")}
+    folder = ROOT / "tutorials"
+    paths = [*folder.glob("*.md"), *folder.glob("*.npz")]
+    originals = {path.name: path.read_bytes() for path in paths}
     for copy in copies.iterdir():
         if copy.is_file() and copy.name not in originals:
             copy.unlink()
@@ -46,9 +48,10 @@ def copy_tutorials() -> None:
 
 
 def digest_of_package() -> str:
-    """Return a number that changes with the package's code."""
+    """Return a number that changes with the package's code, and with the tutorials' arrays."""
     digest = hashlib.sha256()
-    for path in sorted(Path(kwant_curl.__file__).parent.rglob("*.py")):
+    code = Path(kwant_curl.__file__).parent.rglob("*.py")
+    for path in [*sorted(code), *sorted((ROOT / "tutorials").glob("*.npz"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -65,7 +68,7 @@ os.environ["PYTHONWARNINGS"] = (
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / ".executed" / digest_of_package())
 nb_execution_raise_on_error = True
-nb_execution_in_temp = True  # they may write files
+nb_execution_in_temp = False  # beside their arrays; what they write there, the next build removes
 nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_merge_streams = True

@@ -1,6 +1,7 @@
 """Every Python block of README, docs and tutorials runs, and the docs leave nothing out."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,9 @@ IN_FILES = DOCS / "cluster.md"
 )
 def test_code_blocks_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    arrays = path.with_suffix(".npz")
+    if arrays.exists():
+        shutil.copy(arrays, tmp_path)
     code = blocks(path)
     if path == DOCS / "index.md":  # it speaks of a system that the reader has
         code.insert(0, blocks(DOCS / "quickstart.md")[0])

@@ -177,16 +177,19 @@ def graded_rule(
     """
     left, right = breaks[:-1], breaks[1:]
     least = NARROWEST * (breaks[-1] - breaks[0])
-    while True:
+    kept = []
+    while len(left):
         middle, half = 0.5 * (left + right), 0.5 * (right - left)
         near = np.abs(middle[:, None] - poles).min(axis=1, initial=np.inf)
         split = (1.5 * half > near) & (half > least)
-        if not split.any():
-            break
-        left = np.concatenate([left, middle[split]])
-        right = np.concatenate([np.where(split, middle, right), right[split]])
-    order_of = np.argsort(left)
+        kept.append(np.array([middle[~split], half[~split]]))
+        left, right = (
+            np.concatenate([left[split], middle[split]]),
+            np.concatenate([middle[split], right[split]]),
+        )
+    middle, half = np.concatenate(kept, axis=1)
+    order_of = np.argsort(middle)
     middle, half = middle[order_of, None], half[order_of, None]
     nodes, weights = np.polynomial.legendre.leggauss(order)
-    panel = np.repeat(np.arange(len(left)), order)
+    panel = np.repeat(np.arange(len(middle)), order)
     return (middle + half * nodes).ravel(), (half * weights).ravel(), panel

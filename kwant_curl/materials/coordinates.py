@@ -244,6 +244,7 @@ def _doubts(report: DisplacementReport) -> tuple[str, ...]:
     if report.translation_overlap > SUM_RULE:
         doubts.append(
             f"dS breaks its sum rule by {report.translation_overlap:.2g}; take smaller steps, and "
-            "check that all calculations have the same basis"
+            "check that all calculations have the same basis (PAW breaks it by itself: overlaps "
+            "see the projectors of atoms that stay)"
         )
     return tuple(doubts)

@@ -30,6 +30,9 @@ IntArray = NDArray[np.int64]
 ANTISYMMETRY = 1e-6
 """How far <phi_i|d phi_j> on an atom may be from anti-Hermitian."""
 
+ELSEWHERE = 0.01
+"""How large dS may be between atoms that don't move, relative to the largest."""
+
 DRIFT = 0.1
 """How large the sum of a displacement's forces on all atoms may be, relative to the largest."""
 
@@ -127,7 +130,9 @@ def springs(runs: list[Run], atoms: IntArray) -> Springs | None:
     """Return the force constants, None if no run has forces, or raise.
 
     Nothing pushes back an atom that is moved together with all others: what the forces of a
-    displacement lack of that is taken from the force on the displaced atom.
+    displacement lack of that is taken from the force on the displaced atom.  phonopy's
+    symmetrisation and symfc want the rows of all atoms, and where some are fixed have none: zeros
+    in their place break the sums over columns.
     """
     without = [
         n for n, run in enumerate(runs) if run.plus.forces is None or run.minus.forces is None
@@ -172,6 +177,7 @@ def one_sided_overlaps(
     on_atom : list of arrays (3, n, n)
         Of each atom that moves.
     """
+    _check_elsewhere(overlaps, sites, orbitals)
     result = []
     for n, overlap in enumerate(overlaps):
         here = orbitals_of(sites[n // 3 : n // 3 + 1], orbitals)
@@ -181,6 +187,20 @@ def one_sided_overlaps(
         matrix[np.ix_(here, here)] = block
         result.append(frozen(sparse.csr_array(matrix)))
     return tuple(result)
+
+
+def _check_elsewhere(overlaps: list[Any], sites: IntArray, orbitals: IntArray) -> None:
+    """Raise if dS isn't zero between atoms that don't move."""
+    for n, overlap in enumerate(overlaps):
+        site = sites[n // 3]
+        others = orbitals_of(np.delete(np.arange(len(orbitals)), site), orbitals)
+        size = largest(overlap[others][:, others])
+        if size > ELSEWHERE * largest(overlap):
+            raise ValueError(
+                f"dS of site {site} along {'xyz'[n % 3]} isn't zero between other atoms, by up to "
+                f"{size:.3g} 1/Å. Expected overlaps of orbitals that go with their atoms; those of "
+                "PAW (GPAW) see the projectors of third atoms. Leave out on_atom=."
+            )
 
 
 def blocks_on_atoms(
