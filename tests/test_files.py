@@ -28,6 +28,8 @@ def all_results():
     stable = kc.stability(response, vibrations, [0.0, 0.1])
     kappa = np.array([0.5, -0.5])[:, None, None] * np.kron(np.eye(2), [[0, 1.0], [-1, 0]])
     strong = replace(response, lead_curl=1e3 * kappa, lead_jacobian=None, lead_velocity=None)
+    leads = kc.PhononLeads.from_oscillators([1.0], [0.1], 0.01 * np.eye(1, 4))
+    leaving = replace(vibrations, leads=leads)
     noise = kc.noise_spectrum(syst, some, 1.7, [0.04, 0.08], bias=0.1, rtol=1e-2)
     return {
         "CurlMap": curls,
@@ -51,6 +53,11 @@ def all_results():
         "CriticalBias": kc.critical_bias(strong, vibrations, 1.0),
         "no critical bias": kc.critical_bias(response, vibrations, 1e-9, steps=1),
         "Trajectory": kc.langevin(response, vibrations, 30.0, seed=1, n_trajectories=2),
+        "with phonon leads": leaving,
+        "LocalVibrations": leaving.local_density([0.05, 0.06]),
+        "Linewidths": leaving.linewidths(),
+        "stability with leads": kc.stability(response, leaving),
+        "heat": kc.langevin(response, leaving, 30.0, seed=1, lead_temperatures={0: 0.1}),
         "NoiseSpectrum": noise,
         "ModeOccupations": kc.mode_occupations(noise, vibrations),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
@@ -69,7 +76,7 @@ def assert_equal(one, other):
         assert one.dtype == other.dtype
         assert not other.flags.writeable
         np.testing.assert_array_equal(one, other)
-    elif isinstance(one, Spectrum):
+    elif isinstance(one, Spectrum | kc.PhononLeads):
         for field in one.__dataclass_fields__:
             assert_equal(getattr(one, field), getattr(other, field))
     else:
