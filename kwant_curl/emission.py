@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from kwant.system import FiniteSystem
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, exchanged
@@ -15,6 +15,7 @@ from kwant_curl.electrons.moved import moved_orbitals
 from kwant_curl.electrons.notices import window_notices
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
@@ -24,7 +25,6 @@ from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
 
@@ -134,18 +134,14 @@ def phonon_rates(
         squares = np.max(np.sum(pairs**2, axis=2), axis=1)
         check_frequencies(quanta, units)
         check_masses(mass / hbar**2, units, squares=squares)
-    lost = quanta[point.energy + quanta == point.energy]
-    if lost.size:
-        raise ValueError(
-            f"hbar times the frequency is {lost[0]:.3g}, which is lost in the rounding of the "
-            f"energy {point.energy}; expected a quantum that is larger, or an energy of zero."
-        )
+    _check_quanta(quanta, point.energy)
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
     operators = operators_by_energy(
         by_energy, None, moved=None if moved is None else moved_factors(moved)
     )
     n_leads = len(model.scattering.leads)
-    emission, absorption = (np.zeros((len(pairs), 2, n_leads, n_leads)) for _ in range(2))
+    # Unknown are those that come after an energy that fails.
+    emission, absorption = (np.full((len(pairs), 2, n_leads, n_leads), np.nan) for _ in range(2))
     at_energy, exchanges = numerics.of_one_energy, []
     for quantum in np.unique(quanta):
         some = quanta == quantum
@@ -155,20 +151,35 @@ def phonon_rates(
         exchange = exchanged(kernel, point, numerics)
         emission[some], absorption[some] = exchange.emitted, exchange.absorbed
         exchanges.append(exchange)
+        if exchange.integral.failed is not None:
+            break
+    failed = exchanges[-1].integral.failed
     rates = prefactor[:, None, None, None]
-    return PhononRates(
+    result = PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
         error=max(exchange.integral.error for exchange in exchanges),
         partial=any(exchange.partial for exchange in exchanges),
         units=units,
-        warnings=issued(notices + _notices(exchanges, rtol)),
+        warnings=noted(notices + _notices(exchanges, rtol), failed),
     )
+    return finished(result, failed)
+
+
+def _check_quanta(quanta: NDArray[np.float64], energy: float) -> None:
+    """Raise for quanta that are lost in the rounding of the Fermi level."""
+    lost = quanta[energy + quanta == energy]
+    if lost.size:
+        raise ValueError(
+            f"hbar times the frequency is {lost[0]:.3g}, which is lost in the rounding of the "
+            f"energy {energy}; expected a quantum that is larger, or an energy of zero."
+        )
 
 
 def _notices(exchanges: Sequence[Exchanged], rtol: float) -> tuple[str, ...]:
     """Return what to say of the integrals of all frequencies: of the worst, and of bound states."""
-    worst = max((exchange.integral for exchange in exchanges), key=lambda integral: integral.error)
+    integrals = [exchange.integral for exchange in exchanges]
+    worst = max(integrals, key=lambda integral: (integral.failed is not None, integral.error))
     # Of the same states each frequency's window would speak in other words.
     bound = next((exchange.notices for exchange in exchanges if exchange.notices), ())
     return bound + window_notices(worst, rtol, any(exchange.partial for exchange in exchanges))
