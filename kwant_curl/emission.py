@@ -13,6 +13,7 @@ from kwant_curl.electrons.kernels.emission import PairTraces
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
@@ -22,7 +23,6 @@ from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["phonon_rates"]
 
@@ -132,23 +132,27 @@ def phonon_rates(
     quanta, mass = _quanta_and_masses(chosen, hbar, units_of_atoms)
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
     n_leads = len(model.scattering.leads)
-    emission, absorption = (np.zeros((len(patterns), 2, n_leads, n_leads)) for _ in range(2))
+    # Unknown are those that come after an energy that fails.
+    nothing = np.full((len(patterns), 2, n_leads, n_leads), np.nan)
+    emission, absorption = nothing, nothing.copy()
     which = [quanta == quantum for quantum in np.unique(quanta)]
     wanted = [(quanta[some][0], PairTraces(patterns[some])) for some in which]
     found = list(exchanges(coupled, wanted, model, point, numerics))
-    for some, exchange in zip(which, found, strict=True):
+    for some, exchange in zip(which, found, strict=False):
         emission[some] = np.moveaxis(exchange.emitted, (0, 1), (2, 3))
         absorption[some] = np.moveaxis(exchange.absorbed, (0, 1), (2, 3))
+    failed = found[-1].integral.failed
     rates = prefactor[:, None, None, None]
-    return PhononRates(
+    result = PhononRates(
         lead_emission=rates * emission,
         lead_absorption=rates * absorption,
         error=max(exchange.integral.error for exchange in found),
         partial=any(exchange.partial for exchange in found),
         units=units,
-        warnings=issued(coupled.notices + exchange_notices(found, rtol)),
+        warnings=noted(coupled.notices + exchange_notices(found, rtol), failed),
         pairs=chosen.numbers,
     )
+    return finished(result, failed)
 
 
 def _quanta_and_masses(

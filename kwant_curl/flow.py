@@ -22,6 +22,7 @@ from kwant_curl.electrons.kernels.flow import FlowKernel
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model, scattering_model
@@ -33,7 +34,6 @@ from kwant_curl.support.checks import positive_number
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["born_cross_section", "flow_map"]
 
@@ -145,7 +145,7 @@ def flow_map(
     average = averaged(kernel, point, numerics)
     density, current, capacity, correction = average.by_lead
     dos = model.scattering.sources.summed(average.total[0])
-    return FlowMap(
+    result = FlowMap(
         positions=model.positions,
         cell_volumes=volumes,
         spacing=model.spacing,
@@ -160,9 +160,10 @@ def flow_map(
         periods=closed,
         error=average.error,
         partial=average.partial,
-        warnings=issued(average.notices),
+        warnings=noted(average.notices, average.failed),
         spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(volumes)),
     )
+    return finished(result, average.failed)
 
 
 def _fields(volumes: NDArray[np.float64]) -> dict[str, tuple[str, int, Any]]:

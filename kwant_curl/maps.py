@@ -16,6 +16,7 @@ from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.resonances import resonance_distance
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
@@ -26,7 +27,6 @@ from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["curl_map"]
 
@@ -127,7 +127,7 @@ def curl_map(
     kernel = LocalKernel.of(model.scattering, numerics.of_one_energy, operators, point.energy)
     average = averaged(kernel, point, numerics)
     force, curl = average.by_lead
-    return CurlMap(
+    result = CurlMap(
         positions=centres,
         sites=forces.sites,
         periods=periods_of(model, period_vectors(getattr(coordinates, "periods", None))),
@@ -140,7 +140,7 @@ def curl_map(
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
         resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
-        warnings=issued(forces.notices + average.notices),
+        warnings=noted(forces.notices + average.notices, average.failed),
         spectrum=kept_spectrum(
             average.integral,
             average.limits,
@@ -152,6 +152,7 @@ def curl_map(
             },
         ),
     )
+    return finished(result, average.failed)
 
 
 def _centres(forces: Derivatives, coordinates: Coordinates) -> NDArray[np.float64]:

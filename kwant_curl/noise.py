@@ -13,6 +13,7 @@ from kwant_curl.electrons.kernels.emission import AllTraces
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
 from kwant_curl.electrons.operation import operating_point
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import NoiseSpectrum
@@ -22,7 +23,6 @@ from kwant_curl.support.magnitudes import check_frequencies
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["noise_spectrum"]
 
@@ -120,12 +120,12 @@ def noise_spectrum(
         check_frequencies(omega[0], units, name="frequencies")
     traces = AllTraces(np.eye(n_c) if patterns is None else patterns)
     found = list(exchanges(coupled, [(w, traces) for w in omega], model, point, numerics))
-    prefactor = 2 * np.pi * point.degeneracy
-    return NoiseSpectrum(
+    prefactor, failed = 2 * np.pi * point.degeneracy, found[-1].integral.failed
+    result = NoiseSpectrum(
         energy=point.energy,
         bias=point.bias,
         degeneracy=point.degeneracy,
-        frequencies=omega,
+        frequencies=omega[: len(found)],
         lead_emission=_hermitian(prefactor * np.array([each.emitted for each in found])),
         # Tr[F_I D_alpha F_J D_beta] is that of the emission with I and J exchanged.
         lead_absorption=_hermitian(prefactor * np.array([each.absorbed for each in found])).conj(),
@@ -136,8 +136,9 @@ def noise_spectrum(
         error=max(each.integral.error for each in found),
         partial=any(each.partial for each in found),
         units=units,
-        warnings=issued(coupled.notices + exchange_notices(found, rtol)),
+        warnings=noted(coupled.notices + exchange_notices(found, rtol), failed),
     )
+    return finished(result, failed)
 
 
 def _ascending(frequencies: ArrayLike) -> NDArray[np.float64]:

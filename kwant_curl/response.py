@@ -1,12 +1,13 @@
 """The response of coupled coordinates to the current."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from kwant.system import FiniteSystem
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.integral_errors import Failed
 from kwant_curl.coordinates import (
     Coordinates,
     forces_by_energy,
@@ -23,6 +24,7 @@ from kwant_curl.electrons.operation import OperatingPoint, operating_point
 from kwant_curl.electrons.resonances import resonance_distance
 from kwant_curl.electrons.sea import integral_above
 from kwant_curl.electrons.shares import Average
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.bands import nearest_edge
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
@@ -35,7 +37,6 @@ from kwant_curl.support.checks import true_or_false
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
-from kwant_curl.support.warning import issued
 
 __all__ = ["force_response"]
 
@@ -45,6 +46,8 @@ UNKNOWN = (
     "force in equilibrium, of all occupied states, which is left out."
 )
 """What is said where nothing tells of it."""
+
+UNFINISHED = "The Lorentz-like force of equilibrium is left out, since an energy failed."
 
 SYMMETRIC = 1e-7
 """Below this part of its terms, an antisymmetric part is a numerical error."""
@@ -168,14 +171,14 @@ def force_response(
         model.scattering, numerics.of_one_energy, operators, velocity, noise, point.energy
     )
     average = averaged(kernel, point, numerics)
-    lorentz, sea_error = None, 0.0
-    notices = forces.notices + carried.notices + average.notices
+    sea = _Lorentz(None)
     if velocity:
         sea = _equilibrium_lorentz(kernel, average, point, numerics, fermi_sea)
-        lorentz, sea_error, notices = sea[0], sea[1], notices + sea[2]
+    notices = forces.notices + carried.notices + average.notices + sea.notices
+    failed = average.failed or sea.failed
     g = point.degeneracy
     by_lead = {name: g * part for name, part in zip(kernel.by_lead, average.by_lead, strict=True)}
-    return ForceResponse(
+    result = ForceResponse(
         **point._asdict(),
         units=units,
         lead_force=by_lead["force"],
@@ -183,18 +186,31 @@ def force_response(
         friction=g * average.total[0],
         lead_jacobian=by_lead.get("jacobian"),
         lead_velocity=by_lead.get("velocity"),
-        equilibrium_lorentz=None if lorentz is None else g * lorentz,
+        equilibrium_lorentz=None if sea.value is None else g * sea.value,
         pair_noise=g * average.by_pair[0] if noise else None,
         crossed_noise=g * average.crossed[0] if average.crossed else None,
         positions=forces.positions,
         sites=forces.sites,
-        error=max(average.error, sea_error),
+        error=max(average.error, sea.error),
         partial=average.partial,
         band_distance=nearest_edge(model.scattering, point.energy),
         resonance_distance=resonance_distance(model.scattering, point.energy, forces.orbitals),
-        warnings=issued(notices),
+        warnings=noted(notices, failed),
         spectrum=kept_spectrum(average.integral, average.limits, rtol, _fields(kernel, g)),
     )
+    return finished(result, failed)
+
+
+class _Lorentz(NamedTuple):
+    """The Lorentz-like force of equilibrium, (n_c, n_c), None where it is left out, and its error.
+
+    failed: an energy at which its integral had to end.
+    """
+
+    value: NDArray[np.float64] | None
+    error: float = 0.0
+    notices: tuple[str, ...] = ()
+    failed: Failed | None = None
 
 
 def _fields(kernel: CoupledKernel, degeneracy: float) -> dict[str, tuple[str, int, Any]]:
@@ -225,14 +241,14 @@ def _equilibrium_lorentz(
     point: OperatingPoint,
     numerics: Numerics,
     fermi_sea: bool,
-) -> tuple[NDArray[np.float64] | None, float, tuple[str, ...]]:
-    """Return the Lorentz-like force of equilibrium, (n_c, n_c), its integral's error, and notices.
-
-    None where it is left out.
+) -> _Lorentz:
+    """Return the Lorentz-like force of equilibrium.
 
     The occupied states have one only without time-reversal symmetry.  It is that of the Fermi
     level's states, which is averaged, and an integral above the Fermi level in the complex plane.
     """
+    if average.failed is not None:
+        return _Lorentz(None, notices=(UNFINISHED,))
     slope, share = average.total[1:]
     size = average.sizes[1]
     if kernel.problem.doubled:
@@ -244,20 +260,23 @@ def _equilibrium_lorentz(
         if are_cells(kernel.problem):
             slope, size = kernel.above(complex(point.energy, kernel.problem.largest))
         elif not size:
-            return None, 0.0, (UNKNOWN,)
+            return _Lorentz(None, notices=(UNKNOWN,))
     if np.abs(slope).max(initial=0.0) <= SYMMETRIC * size:
-        return np.zeros_like(share), 0.0, ()
+        return _Lorentz(np.zeros_like(share))
     if not fermi_sea:
         notice = (
             "Time-reversal symmetry is broken, so in equilibrium too there is a Lorentz-like "
             "force, of all occupied states. It is left out; fermi_sea=True calculates it."
         )
-        return None, 0.0, (notice,)
+        return _Lorentz(None, notices=(notice,))
     what = "the Lorentz-like force of all occupied states (fermi_sea=True)"
     check_cells(kernel.problem, what)
     integral = integral_above(kernel.above, point, numerics, kernel.problem.largest)
     notices = integral_notices(
         integral.error, numerics.rtol, integral.n_energies, "The integral over the occupied states"
     )
+    if integral.value is None:
+        return _Lorentz(None, notices=(UNFINISHED,), failed=integral.failed)
     occupied = integral.value + kernel.half_filled
-    return share + kernel.problem.sources.share * occupied, integral.error, notices
+    lorentz = share + kernel.problem.sources.share * occupied
+    return _Lorentz(lorentz, integral.error, notices, integral.failed)

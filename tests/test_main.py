@@ -437,8 +437,10 @@ def test_warnings_of_integrals_in_the_words_of_the_command():
         "is 0.001."
     )
     assert in_options(text[1]).endswith("the first, 0.3: ValueError: no mode.")
-    failed = in_options(str(IntegrationError("no mode.", 0.3, [0.1, 0.2], 2)))
-    assert "no mode. 2 energies were done before; --max-energies 2 gives what these" in failed
+    failed = in_options(str(IntegrationError("no mode.", 0.3, [0.1, 0.2], 2, integral)))
+    assert (
+        "no mode. 2 energies were done before; --max-energies 2 gives what these tell. If" in failed
+    )
     assert failed.endswith("opens or closes there, --exclude leaves out the energies around it.")
     assert in_options(text[2]).endswith("the result is that of the others.")
 

@@ -5,12 +5,14 @@ from decimal import Decimal, getcontext
 import kwant
 import numpy as np
 import pytest
-from systems import square_wire
+from systems import MODELS, atoms_of, square_wire
 
 import kwant_curl as kc
 from kwant_curl.algebra.occupations import fermi_difference
 from kwant_curl.devices import graphene_constriction
 from kwant_curl.electrons.beside import Beside
+from kwant_curl.electrons.kernels.coupled import CoupledKernel
+from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model import bands
 from kwant_curl.model.scattering import BandEdgeError
 
@@ -78,11 +80,110 @@ def test_an_energy_that_fails_and_counts(failure):
     with pytest.raises(kc.IntegrationError, match=r"there was an error: no root\. \d+ ener") as e:
         kc.force_response(syst, moving, 0.0, **options)
     assert e.value.__cause__ is failure
-    assert len(e.value.energies) == e.value.n_done > 3
+    assert len(e.value.energies) >= e.value.n_done > 3
     assert 1e-4 < abs(e.value.energy) < 2e-2
-    known = kc.force_response(syst, moving, 0.0, max_energies=e.value.n_done, **options)
-    np.testing.assert_array_equal(np.sort(known.spectrum.energies), np.sort(e.value.energies))
-    assert known.error < 1e-3
+    known = e.value.result
+    np.testing.assert_array_equal(known.spectrum.energies, e.value.energies)
+    assert "had to end at energy" in " ".join(known.warnings)
+    with pytest.warns(RuntimeWarning, match="did not converge"):
+        again = kc.force_response(syst, moving, 0.0, max_energies=e.value.n_done, **options)
+    assert set(again.spectrum.energies) <= set(e.value.energies)
+
+
+def failing_at(monkeypatch, number):
+    """Let the shell of so manieth energy fail from here on, once."""
+    plain, count = EnergyShell.__init__, []
+
+    def failing(self, *arguments, **options):
+        count.append(1)
+        if len(count) == number:
+            raise RuntimeError("no root")
+        plain(self, *arguments, **options)
+
+    monkeypatch.setattr(EnergyShell, "__init__", failing)
+
+
+WINDOW = {"bias": 0.3, "temperature": 0.03, "rtol": 1e-3}
+
+
+def density(*arguments, **options):
+    """Return the density of the orbitals, as a routine would."""
+    return kc.NonequilibriumDensity(*arguments, linear=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "fields"),
+    [
+        (lambda s: kc.curl_map(s, MOVING, 1.7, linear=False, **WINDOW), ("lead_curl", "friction")),
+        (lambda s: kc.force_response(s, MOVING, 1.7, linear=False, **WINDOW), ("lead_curl",)),
+        (lambda s: kc.flow_map(s, 1.7, linear=False, **WINDOW), ("lead_current", "lead_dos")),
+        (lambda s: density(s, 1.7, **WINDOW), ("diagonal",)),
+    ],
+)
+def test_nothing_is_lost_by_an_energy_that_fails(syst, monkeypatch, call, fields):
+    """Of all routines the error carries the result, as good as it says."""
+    whole = call(syst)
+    failing_at(monkeypatch, 14)
+    with pytest.raises(kc.IntegrationError, match="`result` is what all") as e:
+        call(syst)
+    known = e.value.result
+    assert type(known) is type(whole)
+    assert len(e.value.energies) >= e.value.n_done > 3
+    assert 1e-3 < known.error < np.inf
+    assert any("no root" in text for text in known.warnings)
+    for field in fields:
+        one, other = (
+            result.density() if field == "diagonal" else getattr(result, field)
+            for result in (known, whole)
+        )
+        assert 0 < np.abs(one - other).max() < known.error * np.abs(other).max()
+
+
+def test_rates_of_other_frequencies_are_not_lost(syst, monkeypatch):
+    """Those before the energy that fails are whole, those after it are unknown and say so."""
+    modes = np.array([np.eye(4)[:2], np.eye(4)[2:], np.eye(4)[1:3]])
+    options = {"frequency": [0.01, 0.02, 0.03], "rtol": 1e-3, "temperature": 0.03, "bias": 0.3}
+    one = kc.phonon_rates(syst, MOVING, modes[:1], 1.7, **{**options, "frequency": 0.01})
+    count, plain = [], EnergyShell.__init__
+    monkeypatch.setattr(
+        EnergyShell, "__init__", lambda *a, **o: (count.append(1), plain(*a, **o))[1]
+    )
+    kc.phonon_rates(syst, MOVING, modes[:1], 1.7, **{**options, "frequency": 0.01})
+    monkeypatch.undo()
+    failing_at(monkeypatch, len(count) + 15)
+    with pytest.raises(kc.IntegrationError) as e:
+        kc.phonon_rates(syst, MOVING, modes, 1.7, **options)
+    known = e.value.result
+    np.testing.assert_array_equal(known.lead_emission[0], one.lead_emission[0])
+    assert np.isfinite(known.lead_emission[1]).all()
+    assert np.isnan(known.lead_emission[2]).all()
+    assert known.error > 1e-3
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.05])
+def test_an_energy_above_the_axis_that_fails(monkeypatch, temperature):
+    """What is known at the Fermi level is not lost."""
+    syst = MODELS["magnetic field"].syst(MODELS["magnetic field"].positions())
+    moving = kc.Displacements(atoms_of(syst)[:2], scaling=kc.PowerLaw(2))
+    options = {"bias": {0: 0.2}, "velocity": True, "fermi_sea": True, "temperature": temperature}
+    whole = kc.force_response(syst, moving, 0.2, rtol=1e-3, **options)
+    plain, count = CoupledKernel.above, []
+
+    def failing(self, energy):
+        count.append(1)
+        if len(count) == 20:
+            raise RuntimeError("no root")
+        return plain(self, energy)
+
+    monkeypatch.setattr(CoupledKernel, "above", failing)
+    with pytest.raises(kc.IntegrationError, match="no root") as e:
+        kc.force_response(syst, moving, 0.2, rtol=1e-12, **options)
+    known = e.value.result
+    assert e.value.energy.imag > 0
+    assert all(energy.imag > 0 for energy in e.value.energies)
+    np.testing.assert_allclose(known.lead_curl, whole.lead_curl, rtol=0, atol=1e-2)
+    size = np.abs(whole.equilibrium_lorentz).max()
+    assert np.abs(known.equilibrium_lorentz - whole.equilibrium_lorentz).max() < 0.1 * size
 
 
 def test_mistakes_in_a_function_of_the_user_are_not_hidden():

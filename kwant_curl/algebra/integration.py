@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.element_errors import element_errors
+from kwant_curl.algebra.halves import compared_with_halves
+from kwant_curl.algebra.integral_errors import finished
 from kwant_curl.algebra.interpolated import CANCELLING, Interpolated
 from kwant_curl.algebra.pieces import Piece
 from kwant_curl.algebra.sampled import Evaluate, Sampled
@@ -66,6 +68,18 @@ def interpolated(
         Resonances, each of which is looked at.
     max_energies : int
         How many energies are taken at most.
+
+    Returns
+    -------
+    Interpolated
+        Where an energy failed that counts, what is known by then; see its `failed`.
+
+    Raises
+    ------
+    IntegrationError
+        Where such an energy failed, and no other one was done.
+    DivergentIntegralError
+        If the integral doesn't exist.
     """
     sampled = Sampled(evaluate, segments, weighting, rtol)
     search = _Search(sampled, [Piece(segment) for segment in segments])
@@ -73,8 +87,12 @@ def interpolated(
     ended = not search.pieces
     while not ended and sampled.n_energies < max_energies:
         search.evaluate_next(max_energies)
+        if not sampled.samples:
+            finished(None, sampled.failed)
         search.fit()
         ended = search.choose()
+        if sampled.failed is not None:
+            return search.result(False)
     return search.result(ended)
 
 
@@ -184,16 +202,25 @@ class _Search:
 
     def result(self, ended: bool) -> Interpolated:
         """Return what was found."""
+        sampled = self._sampled
         known = [piece for piece in self.pieces if piece.fit is not None]
         fits = [piece.fit for piece in known if piece.fit is not None]
         before = [piece.before or piece.fit for piece in known]
+        others = [fit for fit in before if fit is not None]
+        error = self._error if self.pieces else 0.0
+        if known and not (ended and error <= sampled.rtol):
+            change, others = compared_with_halves(known, sampled, self._left)
+            error = max(error, change)
+        if sampled.failed is not None and len(known) < len(self.pieces):
+            error = np.inf
         return Interpolated(
-            np.array(self._sampled.energies),
-            tuple(self._sampled.samples),
+            np.array(sampled.energies),
+            tuple(sampled.samples),
             tuple(fits),
-            tuple(fit for fit in before if fit is not None),
+            tuple(others),
             tuple(np.array(piece.index) for piece in known),
-            self._error if self.pieces else 0.0,
-            tuple(self._sampled.skipped),
+            error,
+            tuple(sampled.skipped),
             ended,
+            sampled.failed,
         )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.integral_errors import Failed
 from kwant_curl.algebra.segments import Fit, Weighting, made_positive, sample_weights
 from kwant_curl.algebra.sketches import Parts, Sample
 
@@ -33,10 +34,11 @@ class Skipped(NamedTuple):
 class Interpolated:
     """Samples at some energies, and rational fits through them.
 
-    energies: (n,); samples: one for each; fits, before: of each segment, the last and the last but
-    one; members: of each segment, which samples are in it; error: what was estimated for the
-    weights that steered; skipped: energies that failed where they hardly count; ended: whether the
-    search came to an end by itself.
+    energies: (n,); samples: one for each; fits: of each segment, the last; before: of each, one by
+    which the error is told, the last but one, or of half the samples; members: of each segment,
+    which samples are in it; error: what was estimated for the weights that steered; skipped:
+    energies that failed where they hardly count; ended: whether the search came to an end by
+    itself; failed: an energy that counts, at which it had to end.
     """
 
     energies: FloatArray
@@ -47,6 +49,7 @@ class Interpolated:
     error: float
     skipped: tuple[Skipped, ...]
     ended: bool
+    failed: Failed | None = None
 
     @property
     def n_energies(self) -> int:

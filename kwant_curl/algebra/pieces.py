@@ -73,6 +73,16 @@ class Piece:
         self.before, self.fit = self.fit, fit
         self._compare(sampled, fit, self.before)
 
+    def half_fit(self, sampled: Sampled, left: float, first: int) -> Fit:
+        """Return a fit of every other sample, from the first one or the second (0 or 1)."""
+        some = np.argsort(self.places)[min(first, len(self.places) - 1) :: 2]
+        places, index = np.array(self.places)[some], np.array(self.index)[some]
+        slopes = self.segment.slope(places)[:, None]
+        rows, noise = slopes * sampled.rows_of(index), slopes * sampled.noise_of(index)
+        known = np.flatnonzero(np.isin(some, self._support)).tolist()
+        rational = fitted(places, rows, FITTED * left * sampled.rtol, noise, known)
+        return Fit(self.segment, rational, index[rational.support])
+
     def _compare(self, sampled: Sampled, fit: Fit, before: Fit | None) -> None:
         """Find where two fits differ most, and by how much in all."""
         poles = fit.rational.poles()

@@ -63,7 +63,12 @@ class Weighting(NamedTuple):
         return [float(np.abs(kind).max(initial=0.0)) for kind in kinds]
 
     def counts(self, energy: float, part: float) -> bool:
-        """Return whether an energy's weights are more than this part of the largest."""
+        """Return whether an energy's weights are more than this part of the largest.
+
+        All count where the weights change nowhere.
+        """
+        if not self.poles.size and not self.breaks.size:
+            return True
         pairs = zip(self.of(np.array([energy])), self.largest, strict=True)
         return any(np.abs(here).max(initial=0.0) > part * most for here, most in pairs if most)
 

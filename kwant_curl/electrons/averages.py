@@ -26,17 +26,20 @@ def averaged(kernel: Kernel, point: OperatingPoint, numerics: Numerics) -> Avera
     if point.is_one_energy:
         return _at_one_energy(kernel, point)
     check_energy_dependence(kernel.problem, "an integral over energies")
+    # First what would be an error by itself, so that no integral is lost by it.
+    here = kernel(point.energy) if point.temperature == 0 else None
     summed = integrated_shares(kernel, point.of_sources(sources), numerics)
     integral, parts, sizes = summed.integral, summed.parts, summed.sizes
     notices = summed.notices + lost_notices(point.rounding, numerics.rtol)
-    if point.temperature == 0:
-        here = kernel(point.energy)
+    if here is not None:
         notices = here.notices + notices
         parts, sizes = (*parts[:2], here.total), here.total_sizes
     quality = integral.error + point.rounding, summed.closed, notices
     average = Average.of(parts, sources, point.linear, quality)
     kept = integral if sources.are_leads else None
-    return replace(average, sizes=sizes, integral=kept, limits=summed.limits)
+    return replace(
+        average, sizes=sizes, integral=kept, limits=summed.limits, failed=integral.failed
+    )
 
 
 def _at_one_energy(kernel: Kernel, point: OperatingPoint) -> Average:

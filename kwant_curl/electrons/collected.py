@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import triu
 
+from kwant_curl.algebra.integral_errors import Failed
 from kwant_curl.algebra.occupations import lead_weighting
 from kwant_curl.algebra.segments import sample_weights
 from kwant_curl.electrons.averages import integrated_shares
@@ -25,7 +26,8 @@ class Collected(NamedTuple):
     """States and weights that make up Delta rho.
 
     error: of the density in an orbital, relative to the largest; partial: whether at an energy
-    that counts no lead has an open mode; notices: what is to be said.
+    that counts no lead has an open mode; notices: what is to be said; failed: an energy that
+    counts, at which the integral had to end.
     """
 
     states: NDArray[np.complex128]
@@ -34,6 +36,7 @@ class Collected(NamedTuple):
     error: float
     partial: bool
     notices: tuple[str, ...]
+    failed: Failed | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,4 +112,5 @@ def collected_states(
     notices = summed.notices if n_open else closed_notices(0, point.energy)
     notices += lost_notices(rounding, numerics.rtol)
     error = integral.error + rounding
-    return Collected(states, weights, energies, error, summed.closed and n_open > 0, notices)
+    partial = summed.closed and n_open > 0
+    return Collected(states, weights, energies, error, partial, notices, integral.failed)

@@ -43,7 +43,10 @@ def exchanges(
     point: OperatingPoint,
     numerics: Numerics,
 ) -> Iterator[Exchanged]:
-    """Yield the integrals of each quantum with its traces; raise for quanta that rounding hides."""
+    """Yield the integrals of each quantum with its traces; raise for quanta that rounding hides.
+
+    The last one is that of which an energy failed, if one did.
+    """
     lost = [quantum for quantum, _ in wanted if point.energy + quantum == point.energy]
     if lost:
         raise ValueError(
@@ -55,12 +58,16 @@ def exchanges(
         kernel = EmissionKernel(
             model.scattering, at_energy, coupled.operators, traces, float(quantum), point.energy
         )
-        yield exchanged(kernel, point, numerics)
+        exchange = exchanged(kernel, point, numerics)
+        yield exchange
+        if exchange.integral.failed is not None:
+            return
 
 
 def exchange_notices(found: Sequence[Exchanged], rtol: float) -> tuple[str, ...]:
     """Return what to say of the integrals of all frequencies: of the worst, and of bound states."""
-    worst = max((exchange.integral for exchange in found), key=lambda integral: integral.error)
+    integrals = [exchange.integral for exchange in found]
+    worst = max(integrals, key=lambda integral: (integral.failed is not None, integral.error))
     # Of the same states each frequency's window would speak in other words.
     bound = next((exchange.notices for exchange in found if exchange.notices), ())
     return bound + window_notices(worst, rtol, any(exchange.partial for exchange in found))

@@ -49,6 +49,11 @@ def window_notices(integral: Interpolated, rtol: float, closed: bool) -> Notices
     Not converged, or without some energies, or over energies without open modes.
     """
     notices = integral_notices(integral.error, rtol, integral.n_energies)
+    if integral.failed is not None:
+        notices += (
+            f"The integral over energy had to end at energy {integral.failed.energy:.9g}, where "
+            f"there was an error: {integral.failed.cause}",
+        )
     if integral.skipped:
         first = integral.skipped[0]
         notices += (

@@ -6,6 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.algebra.integral_errors import Failed
 from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.model.sources import Sources
@@ -60,7 +61,7 @@ class Average:
     By lead, and by pair of leads; crossed: in a Nambu model in linear response, what is by pair
     between electrons of the first lead and holes of the second, else empty.
     sizes: of the terms of each of `total`; integral: the samples, where there is an integral by
-    lead; limits: the energies that it goes over.
+    lead; limits: the energies that it goes over; failed: one that counts, at which it had to end.
     """
 
     by_lead: Parts
@@ -73,6 +74,7 @@ class Average:
     sizes: tuple[float, ...] = ()
     integral: Interpolated | None = None
     limits: tuple[float, float] = (0.0, 0.0)
+    failed: Failed | None = None
 
     @classmethod
     def of(

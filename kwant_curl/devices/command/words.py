@@ -19,6 +19,7 @@ PHRASES = (
     (r"\bexclude=\.\.\. leaves", "--exclude leaves"),
     (r"\bexclude=", "--exclude "),
     (r"\bmax_energies=", "--max-energies "),
+    (r"; the error's `result` is what all \d+ that were done tell", ""),
     (r"^exclude is ", "--exclude is "),
     (r" to rtol=(\S+) with", r" to \1 with"),
     (r", as the result's `error` says", ""),

@@ -17,12 +17,12 @@ from kwant_curl.electrons.operation import operating_point
 from kwant_curl.electrons.operators.arguments import as_pair, as_states
 from kwant_curl.electrons.operators.stacked import StackedOperator
 from kwant_curl.electrons.shell import EnergyShell
+from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.model.orbitals import orbital_offsets
 from kwant_curl.model.solvers import DirectSolver
 from kwant_curl.support.frozen import read_only
-from kwant_curl.support.warning import issued
 
 __all__ = ["NonequilibriumDensity"]
 
@@ -122,7 +122,7 @@ class NonequilibriumDensity:
         self.energy, self.degeneracy = point.energy, point.degeneracy
         self.bias = read_only(point.bias)
         self.temperature, self.linear = point.temperature, point.linear
-        self.error, self.partial = 0.0, False
+        self.error, self.partial, failed = 0.0, False, None
         self.charge, self._charges = model.charge, model.charges if model.has_holes else None
         if point.is_one_energy:
             shell = EnergyShell(model.scattering, self.energy, numerics)
@@ -138,11 +138,12 @@ class NonequilibriumDensity:
             self.states, weights = collected.states, collected.weights
             energies = collected.energies
             self.error, self.partial = collected.error, collected.partial
-            notices = collected.notices
-        self.warnings = issued(notices)
+            notices, failed = collected.notices, collected.failed
+        self.warnings = noted(notices, failed)
         self.states.flags.writeable = False
         self.weights, self.energies = read_only(weights), read_only(energies)
         self._model = model
+        finished(self, failed)
 
     def __call__(self, bra: ArrayLike, ket: ArrayLike | None = None) -> Any:
         """Return <bra|Delta rho|ket>, a number, or one for each state of a stack (pairwise).
