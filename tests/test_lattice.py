@@ -86,7 +86,7 @@ def test_selfenergy_of_a_chain(omega):
 
 def test_a_chain_at_rest(chain):
     for pi in chain.selfenergy(0.0):
-        np.testing.assert_allclose(pi, -1.0, atol=1e-6)
+        np.testing.assert_allclose(pi, -1.0, atol=1e-11)
 
 
 def test_symmetries_of_a_selfenergy(chain):

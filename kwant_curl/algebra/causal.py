@@ -102,9 +102,9 @@ def _zeros(points: FloatArray, terms: ComplexArray) -> ComplexArray:
     arrow[1 : m + 1, 0] = 1.0
     arrow[1 : m + 1, m + 1 :] = np.diag(points)
     arrow[m + 1 :, 1 : m + 1] = -np.diag(points)
-    found = 1j * eigvals(arrow, np.diag([0.0, *np.ones(2 * m)]), check_finite=False)
+    found = eigvals(arrow, np.diag([0.0, *np.ones(2 * m)]), check_finite=False)
     limit = 1e4 * np.abs(points).max(initial=0.0)
-    finite: ComplexArray = found[np.isfinite(found) & (np.abs(found) < limit)]
+    finite: ComplexArray = 1j * found[np.isfinite(found) & (np.abs(found) < limit)]
     return finite
 
 

@@ -43,7 +43,7 @@ DEEPER = 100
 in there; they count less, by"""
 LESS = 0.1
 
-CUT = 0.1
+CUT = 0.03
 """What a singular value of a residue can do at most, relative to rtol, where it is left out."""
 
 MARGIN = 1.02
@@ -54,8 +54,8 @@ class FitChoices(NamedTuple):
     """How well to fit.
 
     rtol: error that is aimed at, relative to the largest element of Pi(omega), or of Pi(0) where
-    this is larger; distance: from band edges, in units of the top of the bands, within which nothing
-    is promised; most: poles of a bath, mirror images included.
+    this is larger; distance: from band edges, in units of the top of the bands, within which
+    nothing is promised; most: poles of a bath, mirror images included.
     """
 
     rtol: float
@@ -189,7 +189,8 @@ def _with_residues(
     outer = basis @ residues @ basis.T
     nothing = np.zeros((len(basis),) * 2)
     memory = Memory(poles, (outer + outer.swapaxes(1, 2)) / 2, nothing, nothing)
-    return _passive(memory, basis, np.union1d(samples.points, frequencies))
+    middle = frequencies[:-1] + np.diff(frequencies) / 2
+    return _passive(memory, basis, np.concatenate([samples.points, frequencies, middle]))
 
 
 def _at_rest(memory: Memory, static: FloatArray) -> Memory:

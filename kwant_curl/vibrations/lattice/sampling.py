@@ -88,7 +88,7 @@ def points_between(points: FloatArray, poles: ComplexArray, edges: FloatArray) -
 def grid(poles: ComplexArray, edges: FloatArray) -> FloatArray:
     """Return frequencies at which a fit could feed energy in."""
     top = float(edges.max())
-    close = np.geomspace(1e-9, 0.1, 25) * top
+    close = np.geomspace(1e-9, 0.1, 81) * top
     whole = [
         (poles.real[:, None] + poles.imag[:, None] * np.linspace(-3, 3, 13)).ravel(),
         (edges[:, None] + np.concatenate([-close, close])).ravel(),
