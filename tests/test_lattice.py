@@ -67,7 +67,7 @@ def chain():
 
 @pytest.fixture(scope="module")
 def chain_modes(chain):
-    return chain.modes([2])
+    return chain.modes([2], rtol=1e-6)
 
 
 # One chain, in closed form
@@ -86,7 +86,7 @@ def test_selfenergy_of_a_chain(omega):
 
 def test_a_chain_at_rest(chain):
     for pi in chain.selfenergy(0.0):
-        np.testing.assert_allclose(pi, -1.0, atol=1e-6)
+        np.testing.assert_allclose(pi, -1.0, atol=1e-11)
 
 
 def test_symmetries_of_a_selfenergy(chain):
@@ -147,7 +147,7 @@ def test_a_light_atom_vibrates_above_the_band():
         return omega**2 - 2 / light - pi.real
 
     assert brentq(condition, 2.1, 5.0, xtol=1e-14) == pytest.approx(expected, rel=1e-12)
-    modes = lattice.modes([2])
+    modes = lattice.modes([2], rtol=1e-6)
     widths = modes.linewidths()
     # What is left of damping is the stated error, of each lead, where |Pi| is at most k/m'.
     left = 2 * modes.leads.error / light / modes.frequencies[0]
@@ -188,7 +188,7 @@ def test_a_weakly_held_atom_decays_by_the_golden_rule():
 
 def test_a_pulse_leaves_without_reflection(chain):
     """Three atoms with memory against the same three in a chain so long that no end is felt."""
-    modes = chain.modes([1, 2, 3])
+    modes = chain.modes([1, 2, 3], rtol=1e-6)
     memory = modes.leads.memory().projected(modes.vectors)
     n, n_long, time = 3, 401, 60.0
     propagator = expm(evolution(np.diag(modes.frequencies**2), np.zeros((n, n)), memory))
@@ -270,17 +270,19 @@ def test_leads_that_other_atoms_connect_are_one_bath():
 def test_fit_of_a_strip():
     rng = np.random.default_rng(4)
     _, lattice = disordered(strip_lead(2, rng), 4, rng)
-    with pytest.warns(RuntimeWarning, match=r"omega = \[1\.80249.\] are bound in the atoms"):
-        leads = lattice.leads_of([4], rtol=1e-2, distance=1e-2)
+    with pytest.warns(RuntimeWarning, match=r"omega = \[.*1\.80249.*\] are bound in the atoms"):
+        leads = lattice.leads_of([4])
     assert len(leads) == 1
-    assert leads.error < 1e-2
+    assert leads.error < 1e-4
     with pytest.raises(IndexError, match=r"lead is 1; there are 1"):
         leads.memory(1)
     omega = np.linspace(0.05, 2.5, 60)
-    omega = omega[np.abs(omega[:, None] - np.append(lattice.band_edges, 1.8025)).min(axis=1) > 0.03]
+    bound = leads.poles.real[leads.poles.imag > -1e-6]
+    near = np.concatenate([lattice.band_edges, bound])
+    omega = omega[np.abs(omega[:, None] - near).min(axis=1) > 2e-3]
     exact = lattice.surroundings([4]).selfenergy(omega).sum(axis=0)
     apart = np.abs(leads.selfenergy(omega) - exact).max()
-    assert apart < 2e-2 * np.abs(exact).max()
+    assert apart < 1e-4 * np.abs(exact).max()
     dense = np.linspace(1e-3, 6, 2001)
     damping = -leads.selfenergy(dense).imag / dense[:, None, None]
     assert np.linalg.eigvalsh(damping).min() >= -1e-12

@@ -1,8 +1,9 @@
 """Residues with which a rational self-energy takes energy, and gives none, at every frequency.
 
-Arrays only.  Least squares under -Im Pi(omega)/omega >= 0: where an eigenvalue is negative, its
-vector gives a linear inequality for the residues, until there is none (least-distance programming:
-C. L. Lawson, R. J. Hanson, Solving Least Squares Problems, ch. 23).
+Arrays only.  Least squares, and then the nearest to these for which -Im Pi(omega)/omega >= 0: where
+an eigenvalue is negative, its vector gives a linear inequality for the residues, until there is
+none.  There are far fewer inequalities than residues, so the dual problem is solved (least-distance
+programming: C. L. Lawson, R. J. Hanson, Solving Least Squares Problems, ch. 23).
 """
 
 from typing import NamedTuple
@@ -17,34 +18,63 @@ __all__ = ["passive_residues"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+IntArray = NDArray[np.int64]
 
 INDEPENDENT = 1e-13
 """Singular values below this part of the largest are rounding."""
 
-ROUNDS = 12
+STEEPEST = 100.0
+"""By how much Im Pi counts more at low frequencies, at most: a damping is Im Pi/omega."""
+
+ROUNDS = 8
 """How often inequalities are added; what is still negative then is left to friction."""
 
-NEGLIGIBLE = 1e-10
-"""Below this part of the largest damping a negative one is left."""
-
-MOST = 400
+MOST = 200
 """Inequalities that are added in a round."""
 
 
-class _Fit(NamedTuple):
-    """Least squares in orthonormal coordinates z: numbers = back z, damping = forms z."""
+class _Given(NamedTuple):
+    """What is fitted: see `passive_residues`."""
 
-    best: FloatArray
-    back: FloatArray
+    points: FloatArray
+    values: ComplexArray
+    weights: FloatArray
+
+
+class _Inequalities(NamedTuple):
+    """Each is form . Z . vector vector^T >= 0, Z (n_columns, rank, rank) the coordinates."""
+
     forms: FloatArray
-    rows: NDArray[np.intp]
-    cols: NDArray[np.intp]
+    vectors: FloatArray
 
-    def damping(self, z: FloatArray, rank: int) -> FloatArray:
-        """Return -Im Pi/omega at the grid, (n_grid, rank, rank)."""
-        elements = self.forms @ z
-        result = np.zeros((len(elements), rank, rank))
-        result[:, self.rows, self.cols] = result[:, self.cols, self.rows] = elements
+    def added(self, forms: FloatArray, vectors: FloatArray) -> "_Inequalities":
+        size = np.linalg.norm(forms, axis=1, keepdims=True)
+        return _Inequalities(
+            np.concatenate([self.forms, forms / size]), np.concatenate([self.vectors, vectors])
+        )
+
+    def nearest(self, start: FloatArray) -> FloatArray | None:
+        """Return the nearest Z for which none is negative; None where none is found."""
+        along = np.einsum("ik,kab,ia,ib->i", self.forms, start, *[self.vectors] * 2, optimize=True)
+        size = float(np.abs(along).max()) or 1.0
+        squares, vectors = np.linalg.eigh(
+            (self.forms @ self.forms.T) * (self.vectors @ self.vectors.T) ** 2
+        )
+        root = np.sqrt(np.maximum(squares, 0.0))[:, None] * vectors.T
+        unit = np.zeros(len(root) + 1)
+        unit[-1] = 1.0
+        rows = np.concatenate([root, -along[None] / size])
+        try:
+            found, _ = nnls(rows, unit, maxiter=30 * len(unit))
+        except RuntimeError:
+            return None
+        left = 1.0 - rows[-1] @ found
+        if left < np.finfo(float).eps:
+            return None
+        factors = self.forms * (size / left * found)[:, None]
+        result: FloatArray = start + np.einsum(
+            "ik,ia,ib->kab", factors, *[self.vectors] * 2, optimize=True
+        )
         return result
 
 
@@ -53,7 +83,9 @@ def passive_residues(
     values: ComplexArray,
     weights: FloatArray,
     poles: ComplexArray,
+    real: NDArray[np.bool_],
     grid: FloatArray,
+    tolerated: float,
 ) -> ComplexArray:
     """Return the residues (n_poles, rank, rank) that fit samples best and damp at a grid.
 
@@ -67,78 +99,61 @@ def passive_residues(
         How much each counts.
     poles : array (n_poles,)
         Below the axis.
+    real : array of bool (n_poles,)
+        Whose residues are real: of oscillators that are hardly damped.
     grid : array (n_grid,)
-        Frequencies, positive and ascending, at which -Im Pi/omega is to be positive semidefinite:
-        up to what is left after a few rounds, which is the caller's to look at.
+        Frequencies, positive and ascending, at which -Im Pi/omega is to be positive semidefinite.
+    tolerated : float
+        Negative eigenvalues up to this are left.
     """
+    best, back = _least_squares(_Given(points, values, weights), poles, real)
+    forms = -(causal_columns(grid, poles, real).imag / grid[:, None]) @ back
     rank = values.shape[1]
-    fit = _least_squares(points, values, weights, poles, grid)
-    z = fit.best
-    inequalities: list[FloatArray] = []
-    twice = np.where(fit.rows == fit.cols, 1.0, 2.0)
+    inequalities = _Inequalities(np.empty((0, len(best))), np.empty((0, rank)))
+    found = best
     for _ in range(ROUNDS):
-        lowest, vectors = np.linalg.eigh(fit.damping(z, rank))
-        size = np.abs(lowest).max()
-        worst = _minima(lowest[:, 0], -NEGLIGIBLE * size)
+        lowest, vectors = _lowest(forms, found)
+        worst = _minima(lowest, -tolerated)
         if not worst.size:
             break
-        for place in worst:
-            vector = vectors[place, :, 0]
-            form = twice * vector[fit.rows] * vector[fit.cols]
-            inequality = np.outer(fit.forms[place], form).ravel()
-            inequalities.append(inequality / np.linalg.norm(inequality))
-        nearest = _nearest(fit.best.ravel(), np.array(inequalities))
+        inequalities = inequalities.added(forms[worst], vectors[worst])
+        nearest = inequalities.nearest(best)
         if nearest is None:
             break
-        z = nearest.reshape(fit.best.shape)
-    found = causal_residues(fit.back @ z)
-    residues = np.zeros((len(poles), rank, rank), complex)
-    residues[:, fit.rows, fit.cols] = residues[:, fit.cols, fit.rows] = found
-    return residues
+        found = nearest
+    return causal_residues(np.tensordot(back, found, 1), real)
 
 
 def _least_squares(
-    points: FloatArray,
-    values: ComplexArray,
-    weights: FloatArray,
-    poles: ComplexArray,
-    grid: FloatArray,
-) -> _Fit:
-    rows, cols = np.triu_indices(values.shape[1])
-    columns = weights[:, None] * causal_columns(points, poles)
-    wanted = weights[:, None] * values[:, rows, cols]
-    matrix = np.concatenate([columns.real, columns.imag])
+    given: _Given, poles: ComplexArray, real: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the best Z in orthonormal coordinates, and what makes residues of them."""
+    columns = causal_columns(given.points, poles, real)
+    plain = given.weights[:, None]
+    damping = plain * np.clip(poles.real.max() / given.points, 1.0, STEEPEST)[:, None]
+    matrix = np.concatenate([plain * columns.real, damping * columns.imag])
+    flat = given.values.reshape(len(given.points), -1)
+    wanted = np.concatenate([plain * flat.real, damping * flat.imag])
     size = np.linalg.norm(matrix, axis=0)
     size[size == 0] = 1.0
     left, strength, right = np.linalg.svd(matrix / size, full_matrices=False)
     kept = strength > INDEPENDENT * strength[0]
-    best = left[:, kept].T @ np.concatenate([wanted.real, wanted.imag])
-    back = right[kept].T / strength[kept] / size[:, None]
-    forms = -(causal_columns(grid, poles).imag / grid[:, None]) @ back
-    return _Fit(best, back, forms, rows, cols)
+    best = (left[:, kept].T @ wanted).reshape(-1, *given.values.shape[1:])
+    return best, right[kept].T / strength[kept] / size[:, None]
 
 
-def _minima(values: FloatArray, limit: float) -> NDArray[np.intp]:
+def _lowest(forms: FloatArray, found: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest eigenvalue of the damping at each point of the grid, and its vector."""
+    values, vectors = np.empty(len(forms)), np.empty((len(forms), found.shape[1]))
+    for part in np.array_split(np.arange(len(forms)), 1 + len(forms) // 500):
+        lowest, columns = np.linalg.eigh(np.tensordot(forms[part], found, 1))
+        values[part], vectors[part] = lowest[:, 0], columns[:, :, 0]
+    return values, vectors
+
+
+def _minima(values: FloatArray, limit: float) -> IntArray:
     """Return where values have minima below a limit, the lowest ones."""
     around = np.concatenate([[np.inf], values, [np.inf]])
     low = (values <= around[:-2]) & (values <= around[2:]) & (values < limit)
     found = np.flatnonzero(low)
     return found[np.argsort(values[found])[:MOST]]
-
-
-def _nearest(start: FloatArray, inequalities: FloatArray) -> FloatArray | None:
-    """Return the nearest vector for which no inequality is negative; None where none is found."""
-    slack = -inequalities @ start
-    size = float(np.abs(slack).max()) or 1.0
-    rows = np.concatenate([inequalities.T, slack[None] / size])
-    unit = np.zeros(len(rows))
-    unit[-1] = 1.0
-    try:
-        found, _ = nnls(rows, unit, maxiter=30 * rows.shape[1])
-    except RuntimeError:
-        return None
-    left = rows @ found - unit
-    if left[-1] > -np.finfo(float).eps:
-        return None
-    result: FloatArray = start - size * left[:-1] / left[-1]
-    return result

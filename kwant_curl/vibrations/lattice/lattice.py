@@ -310,7 +310,7 @@ class Lattice:
         self,
         moving: ArrayLike,
         *,
-        rtol: float = 1e-6,
+        rtol: float = 1e-4,
         distance: float = 1e-3,
         max_poles: int = 600,
     ) -> PhononLeads:
@@ -321,7 +321,7 @@ class Lattice:
         moving : sequence of int
             Atoms of the device, in the order in which their coordinates are wanted.
         rtol : float
-            Error that is aimed at, relative to the largest element of Pi.
+            Error that is aimed at, relative to Pi(omega), or Pi(0) where this is larger.
         distance : float
             From band edges, in units of the highest frequency of the leads: closer to them, where
             Pi has roots, nothing is promised.
@@ -356,7 +356,7 @@ class Lattice:
         moving: ArrayLike,
         *,
         sites: ArrayLike | None = None,
-        rtol: float = 1e-6,
+        rtol: float = 1e-4,
         distance: float = 1e-3,
         max_poles: int = 600,
     ) -> VibrationalModes:

@@ -24,8 +24,10 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-STATIC = 1e-14
-"""omega = 0 is taken so far below the bands, in units of the top of their omega^2."""
+STATIC = 0.2, 0.01, 10
+"""omega = 0 is extrapolated to from these roots of |omega|, on the imaginary axis, largest, least
+and how many, in units of the root of the lowest band edge: powers of the root, since bending has
+omega ~ q^2."""
 
 MOMENTA = 64
 """Momenta at which the bands are looked at for negative omega^2."""
@@ -71,8 +73,8 @@ def _selfenergy(problem: ScatteringProblem, number: int, omega: complex) -> Comp
         raise TypeError(f"Lead {number} is not made of cells.")
     top = top_of(lead.cells)
     square = omega * omega
-    if square == 0:  # too close to acoustic branches for Newton's method, which polishes others
-        return decimated(*lead.cells.equations(complex(-STATIC * top))[:3])
+    if square == 0:
+        return _at_rest(lead.cells, float(band_frequencies(problem).min()))
     if square.imag or square.real < 0 or square.real > top:
         return self_energy_above(lead.cells, square, number)
     try:
@@ -83,6 +85,18 @@ def _selfenergy(problem: ScatteringProblem, number: int, omega: complex) -> Comp
             "likely a branch begins or ends there. Take another frequency, or one above the real "
             "axis."
         ) from failure
+
+
+def _at_rest(cells: Cells, lowest: float) -> ComplexArray:
+    """Return Pi(0): a value at a small omega would hold a free lattice by a spring ~ omega."""
+    high, low, n = STATIC
+    nodes = (high + low) / 2 + (high - low) / 2 * np.cos((np.arange(n) + 0.5) * np.pi / n)
+    squares = -((lowest * nodes**2) ** 2)
+    values = np.array([decimated(*cells.equations(complex(x))[:3]) for x in squares])
+    apart = nodes - nodes[:, None]
+    np.fill_diagonal(apart, nodes)
+    result: ComplexArray = np.tensordot(np.prod(nodes / apart, axis=1), values, 1)
+    return result
 
 
 def top_of(cells: Cells) -> float:
