@@ -133,7 +133,7 @@ def test_noise_and_damping_at_every_frequency(quantum):
     np.testing.assert_allclose(damping[1:], expected, rtol=1e-12)
     np.testing.assert_allclose(damping[0], damping[1], rtol=1e-3)
     for kt in (0.0, 0.2):
-        spectrum = ThermalSpectrum(memory, kt, quantum)(omega)
+        spectrum = ThermalSpectrum(memory, kt, quantum)(omega, 0.0)
         energy = np.full(5, kt)
         if quantum:
             energy = 0.5 * omega
@@ -156,34 +156,68 @@ def test_what_is_generated_has_the_spectrum():
         found = np.fft.rfft(noise, axis=0).conj() * step
         periodogram = np.einsum("kti,ktj->kij", found, found.conj()) / (samples * n * step)
         omega = 2 * np.pi * np.fft.rfftfreq(n, step)
-        expected = np.array(spectrum(omega), complex)
+        expected = np.array(spectrum(omega, 0.0), complex)
         expected[[0, -1]] = expected[[0, -1]].real
         inside = omega < 25
         size = np.abs(expected[inside]).max(axis=(1, 2), keepdims=True)
         deviation = np.abs(periodogram - expected)[inside] / size
         assert deviation.max() < 6 * np.sqrt(2 / samples)
         assert deviation.mean() < 1 / np.sqrt(samples)
-    np.testing.assert_allclose(table(np.array([0.0]))[0].imag, 0, atol=1e-15)
-    assert not table(np.array([25.1])).any()
+    np.testing.assert_allclose(table(np.array([0.0]), 0.0)[0].imag, 0, atol=1e-15)
+    assert not table(np.array([25.1]), 0.0).any()
 
 
-def test_the_end_of_a_trajectory_does_not_know_its_beginning():
-    """The period is longer than what is used: no correlation wraps around."""
-    slowest, step, n_steps = 0.05, 0.2, 100
-    length = period(n_steps, step, slowest)
-    assert length > n_steps + 18 / (slowest * step)
+@pytest.mark.parametrize("slowest", [0.5, 0.05, 1e-7])
+def test_the_end_of_a_trajectory_does_not_know_its_beginning(slowest):
+    """The period is longer than what is used: no correlation wraps around.
+
+    Of leads that remember for longer than eight durations it is what a period can hold of them.
+    """
+    step, n_steps = 0.2, 100
+    length, width = period(n_steps, step, slowest)
+    assert 2 * n_steps < length < 9 * n_steps
+    assert (length > n_steps + 18 / (slowest * step)) == (not width) == (slowest == 0.5)
     leads = kc.PhononLeads.from_oscillators([1.0], [2 * slowest], [[0.3]])
     spectrum = ThermalSpectrum(leads.memory(), 1.0, False)
-    noise = coloured_noise(spectrum, length, step, (4000, 1), np.random.default_rng(2))[..., 0]
-    omega = np.linspace(0, 40, 40001)
-    for lag in (0, 7, n_steps):
-        values = spectrum(omega)[:, 0, 0] * np.cos(omega * lag * step)
-        expected = np.trapezoid(values, omega) / np.pi
-        products = noise[0] * noise[lag]
+    noise = coloured_noise(spectrum, length, step, (4000, 1), np.random.default_rng(2), width)
+    # A line that is narrower than the width has moved to the nearest frequency.
+    lags = np.array([0, 7] if slowest == 1e-7 else [0, 7, n_steps])
+    omega, times = np.sqrt(1 - slowest**2), step * lags
+    # 2 kT int (domega/2 pi) (-Im Pi/omega) cos(omega t) of an oscillator, by hand
+    decay = np.cos(omega * times) + slowest / omega * np.sin(omega * times)
+    for time, expected in zip(times, 0.09 * np.exp(-slowest * times) * decay, strict=True):
+        products = noise[0, :, 0] * noise[round(time / step), :, 0]
         check_mean(products, expected, 0.03 * np.mean(noise[0] ** 2))
 
 
+def test_the_mean_of_a_damping_over_a_width():
+    """In closed form, against sums; the strength of what is narrower than the width is kept."""
+    memory = LEADS.memory(1)
+    omega, width = np.array([0.0, 0.3, 1.0, 7.0]), 0.05
+    fine = omega[:, None] + width * (np.arange(2000) + 0.5 - 1000) / 2000
+    summed = memory.damping(fine.ravel()).reshape(*fine.shape, 2, 2).mean(axis=1)
+    np.testing.assert_allclose(memory.damping(omega, width), summed, rtol=1e-6)
+    narrow = kc.PhononLeads.from_oscillators([1.0], [1e-9], [[0.3]]).memory()
+    grid = width * np.arange(200)
+    strength = narrow.damping(grid, width)[:, 0, 0].sum() * width
+    assert strength == pytest.approx(0.09 * np.pi / 2, rel=1e-3)
+
+
 # Motion without noise
+
+
+def test_fitted_leads_of_a_chain():
+    """Leads whose poles are next to the axis: the atom has the temperature of its chain."""
+    lattice = kc.Lattice.of_lead(kc.LatticeLead([[2.0]], [[-1.0]], [1.0]), 3)
+    modes = lattice.modes([1], rtol=1e-3)
+    response = kc.ForceResponse.from_arrays(
+        friction=[[0.0]], curl=[[0.0]], noise=[[0.0]], temperature=0.2
+    )
+    found = kc.langevin(response, modes, 60.0, seed=1, n_trajectories=2000, every=20)
+    late = found.velocities[:, found.times > 40, 0]
+    check_mean((late**2).mean(axis=1), 0.2, 0.02 * 0.2)
+    assert found.occupation(40.0)[0] == pytest.approx(0.2 / modes.frequencies[0], rel=0.05)
+    assert found.effective_temperature(40.0)[0] == pytest.approx(0.2, rel=0.05)
 
 
 def test_the_step_is_of_second_order():

@@ -32,14 +32,18 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-Spectrum: TypeAlias = Callable[[FloatArray], NDArray[np.inexact]]
-"""S at frequencies (n_frequencies,) that are not negative: (n_frequencies, n, n)."""
+Spectrum: TypeAlias = Callable[[FloatArray, float], NDArray[np.inexact]]
+"""S at frequencies (n_frequencies,) that are not negative, (n_frequencies, n, n); its mean over a
+width around each, if that is not zero and S may be narrower."""
 
 FORGOTTEN = 18.0
 """Correlations that have decayed by exp(-18) = 1.5e-8 are gone."""
 
 CHECKED = 1024
 """At how many frequencies a spectrum is looked at before it is used."""
+
+LONGEST = 8
+"""Durations that a period takes at most."""
 
 PIECE = 2**20
 """Random numbers that are drawn together."""
@@ -75,11 +79,11 @@ class ThermalSpectrum:
     quantum: bool
     cutoff: float = math.inf
 
-    def __call__(self, omega: FloatArray) -> FloatArray:
+    def __call__(self, omega: FloatArray, width: float) -> FloatArray:
         """Return S, real and symmetric."""
         energy = mean_energy(omega, self.temperature, quantum=self.quantum)
         energy = np.where(omega <= self.cutoff, energy, 0.0)
-        return 2 * energy[:, None, None] * self.memory.damping(omega)
+        return 2 * energy[:, None, None] * self.memory.damping(omega, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +98,8 @@ class TabulatedSpectrum:
     matrices: ComplexArray
     cutoff: float = math.inf
 
-    def __call__(self, omega: FloatArray) -> ComplexArray:
-        """Return S."""
+    def __call__(self, omega: FloatArray, width: float) -> ComplexArray:
+        """Return S, whatever the width: nothing is known between its frequencies."""
         known = np.concatenate([-self.frequencies[:1], self.frequencies])
         matrices = np.concatenate([self.matrices[:1].conj(), self.matrices])
         upper = np.clip(np.searchsorted(known, omega), 1, len(known) - 1)
@@ -107,14 +111,19 @@ class TabulatedSpectrum:
         return result
 
 
-def period(n_steps: int, step: float, slowest: float) -> int:
+def period(n_steps: int, step: float, slowest: float) -> tuple[int, float]:
     """Return how many samples make a period, of which the first n_steps + 1 are used.
 
     Twice as many, and so many more that what decays as slowly as exp(-slowest t) is forgotten
-    where the noise begins again.
+    where the noise begins again; but eight times as many at most.  Then the spectrum is to be
+    averaged between the period's frequencies, over the width that is returned (else zero).
+    Correlations over a time t are then too small by 1 - sinc(pi t/period), below 3 % for all of
+    the duration; lines that are narrower keep their strength, and move to the nearest frequency.
     """
     tail = math.ceil(FORGOTTEN / (slowest * step)) if math.isfinite(slowest) else 0
-    return int(next_fast_len(n_steps + 1 + max(n_steps, tail), real=True))
+    longest = (LONGEST - 1) * n_steps
+    length = int(next_fast_len(n_steps + 1 + max(n_steps, min(tail, longest)), real=True))
+    return length, 0.0 if tail <= longest else 2 * math.pi / (length * step)
 
 
 def bytes_of_noise(length: int, n: int) -> int:
@@ -130,7 +139,7 @@ def frequencies_of(length: int, step: float) -> FloatArray:
 def check_positive(spectrum: Spectrum, highest: float, tolerance: float, name: str) -> None:
     """Raise unless a spectrum is positive semidefinite, up to `tolerance` of its largest value."""
     omega = np.linspace(0, highest, CHECKED)
-    values = np.linalg.eigvalsh(spectrum(omega))
+    values = np.linalg.eigvalsh(spectrum(omega, 0.0))
     largest = float(np.abs(values).max(initial=0.0))
     if values.min(initial=0.0) < -tolerance * largest:
         where = int(values.min(axis=1).argmin())
@@ -147,8 +156,11 @@ def coloured_noise(
     step: float,
     shape: tuple[int, int],
     generator: Generator,
+    width: float = 0.0,
 ) -> FloatArray:
     """Return noise with this spectrum, (length, n_trajectories, n), periodic in `length` samples.
+
+    width: over what the spectrum is averaged around each frequency, see `period`.
 
     Each frequency of the period has random amplitudes of the covariance S(omega), made with its
     Hermitian root: the covariance in time is the exact one summed over all periods.
@@ -158,7 +170,7 @@ def coloured_noise(
     for some in _pieces(len(omega), shape):
         parts = generator.standard_normal((2, *amplitudes[some].shape))
         # In time as exp(i omega t), so with S^*: the row z R is (R^* z)^T.
-        real, imaginary = parts @ _roots(spectrum(omega[some]))
+        real, imaginary = parts @ _roots(spectrum(omega[some], width))
         amplitudes[some] = real + 1j * imaginary
     # Those of zero and of the Nyquist frequency are real, and twice as large for that.
     alone = [0, -1] if length % 2 == 0 else [0]

@@ -44,11 +44,26 @@ class Memory(NamedTuple):
         result -= np.tensordot(far, self.residues.conj(), 1)
         return result + self.constant - 1j * w[..., None] * self.friction
 
-    def damping(self, omega: ArrayLike) -> FloatArray:
-        """Return -Im Pi(omega)/omega at real omega, (..., n, n), at zero frequency its limit."""
+    def damping(self, omega: ArrayLike, width: float = 0.0) -> FloatArray:
+        """Return -Im Pi(omega)/omega at real omega, (..., n, n), at zero frequency its limit.
+
+        width: its mean over so many frequencies around each, in closed form, which holds what is
+        narrower.
+        """
         w = np.asarray(omega, dtype=float)[..., None]
-        shares = 2 / (w**2 - self.poles**2)
+        if width:
+            shares = self._summed(w + 0.5 * width) - self._summed(w - 0.5 * width)
+            shares /= width
+        else:
+            shares = 2 / (w**2 - self.poles**2)
         result: FloatArray = self.friction - np.tensordot(shares, self.residues, 1).imag
+        return result
+
+    def _summed(self, omega: FloatArray) -> ComplexArray:
+        """Return the integral of 2/(omega^2 - p^2): neither logarithm crosses its cut."""
+        result: ComplexArray = (
+            np.log(omega - self.poles) - np.log(omega + self.poles)
+        ) / self.poles
         return result
 
     def slope(self, omega: ArrayLike) -> ComplexArray:

@@ -63,8 +63,8 @@ class _Sum:
 
     parts: tuple[Spectrum, ...]
 
-    def __call__(self, omega: FloatArray) -> Any:
-        return sum(part(omega) for part in self.parts)
+    def __call__(self, omega: FloatArray, width: float) -> Any:
+        return sum(part(omega, width) for part in self.parts)
 
 
 def noise_kind(noise: Any) -> NoiseKind:

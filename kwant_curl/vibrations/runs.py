@@ -31,12 +31,13 @@ class Run:
     """So many steps of the integrator, of which every so many are noted.
 
     spectra: of the noise on the modes and by each lead, where it isn't white; period: of that
-    noise, in steps; n_leads: how many leads give heat.
+    noise, in steps, and the width over which its spectrum is averaged; n_leads: how many leads
+    give heat.
     """
 
     move: Propagation | SurroundedPropagation
     spectra: tuple[Spectrum | None, ...]
-    period: int
+    period: tuple[int, float]
     n_steps: int
     every: int
     n_leads: int
@@ -88,7 +89,8 @@ class Run:
         if spectrum is None or generator is None:
             return None
         n, n_modes = shape
-        whole = coloured_noise(spectrum, self.period, self.step, (n, n_modes), generator)
+        length, width = self.period
+        whole = coloured_noise(spectrum, length, self.step, (n, n_modes), generator, width)
         return whole[: self.n_steps + 1].copy()
 
     def together(self, n_modes: int, max_memory: float) -> float:
@@ -96,14 +98,13 @@ class Run:
         count = sum(spectrum is not None for spectrum in self.spectra)
         if not count:
             return np.inf
-        each = 8 * count * (self.n_steps + 1) * n_modes + bytes_of_noise(self.period, n_modes)
+        each = 8 * count * (self.n_steps + 1) * n_modes + bytes_of_noise(self.period[0], n_modes)
         if each > max_memory:
             raise ValueError(
                 f"The noise of one trajectory takes {each:.3g} bytes, more than max_memory="
                 f"{max_memory:.3g}: {self.n_steps} steps of {n_modes} modes, in a period of "
-                f"{self.period} (twice the duration, or what it takes the leads to forget). Allow "
-                "more, or take a shorter duration, a longer time_step, fewer modes, or leads whose "
-                "poles are farther below the real axis."
+                f"{self.period[0]} (two to eight durations). Allow more, or take a shorter "
+                "duration, a longer time_step or fewer modes."
             )
         return max_memory // each
 

@@ -89,7 +89,9 @@ class Trajectory(Storable):
     def occupation(self, after: float = 0.0) -> FloatArray:
         """Return the mean number of phonons of each mode, shape (n_modes,).
 
-        The mean energy over omega, less the zero-point energy's 1/2 if the noise is quantum.
+        The mean energy over omega, less the zero-point energy's 1/2 if the noise is quantum.  With
+        phonon leads twice the kinetic energy is taken: the frequencies are those of atoms whose
+        lattice is held, and in a lattice that nothing holds the coordinates drift without end.
 
         Parameters
         ----------
@@ -105,7 +107,8 @@ class Trajectory(Storable):
         if not late.any():
             raise ValueError(f"after is {after!r}; the motion ends at {self.times[-1]:.6g}.")
         zero_point = 0.5 if self.noise == "quantum" else 0.0
-        mean = self.energy[:, late].mean(axis=(0, 1))
+        energy = self.energy if self.heat is None else self.velocities**2
+        mean = energy[:, late].mean(axis=(0, 1))
         return read_only(mean / self.mode_frequencies - zero_point)
 
     def effective_temperature(self, after: float = 0.0) -> FloatArray:
