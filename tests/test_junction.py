@@ -397,6 +397,20 @@ def test_maps_and_matrices_say_the_same():
         assert np.allclose(result.curl[n // 3], one, rtol=1e-9, atol=1e-12)
 
 
+def test_a_direction_in_which_nothing_changes():
+    """At right angles to a plane of atoms: matrices without an element."""
+    junction, positions = chain_junction(), bent_positions()
+    still = (displaced(positions, 5, 2, step) for step in (STEP, -STEP))
+    same = tuple(Calculation(*chain_matrices(positions), places, 2) for places in still)
+    found, other = (
+        at_one_energy(junction, junction.displacements(each, align=0), ENERGY)
+        for each in (chain_runs([5]) | {(5, "z"): same}, chain_runs([5]))
+    )
+    assert not found.curl[2].any()
+    assert not found.friction[2].any()
+    assert np.allclose(found.curl[:2, :2], other.curl[:2, :2], rtol=1e-9)
+
+
 def test_the_velocity_tensor_wants_one_sided_overlaps():
     junction = chain_junction()
     on_atom = {5: np.array([[[0, c], [-c, 0]] for c in (0.4, 0.1, 0.0)])}

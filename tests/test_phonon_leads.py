@@ -67,5 +67,8 @@ def test_what_is_no_selfenergy():
     leads = PhononLeads([1 - 0.1j], nothing, [0], nothing, nothing)
     with pytest.raises(ValueError, match="leads are of 2 coordinates and the modes of 3"):
         VibrationalModes([1.0, 1.1], np.eye(3)[:2], np.ones(3), leads=leads)
+    held = PhononLeads.from_oscillators([1.0], [0.1], [[1.1, 0.0]])
+    with pytest.raises(ValueError, match=r"omega\^2 \+ Pi\(0\) has the eigenvalue -0\.21"):
+        VibrationalModes([1.0, 1.1], np.eye(2), 1.0, leads=held)
     with pytest.raises(ValueError, match="between 0 and 2 omega"):
         PhononLeads.from_oscillators([1.0], [2.5], [[1.0]])

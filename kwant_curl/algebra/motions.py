@@ -146,7 +146,8 @@ def shares(
     modes' part of the sum of all squared mass-weighted amplitudes.  It depends on Pi alone, not on
     the variables it is made of.
     """
-    outside = np.abs(quadratic_forms(memory.slope, frequencies, vectors))
+    with np.errstate(divide="ignore", invalid="ignore"):  # on a pole it is the lattice's alone
+        outside = np.abs(quadratic_forms(memory.slope, frequencies, vectors))
     own = 2 * np.abs(frequencies)
     total = own + outside
     known = np.isfinite(total) & (total > ROUNDING * unit)

@@ -145,10 +145,18 @@ class AtomDisplacements(Specification):
         stacks = []
         for matrices in (self.hamiltonians, self.overlaps):
             pairs = zip(matrices, found, strict=True)
-            value = np.concatenate([sparse.csr_array(m)[p.row, p.col] for m, p in pairs])
+            value = np.concatenate([_elements(m, p) for m, p in pairs])
             entries = Entries(operator, row, col, value)
             stacks.append(Derivatives.from_entries(entries, len(found), n_orbitals, dim=3))
         return stacks[0], stacks[1]
+
+
+def _elements(matrix: Any, pattern: Any) -> NDArray[Any]:
+    """Return the elements of a matrix where the pattern has some."""
+    if not pattern.nnz:  # of which SciPy makes a sparse array
+        return np.empty(0)
+    found: NDArray[Any] = sparse.csr_array(matrix)[pattern.row, pattern.col]
+    return found
 
 
 def _energy_of(model: Model) -> float:

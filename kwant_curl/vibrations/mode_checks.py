@@ -9,6 +9,7 @@ from kwant_curl.support.checks import positive_array
 from kwant_curl.vibrations.phonon_leads import PhononLeads
 
 __all__ = [
+    "check_held",
     "check_leads",
     "checked_frequencies",
     "masses_of_coordinates",
@@ -22,6 +23,10 @@ IntArray = NDArray[np.int64]
 
 ORTHOGONAL = 1e-6
 """By how much products of mass-weighted vectors of length one may differ from zero."""
+
+HELD = 1e-9
+"""A spring that is negative by less than this part of the strongest is the rounding of a lattice
+that nothing holds."""
 
 LENGTH_ONE = 1e-12
 """Patterns whose length differs from one by less are taken as they are."""
@@ -114,6 +119,23 @@ def check_leads(leads: Any, n_c: int) -> None:
         raise ValueError(
             f"leads are of {leads.constant.shape[-1]} coordinates and the modes of {n_c}; expected "
             "the same ones, in mass-weighted coordinates."
+        )
+
+
+def check_held(frequencies: FloatArray, vectors: FloatArray, leads: PhononLeads | None) -> None:
+    """Raise where modes and their leads together have a spring that is negative."""
+    if leads is None:
+        return
+    static = leads.memory().projected(vectors)(0.0).real
+    springs = np.linalg.eigvalsh(np.diag(frequencies**2) + static)
+    largest = max(float((frequencies**2).max()), float(np.abs(static).max()))
+    if springs[0] < -HELD * largest:
+        raise ValueError(
+            "The modes and their leads don't fit: omega^2 + Pi(0) has the eigenvalue "
+            f"{springs[0]:.4g} (the largest is {springs[-1]:.4g}), so that the atoms don't stay "
+            "where they are. Expected frequencies with the surroundings held, of the same force "
+            "constants and masses as those of the lattice, with all of their digits: take "
+            "Lattice.modes, or from_force_constants(..., leads=)."
         )
 
 

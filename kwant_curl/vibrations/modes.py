@@ -23,6 +23,7 @@ from kwant_curl.vibrations.local import (
 )
 from kwant_curl.vibrations.matching import moving_atoms
 from kwant_curl.vibrations.mode_checks import (
+    check_held,
     check_leads,
     checked_frequencies,
     masses_of_coordinates,
@@ -74,13 +75,13 @@ class VibrationalModes(ModeSet, Storable):
         The units, for labels; masses and frequencies that no atoms have are then an error.
     leads : PhononLeads, optional
         The lattice around the moving atoms, into which the vibrations leave, in the same
-        coordinates.
+        coordinates.  The frequencies are then those with this lattice held, with all their digits.
 
     Raises
     ------
     ValueError
-        For patterns that are complex or not orthogonal, frequencies that are not positive, and
-        masses that don't fit.
+        For patterns that are complex or not orthogonal, frequencies that are not positive,
+        masses that don't fit, and leads with which the atoms don't stay where they are.
 
     Notes
     -----
@@ -121,6 +122,7 @@ class VibrationalModes(ModeSet, Storable):
         object.__setattr__(self, "frequencies", read_only(frequencies))
         object.__setattr__(self, "masses", read_only(masses))
         object.__setattr__(self, "patterns", read_only(normalised(rows, masses)))
+        check_held(self.frequencies, self.vectors, self.leads)
 
     def __repr__(self) -> str:
         """Say how many modes there are, and between which frequencies."""
