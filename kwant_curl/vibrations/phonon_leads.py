@@ -45,7 +45,8 @@ class PhononLeads(Frozen):
     friction : array of float, shape (n_leads, n_c, n_c)
         Gamma of each lead, symmetric and positive semidefinite: damping without memory.
     error : float
-        By how much Pi differs from that of the lattice, relative to its largest element.
+        By how much Pi(omega) differs from that of the lattice at frequencies between those of the
+        fit, relative to Pi(omega) there or to Pi(0), whichever is larger.
     """
 
     DIMENSIONS = {  # noqa: RUF012
