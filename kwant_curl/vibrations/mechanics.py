@@ -10,6 +10,7 @@ from kwant_curl.algebra.balance import growth_by_force
 from kwant_curl.algebra.memory import Memory, quadratic_forms
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.modes import Moved, check_same_coordinates
+from kwant_curl.vibrations.mode_checks import HELD, springs_of
 from kwant_curl.vibrations.modes import VibrationalModes
 
 __all__ = [
@@ -73,8 +74,19 @@ def projected(response: ForceResponse, modes: VibrationalModes) -> ForceResponse
 
 
 def memory_of(modes: VibrationalModes) -> Memory | None:
-    """Return the self-energy of the modes' leads in the basis of the modes."""
-    return None if modes.leads is None else modes.leads.memory().projected(modes.vectors)
+    """Return the self-energy of the modes' leads in the basis of the modes.
+
+    A lattice that nothing holds has a spring of zero, whose rounding would grow or not: it is held
+    by 1e-9 of the strongest one.
+    """
+    if modes.leads is None:
+        return None
+    memory = modes.leads.memory().projected(modes.vectors)
+    lowest, strongest = springs_of(modes.frequencies, memory)
+    if lowest >= HELD * strongest:
+        return memory
+    held = (HELD * strongest - lowest) * np.eye(len(modes))
+    return memory._replace(constant=memory.constant + held)
 
 
 def mechanics_of_modes(

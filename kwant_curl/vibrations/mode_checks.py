@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.algebra.memory import Memory
 from kwant_curl.support.checks import positive_array
 from kwant_curl.vibrations.phonon_leads import PhononLeads
 
 __all__ = [
+    "HELD",
     "check_held",
     "check_leads",
     "checked_frequencies",
@@ -16,6 +18,7 @@ __all__ = [
     "mode_indices",
     "normalised",
     "pattern_rows",
+    "springs_of",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -25,8 +28,7 @@ ORTHOGONAL = 1e-6
 """By how much products of mass-weighted vectors of length one may differ from zero."""
 
 HELD = 1e-9
-"""A spring that is negative by less than this part of the strongest is the rounding of a lattice
-that nothing holds."""
+"""A spring below this part of the strongest is the rounding of a lattice that nothing holds."""
 
 LENGTH_ONE = 1e-12
 """Patterns whose length differs from one by less are taken as they are."""
@@ -122,17 +124,22 @@ def check_leads(leads: Any, n_c: int) -> None:
         )
 
 
+def springs_of(frequencies: FloatArray, memory: Memory) -> tuple[float, float]:
+    """Return the lowest eigenvalue of omega^2 + Pi(0), and the largest of either."""
+    static = memory(0.0).real
+    lowest = float(np.linalg.eigvalsh(np.diag(frequencies**2) + static)[0])
+    return lowest, max(float((frequencies**2).max()), float(np.abs(static).max()))
+
+
 def check_held(frequencies: FloatArray, vectors: FloatArray, leads: PhononLeads | None) -> None:
     """Raise where modes and their leads together have a spring that is negative."""
     if leads is None:
         return
-    static = leads.memory().projected(vectors)(0.0).real
-    springs = np.linalg.eigvalsh(np.diag(frequencies**2) + static)
-    largest = max(float((frequencies**2).max()), float(np.abs(static).max()))
-    if springs[0] < -HELD * largest:
+    lowest, strongest = springs_of(frequencies, leads.memory().projected(vectors))
+    if lowest < -HELD * strongest:
         raise ValueError(
             "The modes and their leads don't fit: omega^2 + Pi(0) has the eigenvalue "
-            f"{springs[0]:.4g} (the largest is {springs[-1]:.4g}), so that the atoms don't stay "
+            f"{lowest:.4g} (the largest of both is {strongest:.4g}), so that the atoms don't stay "
             "where they are. Expected frequencies with the surroundings held, of the same force "
             "constants and masses as those of the lattice, with all of their digits: take "
             "Lattice.modes, or from_force_constants(..., leads=)."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.algebra.causal import causal_poles, truncated_residues
+from kwant_curl.algebra.gaining import gaining
 from kwant_curl.algebra.memory import Memory
 from kwant_curl.algebra.passive import passive_residues
 from kwant_curl.vibrations.lattice.sampling import (
@@ -208,5 +209,9 @@ def _passive(memory: Memory, basis: FloatArray, frequencies: FloatArray) -> Memo
     for part in np.array_split(frequencies, 1 + len(frequencies) // 500):
         damping = -inner(part).imag / part[:, None, None]
         lowest = min(lowest, float(np.linalg.eigvalsh(damping).min()))
-    friction = -MARGIN * lowest * (basis @ basis.T)
-    return memory._replace(friction=(friction + friction.T) / 2)
+    touched = basis @ basis.T
+    touched = (touched + touched.T) / 2
+    result = memory._replace(friction=-MARGIN * lowest * touched)
+    while (found := gaining(result)) is not None:  # between those frequencies
+        result = result._replace(friction=result.friction - MARGIN * found[1] * touched)
+    return result
