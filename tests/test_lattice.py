@@ -475,7 +475,7 @@ def test_a_bath_that_touches_no_moving_atom():
     assert found[1, 0, 0] == pytest.approx(chain_selfenergy(0.7), rel=2e-3)
 
 
-@pytest.mark.parametrize("distance", [1.0, 50.0])
+@pytest.mark.parametrize("distance", [0.9999, 1.0, 50.0])
 def test_a_distance_that_leaves_no_frequency(chain, distance):
     with pytest.raises(ValueError, match=rf"distance is {distance:.6g}, .*leaves no frequency"):
         chain.leads_of([1, 2], distance=distance)
