@@ -18,7 +18,7 @@ from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import NoiseSpectrum
 from kwant_curl.results.mode_pairs import mode_patterns
-from kwant_curl.support.checks import positive_array
+from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.magnitudes import check_frequencies
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
@@ -110,7 +110,7 @@ def noise_spectrum(
     point = operating_point(model, energy, bias, degeneracy, temperature, False, units)
     limits: dict[str, Any] = {"max_energies": max_energies, "exclude": exclude}
     numerics = Numerics(rtol, route, max_memory, None, executor, progress, **limits)
-    omega = _ascending(frequencies)
+    omega = ascending_array("frequencies", frequencies)
     coupled = coupling(coordinates, model, point.energy, "a noise at a finite frequency")
     n_c = len(coupled.forces)
     patterns = None
@@ -139,15 +139,6 @@ def noise_spectrum(
         warnings=noted(coupled.notices + exchange_notices(found, rtol), failed),
     )
     return finished(result, failed)
-
-
-def _ascending(frequencies: ArrayLike) -> NDArray[np.float64]:
-    """Return positive frequencies, (n,), or raise."""
-    given = np.atleast_1d(np.asarray(frequencies))
-    omega = positive_array("frequencies", given, given.size)
-    if given.ndim > 1 or not given.size or (np.diff(omega) <= 0).any():
-        raise ValueError(f"frequencies is {frequencies!r}; expected some numbers, ascending.")
-    return omega
 
 
 def _hermitian(packed: NDArray[np.float64]) -> ComplexArray:

@@ -431,6 +431,26 @@ def test_k_points_that_cannot_be():
         Junction(flat, layer, k_points=(2, 2))
 
 
+def test_k_points_without_their_opposite():
+    model = Repeated(1)
+    third = 1 / 3
+    for points, weights, lonely in (
+        ([0, third], [third, 2 * third], "0.333333"),
+        ([0, third, -third], [0.5, 0.3, 0.2], "0.333333"),
+        ([0.25], [1.0], "0.25"),
+    ):
+        report = model.junction((np.array(points)[:, None], weights)).report()
+        assert report.verdict == "doubtful"
+        assert any(f"weights of ({lonely}) and of its opposite" in d for d in report.doubts)
+    for points, weights in (
+        ([0, third, 2 * third - 1], [third] * 3),  # up to lattice vectors
+        ([0.25, 0.25, -0.25], [0.25, 0.25, 0.5]),  # one twice
+        ([0.5], [1.0]),
+    ):
+        report = model.junction((np.array(points)[:, None], weights)).report()
+        assert not any("opposite" in d for d in report.doubts)
+
+
 def test_parts_that_repeat_otherwise():
     model = Repeated(1)
     device, electrode = model.calculation(), model.electrode

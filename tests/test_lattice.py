@@ -458,3 +458,35 @@ def test_what_is_no_lattice(chain):
         lattice.leads_of([1])
     with pytest.raises(ValueError, match="These modes have no leads"):
         VibrationalModes.from_force_constants(np.eye(2), 1.0).linewidths()
+
+
+def test_a_bath_that_touches_no_moving_atom():
+    lattice = Lattice.from_arrays([[2.0, 0], [0, 1]], 1.0, [chain_lead().at([0])])
+    leads = lattice.modes([1]).leads
+    assert len(leads) == 1
+    assert leads.error == 0
+    assert not leads.poles.size
+    assert not leads.selfenergy([0.0, 0.7]).any()
+    # Beside one that does.
+    matrix = [[2.0, 0, 0], [0, 2.0, -1.0], [0, -1.0, 2.0]]
+    two = Lattice.from_arrays(matrix, 1.0, [chain_lead().at([0]), chain_lead().at([2])])
+    found = two.leads_of([1], rtol=1e-3).lead_selfenergy(0.7)
+    assert not found[0].any()
+    assert found[1, 0, 0] == pytest.approx(chain_selfenergy(0.7), rel=2e-3)
+
+
+@pytest.mark.parametrize("distance", [0.9999, 1.0, 50.0])
+def test_a_distance_that_leaves_no_frequency(chain, distance):
+    with pytest.raises(ValueError, match=rf"distance is {distance:.6g}, .*leaves no frequency"):
+        chain.leads_of([1, 2], distance=distance)
+
+
+def test_ends_without_the_spring_to_the_lead():
+    lead = chain_lead()
+    matrix = Lattice.of_lead(lead, 4).force_constants.toarray()
+    matrix[0, 0] = 1.0
+    ends = (lead.at([0]), lead.at([3]))
+    with pytest.raises(
+        ValueError, match=r"own block .* sum of all its springs. sum_rule=True does"
+    ):
+        Lattice.from_arrays(matrix, 1.0, ends, sum_rule=True)

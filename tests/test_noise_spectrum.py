@@ -1,5 +1,7 @@
 """Noise of the electrons' force at finite frequency: emission, absorption, heating by rates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from systems import chain, square_wire, two_levels
@@ -257,6 +259,30 @@ def test_saved(tmp_path):
 def test_bad_input(frequencies, options, message):
     with pytest.raises(ValueError, match=message):
         spectrum(frequencies, **options)
+
+
+@pytest.mark.parametrize("frequencies", [[0.2, 0.1], [], [[0.1, 0.2]], [0.1, np.nan], [0.1 + 0j]])
+def test_a_spectrum_at_frequencies_that_are_none(frequencies):
+    found = spectrum([0.1, 0.4], bias=0.0)
+    with pytest.raises(ValueError, match=r"frequencies (is|has) .*expected"):
+        found.at(frequencies)
+    assert len(found.at([0.2, 0.2]).frequencies) == 2  # modes may be degenerate
+
+
+@pytest.mark.parametrize("given", [[0.1], 0.1, np.array([0.1])])
+def test_temperatures_of_leads_are_named(given):
+    found = spectrum([0.1, 0.4], bias=0.0)
+    with pytest.raises(TypeError, match=r"lead_temperatures is .*mapping {lead: kT}: give {0: kT}"):
+        kc.mode_occupations(found, modes_of(0.2, 0.3), lead_temperatures=given)
+
+
+def test_temperatures_of_leads_in_kelvin():
+    leads = kc.PhononLeads([], np.empty((0, 2, 2)), [], np.zeros((1, 2, 2)), np.eye(2)[None])
+    modes = replace(modes_of(0.2, 0.3), leads=leads)
+    found = replace(spectrum([0.1, 0.4], bias=0.0), units=kc.EV_ANGSTROM_AMU)
+    with pytest.raises(ValueError, match=r"lead_temperatures\[0\] is 300 eV, .*units.temperature"):
+        kc.mode_occupations(found, modes, lead_temperatures={0: 300.0})
+    kc.mode_occupations(found, modes, lead_temperatures={0: 0.025})
 
 
 def test_spectra_of_other_modes():

@@ -72,3 +72,98 @@ def test_what_is_no_selfenergy():
         VibrationalModes([1.0, 1.1], np.eye(2), 1.0, leads=held)
     with pytest.raises(ValueError, match="between 0 and 2 omega"):
         PhononLeads.from_oscillators([1.0], [2.5], [[1.0]])
+
+
+def test_each_lead_only_takes_energy():
+    """A lead can't feed in what another one takes: its noise would be of negative power."""
+    none, nothing = np.empty((0, 2, 2)), np.zeros((2, 2, 2))
+    friction = np.array([2 * np.eye(2), np.diag([1.0, -1.0])])
+    with pytest.raises(
+        ValueError, match=r"Lead 1 .*friction is not positive semidefinite: eig.* -1"
+    ):
+        PhononLeads([], none, [], nothing, friction)
+    residues = np.array([np.eye(2), np.diag([0.5, -0.5])])
+    with pytest.raises(
+        ValueError, match=r"Lead 1 feeds energy .* at the frequency .* eigenvalue -"
+    ):
+        PhononLeads([1 - 0.1j] * 2, residues, [0, 1], nothing, nothing)
+    PhononLeads([1 - 0.1j] * 2, residues, [0, 0], nothing, nothing)  # together they take it
+
+
+def test_numbers_that_are_of_no_lead():
+    nothing = np.zeros((1, 2, 2))
+    for wrong in ({"constant": nothing + 0j}, {"friction": nothing + 0j}):
+        given = {"constant": nothing, "friction": nothing} | wrong
+        with pytest.raises(TypeError, match=rf"{next(iter(wrong))} is complex128; expected real"):
+            PhononLeads([1 - 0.1j], nothing, [0], **given)
+    for lead in ([0.0], [False], ["0"]):
+        with pytest.raises(
+            TypeError, match=r"lead is .*; expected whole numbers, the lead of each"
+        ):
+            PhononLeads([1 - 0.1j], nothing, lead, nothing, nothing)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"lead": -1}, ValueError, "lead is -1; expected a number, or 2 of them, counted from 0"),
+        ({"lead": [0, 1, 2]}, ValueError, "expected a number, or 2 of them"),
+        ({"lead": 0.5}, TypeError, "lead is 0.5; expected whole numbers"),
+        ({"lead": [True, False]}, TypeError, "expected whole numbers"),
+        ({"couplings": [[1j], [0.1]]}, TypeError, "couplings is complex; expected real"),
+        ({"frequencies": [1 + 0j, 2]}, TypeError, "frequencies is complex; expected real"),
+        ({"couplings": [0.1, 0.1]}, ValueError, r"shapes \(2,\), \(2,\) and \(2,\); expected"),
+        (
+            {"frequencies": [], "damping": [], "couplings": np.zeros((0, 1))},
+            ValueError,
+            r"and \(0, 1\); expected .* of one oscillator or more",
+        ),
+    ],
+)
+def test_what_is_no_oscillator(wrong, error, message):
+    good = {"frequencies": [1.0, 2.0], "damping": [0.1, 0.1], "couplings": [[0.1], [0.1]]}
+    PhononLeads.from_oscillators(**good)
+    with pytest.raises(error, match=message):
+        PhononLeads.from_oscillators(**good | wrong)
+
+
+def with_friction(frequencies, friction, constant=None):
+    """Modes of one coordinate each, in a lead without poles."""
+    n = len(frequencies)
+    constant = np.zeros((n, n)) if constant is None else constant
+    leads = PhononLeads([], np.empty((0, n, n)), [], constant[None], np.diag(friction)[None])
+    return VibrationalModes(frequencies, np.eye(n), np.ones(n), leads=leads)
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "friction"),
+    [([1.0], [5.0]), ([1.0, 1.2], [5.0, 50.0]), ([1.0, 10.0, 12.0], [5.0, 30.0, 0.1])],
+)
+def test_overdamped_modes_have_the_slow_root(frequencies, friction):
+    """Each its own, the slow one of another mode may be faster than its fast one."""
+    omega, gamma = np.array(frequencies), np.array(friction)
+    poles = with_friction(omega, gamma).linewidths().poles
+    root = np.sqrt((omega**2 - gamma**2 / 4).astype(complex))
+    # The root of the smaller rate without a cancellation.
+    slow = np.where(root.imag > 0, -1j * omega**2 / (gamma / 2 + root.imag), root - 0.5j * gamma)
+    np.testing.assert_allclose(poles, slow, rtol=1e-12)
+
+
+def test_an_overdamped_mode_beside_slow_surroundings():
+    """It has its own slow solution, and not that of what relaxes still more slowly elsewhere."""
+    pole, strength = -0.01j, 1e-4
+    residue = np.array([[[-0.5j * strength]]])
+    leads = PhononLeads([pole], residue, [0], [[[0.0]]], [[[5.0]]])
+    modes = VibrationalModes([1.0], [[1.0]], [1.0], leads=leads)
+    solution = modes.linewidths().poles[0]
+    assert solution.real == 0
+    assert solution.imag == pytest.approx(-(2.5 - np.sqrt(2.5**2 - 1)), rel=2e-3)
+    rest = solution**2 - 1 - leads.selfenergy(solution)[0, 0]
+    assert abs(rest) < 1e-10
+
+
+def test_modes_that_their_leads_make_unstable():
+    with pytest.raises(
+        ValueError, match=r"not stable: a motion grows by .* leads of the same lattice"
+    ):
+        with_friction([1.0], [0.1], np.array([[-1.5]])).linewidths()

@@ -9,7 +9,7 @@ from kwant_curl.materials.arrays import largest, orbitals_of, smallest_eigenvalu
 from kwant_curl.materials.calculation import Calculation
 from kwant_curl.materials.electrode import Electrode
 from kwant_curl.materials.ends import End, check_place, compared
-from kwant_curl.materials.k_points import KPoints
+from kwant_curl.materials.k_points import KPoints, without_opposites
 from kwant_curl.materials.layers import smallest_overlap
 from kwant_curl.materials.reports import JunctionReport
 
@@ -86,7 +86,12 @@ def inspected(parts: Parts, aligned: bool, tolerance: float) -> JunctionReport:
         mismatch_coupling=np.array([end.mismatch_coupling for end in ends]),
         fermi=fermi,
         levels=levels,
-        doubts=_doubts(ends, beyond, aligned) + _left_out(beyond, cut) + _unequal_levels(levels),
+        doubts=(
+            _doubts(ends, beyond, aligned)
+            + _left_out(beyond, cut)
+            + _unequal_levels(levels)
+            + without_opposites(k)
+        ),
     )
 
 

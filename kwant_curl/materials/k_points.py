@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.materials.transverse import Cell
 from kwant_curl.support.frozen import read_only
 
-__all__ = ["KPoints", "check_directions", "checked_k_points"]
+__all__ = ["KPoints", "check_directions", "checked_k_points", "without_opposites"]
 
 FloatArray = NDArray[np.float64]
 
@@ -77,3 +77,25 @@ def check_directions(k: KPoints, cells: Iterable[Cell]) -> None:
             "repeat: no matrix has elements to a cell in this direction. Expected one point along "
             "it, e.g. k_points=(4, 1); are the calculation's k points along it missing?"
         )
+
+
+def without_opposites(k: KPoints) -> tuple[str, ...]:
+    """Return what is to be said of points whose opposite is not there, or has another weight.
+
+    Up to reciprocal lattice vectors; points that are there twice count together.
+    """
+    for point in k.points:
+        same, opposite = _weight_at(k, point), _weight_at(k, -point)
+        if abs(same - opposite) > SUM:
+            place = ", ".join(f"{number:.6g}" for number in point)
+            return (
+                f"the k points are not those of the whole Brillouin zone: the weights of ({place}) "
+                f"and of its opposite are {same:.6g} and {opposite:.6g}, and what is odd in k "
+                "doesn't cancel; give k and -k, with the same weight each",
+            )
+    return ()
+
+
+def _weight_at(k: KPoints, place: FloatArray) -> float:
+    apart = k.points - place
+    return float((np.abs(apart - np.rint(apart)) < SUM).all(axis=1) @ k.weights)

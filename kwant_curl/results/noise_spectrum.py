@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results.mode_pairs import mode_patterns
+from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units, spaced, unit_names
@@ -178,7 +179,7 @@ class NoiseSpectrum(Storable):
         Parameters
         ----------
         frequencies : float or array of float, shape (n,)
-            Ascending, between the first and the last one of the spectrum.
+            Ascending (some may be equal), between the first and the last one of the spectrum.
 
         Returns
         -------
@@ -187,9 +188,10 @@ class NoiseSpectrum(Storable):
         Raises
         ------
         ValueError
-            For frequencies beyond those of the spectrum.
+            For frequencies beyond those of the spectrum, none, and those not in order.
         """
-        omega, known = np.atleast_1d(np.asarray(frequencies, dtype=float)), self.frequencies
+        omega = ascending_array("frequencies", frequencies, distinct=False)
+        known = self.frequencies
         if not ((omega >= known[0]) & (omega <= known[-1])).all():
             raise ValueError(
                 f"frequencies are {omega.tolist()}, and the spectrum goes from {known[0]:.6g} to "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ascending_array",
     "nonnegative_number",
     "positive_array",
     "positive_integer",
@@ -67,4 +68,18 @@ def positive_array(name: str, value: Any, size: int) -> NDArray[np.float64]:
         ) from None
     if not np.all(np.isfinite(array) & (array > 0)):
         raise ValueError(f"{name} is {value!r}; expected positive, finite numbers.")
+    return array
+
+
+def ascending_array(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.float64]:
+    """Return `value` as an array (n,) of positive numbers, n > 0, in ascending order, or raise.
+
+    distinct: whether none may be there twice.
+    """
+    given = np.atleast_1d(np.asarray(value))
+    array = positive_array(name, given, given.size)
+    steps = np.diff(array)
+    ordered = (steps > 0 if distinct else steps >= 0).all()
+    if given.ndim > 1 or not given.size or not ordered:
+        raise ValueError(f"{name} is {value!r}; expected some numbers, ascending.")
     return array

@@ -78,12 +78,14 @@ def check_frequencies(
     )
 
 
-def check_temperature(temperature: float, units: Units | None) -> None:
-    """Raise for a kT that no electrons of a device have, where the units are known."""
+def check_temperature(
+    temperature: float, units: Units | None, *, name: str = "temperature"
+) -> None:
+    """Raise for a kT that no device and no lead of it has, where the units are known."""
     if units is None or units.millielectronvolt(temperature) <= HOTTEST:
         return
     raise ValueError(
-        f"temperature is {temperature:.6g} {units.energy_unit}, which is "
+        f"{name} is {temperature:.6g} {units.energy_unit}, which is "
         f"{units.kelvin(temperature):.3g} K: kT is expected, an energy. If {temperature:.6g} is in "
         f"kelvin, give units.temperature({temperature:.6g}), {units.temperature(temperature):.6g}."
     )

@@ -22,6 +22,12 @@ __all__ = ["Linewidths", "LocalVibrations", "linewidths_of", "local_density_of"]
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
+ROUNDING = 1e-12
+"""Below this part of the highest frequency real parts are zero."""
+
+MARGINAL = 1e-8
+"""What grows by less than this part of the highest frequency is a shift of the whole lattice."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LocalVibrations(Storable):
@@ -111,7 +117,8 @@ class Linewidths(Storable):
         -Im Pi_kk(omega_k)/omega_k: the rate at which the energy of mode k decays, to lowest order.
     poles : array of complex, shape (n_modes,)
         Omega_k of the full problem [Omega^2 - omega^2 - Pi(Omega)] v = 0: of all its solutions
-        that which mode k answers most to.
+        that which mode k answers most to; of an overdamped mode, whose solutions don't oscillate,
+        the slow one, which governs how long its energy stays.
     units : Units or None
         The units, for labels.
     """
@@ -172,17 +179,48 @@ def linewidths_of(frequencies: FloatArray, memory: Memory) -> tuple[FloatArray, 
 
     D_kk(omega) is a sum over solutions s of r_ks/(omega - Omega_s), of which each has the share
     2 |Omega_s r_ks| of the local density: each mode has the one with the largest share in it.
+    Where this doesn't oscillate, the mode is overdamped, with a slow and a fast solution: it has
+    the one with the largest share omega_k^2 |r_ks/Omega_s| of its answer at rest, the slow one.
+
+    Raises ValueError where a solution grows: frequencies and memory don't belong together.
     """
     n = len(frequencies)
     here = memory(frequencies)
     golden = -here[np.arange(n), np.arange(n), np.arange(n)].imag / frequencies
+    unit = float(frequencies.max())
+    solutions, answers = _solutions(frequencies / unit, memory.scaled(unit))
+    chosen = _assigned(np.abs(answers * solutions), solutions.real >= 0)
+    # A shift of the whole lattice, at zero, has no energy that could leave.
+    still = (solutions.real == 0) & (np.abs(solutions) > MARGINAL)
+    slow = np.flatnonzero(still[chosen])
+    if slow.size:
+        at_rest = np.abs(answers[slow]) / np.maximum(np.abs(solutions), MARGINAL)
+        chosen[slow] = _assigned(at_rest * frequencies[slow, None] ** 2, still)
+    return golden, solutions[chosen] * unit
+
+
+def _solutions(frequencies: FloatArray, memory: Memory) -> tuple[ComplexArray, ComplexArray]:
+    """Return all Omega_s, and r_ks (n_modes, n_s), with frequencies in units of the largest."""
+    n = len(frequencies)
     matrix = evolution(np.diag(frequencies**2), np.zeros((n, n)), memory)
     values, left, right = eig(matrix, left=True, right=True)
-    norms = np.einsum("is,is->s", left.conj(), right)
-    answers = right[:n] * left[n : 2 * n].conj() / norms
     solutions = 1j * values
-    forwards = np.flatnonzero(solutions.real >= 0)
-    weights = np.abs(answers[:, forwards] * solutions[forwards])
-    modes, chosen = linear_sum_assignment(-weights)
-    poles: ComplexArray = solutions[forwards[chosen[np.argsort(modes)]]]
-    return golden, poles
+    fastest = solutions[solutions.imag.argmax()]
+    if fastest.imag > MARGINAL:
+        raise ValueError(
+            "The modes with these leads are not stable: a motion grows by "
+            f"{fastest.imag:.3g} times the highest of the modes' frequencies. Expected the modes' "
+            "frequencies with all other atoms held, and leads of the same lattice, which soften "
+            "them by less than omega^2."
+        )
+    solutions.real[np.abs(solutions.real) <= ROUNDING] = 0.0
+    norms = np.einsum("is,is->s", left.conj(), right)
+    return solutions, right[:n] * left[n : 2 * n].conj() / norms
+
+
+def _assigned(weights: FloatArray, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return one of the allowed solutions for each mode, such that the weights add up to most."""
+    columns = np.flatnonzero(allowed)
+    _, chosen = linear_sum_assignment(-weights[:, columns])
+    result: NDArray[np.int64] = columns[chosen]
+    return result

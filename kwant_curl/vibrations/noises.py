@@ -12,6 +12,8 @@ from kwant_curl.algebra.memory import Memory, frictional
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.support.checks import nonnegative_number, positive_number
+from kwant_curl.support.magnitudes import check_temperature
+from kwant_curl.support.units import Units
 from kwant_curl.vibrations.mechanics import other_damping
 from kwant_curl.vibrations.modes import VibrationalModes
 
@@ -86,9 +88,17 @@ def lead_memories(modes: VibrationalModes) -> tuple[Memory, ...]:
 
 
 def temperatures_of_leads(
-    given: Mapping[int, float] | None, modes: VibrationalModes, default: float
+    given: Mapping[int, float] | None,
+    modes: VibrationalModes,
+    default: float,
+    units: Units | None = None,
 ) -> FloatArray:
-    """Return kT of each lead of the lattice, (n_leads,)."""
+    """Return kT of each lead of the lattice, (n_leads,); units: default the modes'."""
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(
+            f"lead_temperatures is {given!r}; expected a mapping {{lead: kT}}: give "
+            "{0: kT} for lead 0, and the others have that of the electrons."
+        )
     n_leads = 0 if modes.leads is None else len(modes.leads)
     result = np.full(n_leads, default)
     for lead, value in ({} if given is None else given).items():
@@ -96,7 +106,9 @@ def temperatures_of_leads(
         if not (is_index and 0 <= lead < n_leads):
             there = f"the leads are 0 to {n_leads - 1}" if n_leads else "the modes have no leads"
             raise ValueError(f"lead_temperatures names lead {lead!r}, but {there}.")
-        result[lead] = nonnegative_number(f"lead_temperatures[{lead}]", value)
+        name = f"lead_temperatures[{lead}]"
+        result[lead] = nonnegative_number(name, value)
+        check_temperature(float(result[lead]), modes.units if units is None else units, name=name)
     return result
 
 

@@ -135,7 +135,8 @@ def mode_occupations(
     Raises
     ------
     TypeError, ValueError
-        For modes of other coordinates, or with frequencies beyond those of the spectrum.
+        For modes of other coordinates, or with frequencies beyond those of the spectrum, and
+        `lead_temperatures` that are no mapping, or above 1 eV where the units are known.
 
     Notes
     -----
@@ -151,12 +152,14 @@ def mode_occupations(
     emission[order] = there.emission[each, order, order].real / (2 * omega[order])
     absorption[order] = there.absorption[each, order, order].real / (2 * omega[order])
     lattice = [memory.damping(omega)[each, each, each] for memory in lead_memories(modes)]
-    temperatures = temperatures_of_leads(lead_temperatures, modes, spectrum.temperature)
+    units = either(spectrum.units, modes.units)
+    kt = spectrum.temperature
+    temperatures = temperatures_of_leads(lead_temperatures, modes, kt, units)
     return ModeOccupations(
         frequencies=omega,
         emission=emission,
         absorption=absorption,
         lattice_damping=np.array([*lattice, other_damping(damping, len(omega))]),
-        temperatures=np.append(temperatures, spectrum.temperature),
-        units=either(spectrum.units, modes.units),
+        temperatures=np.append(temperatures, kt),
+        units=units,
     )

@@ -30,7 +30,8 @@ class PhononLeads(Frozen):
     omega^2.  Pi is a rational function, the sum over leads of
     C - i omega Gamma + sum_j [R_j/(omega - p_j) - R_j^*/(omega + p_j^*)].
 
-    -Im Pi/omega must not be negative: this is checked at zero, around each pole, and beyond them.
+    -Im Pi/omega of each lead must not be negative: this is checked at zero, around each pole, and
+    beyond them.
 
     Attributes
     ----------
@@ -66,6 +67,7 @@ class PhononLeads(Frozen):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_kinds()
         self._check_shapes()
         if not ((self.poles.imag < 0) & (self.poles.real >= 0)).all():
             raise ValueError(
@@ -84,14 +86,30 @@ class PhononLeads(Frozen):
         self._check_passive()
 
     def _check_passive(self) -> None:
-        """Raise where Pi feeds energy in."""
-        found = gaining(self.memory())
-        if found is not None:
+        """Raise where Pi of a lead feeds energy in: no other lead's damping is its noise."""
+        for lead in range(len(self)):
+            found = gaining(self.memory(lead))
+            if found is None:
+                continue
             frequency, value = found
+            if frequency == np.inf:
+                raise ValueError(
+                    f"Lead {lead} feeds energy into the vibrations: its friction is not positive "
+                    f"semidefinite: eigenvalue {value:.3g}."
+                )
             raise ValueError(
-                f"The self-energy feeds energy into the vibrations: at the frequency "
-                f"{frequency:.6g} -Im Pi/omega has the eigenvalue {value:.3g}; expected a damping "
-                "that is nowhere negative. Add a friction as large, or fit Pi otherwise."
+                f"Lead {lead} feeds energy into the vibrations: at the frequency {frequency:.6g} "
+                f"its -Im Pi/omega has the eigenvalue {value:.3g}; expected a damping that is "
+                "nowhere negative. Add a friction as large, or fit Pi otherwise."
+            )
+
+    def _check_kinds(self) -> None:
+        for name in ("constant", "friction"):
+            if getattr(self, name).dtype.kind not in "iuf":
+                raise TypeError(f"{name} is {getattr(self, name).dtype}; expected real numbers.")
+        if self.lead.size and self.lead.dtype.kind not in "iu":
+            raise TypeError(
+                f"lead is {self.lead}; expected whole numbers, the lead of each pole from 0."
             )
 
     def _check_shapes(self) -> None:
@@ -161,17 +179,39 @@ class PhononLeads(Frozen):
             c_j, in mass-weighted coordinates: the energy is -sum_j x_j c_j . q.
         lead : int or array of int, shape (n,)
             The lead that each belongs to.
+
+        Raises
+        ------
+        TypeError
+            For numbers that are not real, and leads that are not whole numbers.
+        ValueError
+            For arrays that don't fit, no oscillators, and those that are overdamped.
         """
-        omega, gamma, c = (np.asarray(a, dtype=float) for a in (frequencies, damping, couplings))
-        if omega.ndim != 1 or gamma.shape != omega.shape or c.shape[:1] != omega.shape:
+        given = {"frequencies": frequencies, "damping": damping, "couplings": couplings}
+        for name, value in given.items():
+            if np.iscomplexobj(value):
+                raise TypeError(f"{name} is complex; expected real numbers.")
+        omega, gamma, c = (np.asarray(value, dtype=float) for value in given.values())
+        fit = omega.ndim == 1 and gamma.shape == omega.shape and c.ndim == 2
+        if not fit or len(c) != len(omega) or not c.size:
             raise ValueError(
                 f"frequencies, damping and couplings have shapes {omega.shape}, {gamma.shape} and "
-                f"{c.shape}; expected (n,), (n,) and (n, n_c)."
+                f"{c.shape}; expected (n,), (n,) and (n, n_c), of one oscillator or more."
             )
         if not ((gamma > 0) & (gamma < 2 * omega)).all():
             raise ValueError("Expected a damping of each oscillator between 0 and 2 omega.")
         real = np.sqrt(omega**2 - gamma**2 / 4)
-        numbers = np.broadcast_to(np.asarray(lead, dtype=np.int64), omega.shape)
+        numbers = _numbers(lead, len(omega))
         nothing = np.zeros((numbers.max() + 1, c.shape[1], c.shape[1]))
         squares = c[:, :, None] * c[:, None, :] / (2 * real)[:, None, None]
         return cls(real - 0.5j * gamma, squares.astype(complex), numbers, nothing, nothing)
+
+
+def _numbers(lead: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return the number of the lead of each oscillator, (n,), or raise."""
+    given = np.asarray(lead)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"lead is {lead!r}; expected whole numbers.")
+    if given.shape not in ((), (n,)) or given.min() < 0:
+        raise ValueError(f"lead is {lead!r}; expected a number, or {n} of them, counted from 0.")
+    return np.broadcast_to(given.astype(np.int64), (n,))

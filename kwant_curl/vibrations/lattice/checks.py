@@ -86,8 +86,9 @@ def check_ends(
                 f"Lead {number} is of another material than the device's end: from its atoms "
                 f"{lead.atoms.tolist()} to the cell of the lead {what}, more than "
                 f"tolerance={tolerance:.3g}. Expected that the outermost atoms of the device are a "
-                "cell of the lead, in its order, in their own blocks the springs to the next cell "
-                "too; take more atoms of the lead into the device."
+                "cell of the lead, in its order; take more atoms of the lead into the device. The "
+                "own block of an atom at the end must hold the springs to the lead too: it is the "
+                "sum of all its springs. sum_rule=True doesn't add those that are missing."
             )
 
 

@@ -112,9 +112,13 @@ def _fit(surroundings: Surroundings, number: int, choices: FitChoices) -> _Fit:
     alone = replace(surroundings, baths=(bath,))
     edges = band_frequencies(part)
     top = float(edges.max())
+    if choices.distance >= 1:  # fits are judged up to twice the top
+        raise ValueError(_too_distant(choices.distance))
     samples = Samples.of(alone, first_points(edges, choices.distance / DEEPER * top))
     static = alone.selfenergy(0.0)[0].real
     largest = float(np.abs(static).max())
+    if not largest and not samples.values.any():
+        return _untouched(len(static))
     fits = list[_Fit]()
     for part_of_rtol in TIGHTER:
         poles = _poles(samples, largest, part_of_rtol * choices.rtol, choices.most)
@@ -124,6 +128,8 @@ def _fit(surroundings: Surroundings, number: int, choices: FitChoices) -> _Fit:
         unseen = Samples.of(alone, points_between(samples.points, poles, edges))
         near = np.concatenate([edges, poles.real[bound]])
         seen = unseen.where(apart(unseen.points, near) >= choices.distance * top)
+        if not seen.points.size:
+            raise ValueError(_too_distant(choices.distance))
         left = np.abs(memory(seen.points) - seen.values).max(axis=(1, 2))
         error = float((_sizes(seen, largest) * left).max()) / largest
         fits.append(_Fit(memory, error, poles[bound]))
@@ -131,6 +137,20 @@ def _fit(surroundings: Surroundings, number: int, choices: FitChoices) -> _Fit:
             break
         samples = samples.with_others(unseen)
     return min(fits, key=lambda fit: fit.error)
+
+
+def _untouched(n: int) -> _Fit:
+    """Return the fit of a bath that no moving atom is connected with: nothing."""
+    nothing, no_poles = np.zeros((n, n)), np.empty(0, complex)
+    return _Fit(Memory(no_poles, np.empty((0, n, n), complex), nothing, nothing), 0.0, no_poles)
+
+
+def _too_distant(distance: float) -> str:
+    return (
+        f"distance is {distance:.6g}, in units of the highest frequency of the leads, which leaves "
+        "no frequency to judge a fit at: all are closer to a band edge (or to what is bound). "
+        "Expected a small part of it, such as 1e-3."
+    )
 
 
 def _sizes(samples: Samples, largest: float) -> FloatArray:

@@ -332,7 +332,8 @@ class Lattice:
         -------
         PhononLeads
             Each lead is one of the baths of `surroundings`: leads that eliminated atoms connect
-            with each other are one, since memory can't be split between them.  `error` is
+            with each other are one, since memory can't be split between them; one that touches no
+            moving atom is there, with Pi = 0.  `error` is
             measured at frequencies that the fit has not seen.  Where the fit would feed energy in
             (outside of the bands, where Pi has no damping at all, by its error), the least
             `friction` that prevents it is added; it is what is left of damping there.
@@ -340,7 +341,8 @@ class Lattice:
         Raises
         ------
         ValueError
-            For eliminated atoms that are connected with no lead.
+            For eliminated atoms that are connected with no lead, and a `distance` that leaves no
+            frequency.
         """
         choices = FitChoices(
             positive_number("rtol", rtol),
