@@ -458,9 +458,3 @@ def test_spectra_of_another_response():
     with pytest.raises(ValueError, match=r"The spectrum ends at the frequency 0\.02"):
         kc.langevin(response, modes, 1.0, spectrum=spectrum.at([0.01, 0.02]), **quantum)
     assert kc.langevin(response, modes, 1.0, spectrum=spectrum, **quantum).noise == "quantum"
-
-
-def test_leads_that_feed_energy_in():
-    leads = kc.PhononLeads([1 - 0.1j], [[[-0.1]]], [0], np.zeros((1, 1, 1)), np.zeros((1, 1, 1)))
-    with pytest.raises(ValueError, match="noise of lead 0 of the lattice is not positive"):
-        kc.langevin(response_of(1), modes_of([1.0], leads), 1.0, seed=1)
