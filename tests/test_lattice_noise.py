@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.linalg import expm, solve_continuous_lyapunov
 from systems import two_levels
 
@@ -77,10 +78,10 @@ def exact_moments(modes, temperatures, *, quantum):
     held = [mean_energy(GRID, kt, quantum=quantum) for kt in temperatures]
     s = sum(g * (e / GRID)[:, None, None] for g, e in zip(gammas, held, strict=True))
     spectrum = (d @ s @ d.conj().swapaxes(1, 2)).real
-    qq = np.trapezoid(spectrum, GRID, axis=0) / np.pi
-    vv = np.trapezoid(spectrum * (GRID**2)[:, None, None], GRID, axis=0) / np.pi
+    qq = trapezoid(spectrum, GRID, axis=0) / np.pi
+    vv = trapezoid(spectrum * (GRID**2)[:, None, None], GRID, axis=0) / np.pi
     through = np.einsum("wij,wjk,wkl,wli->w", gammas[0], d, gammas[1], d.conj().swapaxes(1, 2))
-    flow = np.trapezoid(through.real * (held[0] - held[1]), GRID) / (2 * np.pi)
+    flow = trapezoid(through.real * (held[0] - held[1]), GRID) / (2 * np.pi)
     return qq, vv, flow
 
 
@@ -342,7 +343,7 @@ def test_quantum_noise_of_friction():
     omega = GRID[cutoff > GRID]
     chi = np.abs(propagated(omega, modes, total)[:, 0, 0]) ** 2
     s = 2 * total * mean_energy(omega, kt, quantum=True)
-    expected = np.array([np.trapezoid(chi * s * omega**k, omega) / np.pi for k in (0, 2)])
+    expected = np.array([trapezoid(chi * s * omega**k, omega) / np.pi for k in (0, 2)])
     assert expected[0] == pytest.approx(0.5 / np.tanh(0.5 / kt), rel=0.06)
     motion = kc.langevin(
         response_of(1, friction, kt), modes, 250.0, noise="quantum", damping=damping,
