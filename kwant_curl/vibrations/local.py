@@ -181,8 +181,6 @@ def linewidths_of(frequencies: FloatArray, memory: Memory) -> tuple[FloatArray, 
     2 |Omega_s r_ks| of the local density: each mode has the one with the largest share in it.
     Where this doesn't oscillate, the mode is overdamped, with a slow and a fast solution: it has
     the one with the largest share omega_k^2 |r_ks/Omega_s| of its answer at rest, the slow one.
-
-    Raises ValueError where a solution grows: frequencies and memory don't belong together.
     """
     n = len(frequencies)
     here = memory(frequencies)
@@ -205,14 +203,6 @@ def _solutions(frequencies: FloatArray, memory: Memory) -> tuple[ComplexArray, C
     matrix = evolution(np.diag(frequencies**2), np.zeros((n, n)), memory)
     values, left, right = eig(matrix, left=True, right=True)
     solutions = 1j * values
-    fastest = solutions[solutions.imag.argmax()]
-    if fastest.imag > MARGINAL:
-        raise ValueError(
-            "The modes with these leads are not stable: a motion grows by "
-            f"{fastest.imag:.3g} times the highest of the modes' frequencies. Expected the modes' "
-            "frequencies with all other atoms held, and leads of the same lattice, which soften "
-            "them by less than omega^2."
-        )
     solutions.real[np.abs(solutions.real) <= ROUNDING] = 0.0
     norms = np.einsum("is,is->s", left.conj(), right)
     return solutions, right[:n] * left[n : 2 * n].conj() / norms

@@ -205,7 +205,7 @@ class VibrationalModes(ModeSet, Storable):
         Raises
         ------
         ValueError
-            Without leads, and where a motion grows: frequencies and leads don't belong together.
+            Without leads.
         """
         found = linewidths_of(self.frequencies, self._memory())
         return Linewidths(self.frequencies, *found, units=self.units)
