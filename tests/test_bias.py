@@ -12,6 +12,8 @@ from systems import MODELS, atoms_of, band_edges, chain, square_wire, two_levels
 import kwant_curl as kc
 from kwant_curl.algebra.occupations import fermi, thermal_weight
 
+pytestmark = pytest.mark.heavy
+
 TABLE = {0.2: 0.26693290, 0.5: 0.61705068, 1.0: 0.64880036, 2.0: 0.62592685}
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 

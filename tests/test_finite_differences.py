@@ -14,6 +14,8 @@ from kwant_curl import (
     force_response,
 )
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ["x0", "y0", "x1", "y1"]
 
 

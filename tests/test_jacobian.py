@@ -39,6 +39,8 @@ from kwant_curl.model.selfenergy_slopes import (
     slope_of_cells,
 )
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ["x0", "y0", "x1", "y1"]
 SYMMETRIC = [name for name in MODELS if MODELS[name].norbs == 1 and name != "magnetic field"]
 

@@ -18,6 +18,8 @@ from systems import (
 from kwant_curl import Displacements, Exponential, Matrices, Parameters, PowerLaw, Probe
 from kwant_curl.algebra.second_differences import hessian, second_derivative
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ["x0", "y0", "x1", "y1"]
 ISOTROPIC = ["one orbital", "three leads", "3D wire", "two orbitals, scaled"]
 POINT = dict(zip(NAMES, (0.07, -0.02, 0.0, 0.11), strict=True))
