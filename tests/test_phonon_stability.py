@@ -370,3 +370,14 @@ def test_surroundings_that_feed_energy_in():
     for seed in range(20):  # rounding is none
         bath = baths(np.random.default_rng(seed), 3, 9, 1.0, -9)
         kc.PhononLeads.from_oscillators(*bath)
+
+
+@pytest.mark.parametrize("spring", [-5e-10, 0.0, 5e-10])
+def test_a_lattice_that_nothing_holds_does_not_grow(spring):
+    """Whatever its rounding: omega^2 + Pi(0) of a shift is zero."""
+    nothing, square = np.zeros((1, 2, 2)), DEGENERATE.frequencies[0] ** 2
+    free = np.array([np.diag([(spring - 1) * square, 0.0])])
+    leads = kc.PhononLeads([], np.zeros((0, 2, 2)), [], free, nothing + 0.1 * np.eye(2))
+    found = kc.stability(two(0.0, 0.1, 0.1), with_leads(DEGENERATE, leads), 0.0)
+    assert found.is_stable.all()
+    assert (found.growth < 0).all()

@@ -81,7 +81,7 @@ class IntegrationError(ValueError):
         result = self.result
         try:
             pickle.dumps(result)
-        except Exception:
+        except (pickle.PicklingError, AttributeError, TypeError):  # of functions within functions
             result = None
         return IntegrationError, (self._reason, self.energy, self.energies, self.n_done, result)
 

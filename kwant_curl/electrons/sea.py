@@ -71,8 +71,8 @@ def integral_above(
             found = interpolated(mapped_on, whole, plain, numerics.rtol, max_energies=most)
         except IntegrationError as nothing:  # the first energies; what else is known is not lost
             place, cause = complex(nothing.energy), nothing.__cause__
-            assert isinstance(cause, Exception)
-            first = Failed(_above_axis(place, point.energy, width), cause, (), 0)
+            why = cause if isinstance(cause, Exception) else nothing
+            first = Failed(_above_axis(place, point.energy, width), why, (), 0)
             return Integral(None, np.inf, 0, first)
         failed = found.failed and found.failed._replace(
             energy=_above_axis(found.failed.energy, point.energy, width),
