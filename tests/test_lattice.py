@@ -89,9 +89,9 @@ def test_a_chain_at_rest(chain):
         np.testing.assert_allclose(pi, -1.0, atol=1e-11)
 
 
-def test_a_fit_at_rest(chain_modes):
+def test_a_fit_at_rest(chain):
     """A chain that nothing holds can be shifted: the fit has Pi(0) of the lattice, not nearly."""
-    pi = chain_modes.leads.lead_selfenergy(0.0)
+    pi = chain.modes([2], rtol=1e-4).leads.lead_selfenergy(0.0)
     np.testing.assert_allclose(pi[:, 0, 0], -1.0, atol=1e-10)
 
 
