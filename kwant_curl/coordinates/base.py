@@ -5,22 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
+import numpy as np
 from kwant.system import FiniteSystem
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import SecondDerivatives
 from kwant_curl.model.model import Model, as_model
+from kwant_curl.model.moved import Change, continued
+from kwant_curl.support.frozen import read_only
 from kwant_curl.support.warning import issued
 
 __all__ = [
     "Coordinates",
     "Specification",
     "check_coordinates",
+    "check_number",
     "field_strengths_of",
     "forces_of",
     "one_sided_overlaps_of",
     "second_derivatives_of",
 ]
+
+
+FloatArray = NDArray[np.float64]
 
 
 class Coordinates(Protocol):
@@ -43,6 +51,15 @@ class Specification(ABC):
     @abstractmethod
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates."""
+
+    def moved(self, model: Model, displacements: ArrayLike) -> Model:
+        """Return the model with these coordinates displaced by finite amounts, see there."""
+        q = checked_displacements(displacements)
+        return continued(model, self, q, self.change(model, q))
+
+    @abstractmethod
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Return what a finite displacement (n_c,) changes."""
 
     def cure_of_phases(self) -> str | None:
         """Say what to do where hoppings change their phase; None if that is no question."""
@@ -72,6 +89,28 @@ class Specification(ABC):
     ) -> SecondDerivatives:
         """Return d^2H/dQ_I dQ_J of all pairs of coordinates, at these `params`."""
         return self.second_derivatives(as_model(syst, params))
+
+
+def checked_displacements(given: ArrayLike) -> FloatArray:
+    """Return displacements as an array (n_c,) of finite numbers, or raise."""
+    array = np.asarray(given)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"displacements is an array of shape {array.shape} and type {array.dtype}; expected "
+            "one real number per coordinate, (n_c,)."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("displacements has entries that are not finite.")
+    return read_only(array.astype(float))
+
+
+def check_number(displacement: FloatArray, n_coordinates: int) -> None:
+    """Raise unless there is one displacement per coordinate."""
+    if len(displacement) != n_coordinates:
+        raise ValueError(
+            f"displacements has {len(displacement)} entries; expected {n_coordinates}, one per "
+            "coordinate."
+        )
 
 
 def check_coordinates(coordinates: Any) -> None:

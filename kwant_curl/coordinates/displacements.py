@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 from kwant.builder import SiteFamily
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.images import period_vectors
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
-from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.base import Specification, check_number
 from kwant_curl.coordinates.carried import OwnPotential, VectorPotential
+from kwant_curl.coordinates.finite import (
+    of_gradients,
+    of_scaled_bonds,
+    of_value_functions,
+    onsite_of_gradients,
+    system_moved,
+)
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
 from kwant_curl.coordinates.laws import Scaling, ScalingLaw
 from kwant_curl.coordinates.magnetic import field_strengths, other_phases_noticed
@@ -26,9 +33,12 @@ from kwant_curl.coordinates.second.moved import second_of_moved_sites
 from kwant_curl.coordinates.second.scaled import second_of_scaled_bonds
 from kwant_curl.coordinates.where import MovingSites, Where, moving_sites
 from kwant_curl.model.model import Model
+from kwant_curl.model.moved import Change
+from kwant_curl.support.frozen import read_only
 
 __all__ = ["Displacements"]
 
+FloatArray = NDArray[np.float64]
 Notices = tuple[str, ...]
 
 
@@ -166,6 +176,26 @@ class Displacements(Specification):
         positions = model.positions[moving.sites]
         return replace(stack, positions=positions, sites=moving.sites, notices=notices)
 
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Return what a finite displacement (n_c,) changes."""
+        moving = self._moving(model)
+        check_number(displacement, moving.sites.size * moving.dim)
+        mine = displacement.reshape(-1, moving.dim)
+        shifts = np.zeros_like(model.positions)
+        shifts[moving.sites] = mine
+        if self.scaling is not None:
+            change = Change(of_scaled_bonds(moving, shifts, self.scaling))
+        elif self.hopping_gradient is not None:
+            change = Change(of_gradients(moving, shifts, self.hopping_gradient))
+        else:
+            change = of_value_functions(moving, shifts)
+        if self.onsite_gradient is not None:
+            onsite = onsite_of_gradients(moving, shifts, self.onsite_gradient)
+            change = change._replace(added=change.added + onsite)
+        positions = read_only(model.positions + shifts)
+        syst = system_moved(model.syst, moving.sites, mine, positions)
+        return change._replace(syst=syst, positions=positions)
+
     def cure_of_phases(self) -> str | None:
         """Say what to do where hoppings change their phase; None if `vector_potential` says it."""
         if self.scaling is not None or self.vector_potential is not None:
@@ -200,7 +230,8 @@ class Displacements(Specification):
         return hoppings.joined(second_of_onsite_gradient(moving, self.onsite_gradient))
 
     def _moving(self, model: Model) -> MovingSites:
-        sites = moving_sites(model.syst, self.where)
+        # A function of the place says it where nothing is displaced.
+        sites = moving_sites(model.origin.syst, self.where)
         periods, potential = period_vectors(self.periods), None
         if self.vector_potential is not None:
             if model.has_holes:

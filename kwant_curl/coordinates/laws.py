@@ -17,7 +17,9 @@ __all__ = ["Exponential", "PowerLaw", "Scaling", "ScalingLaw"]
 class ScalingLaw(Protocol):
     """What `Displacements` asks of a scaling law: its logarithmic derivative.
 
-    A law of one's own is any object with this method.
+    A law of one's own is any object with this method.  For finite displacements it may have a
+    method ``ratio(before, after)`` too, which returns t(after)/t(before) of two arrays of bond
+    lengths; otherwise the derivative is integrated.
     """
 
     def log_derivative(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,6 +60,10 @@ class PowerLaw:
         """Return -exponent / d, in inverse lengths, for all bond lengths at once."""
         return -self.exponent / distance
 
+    def ratio(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return t(after)/t(before) = (before/after)^exponent of bond lengths."""
+        return (before / after) ** self.exponent
+
 
 @dataclass(frozen=True)
 class Exponential:
@@ -78,3 +84,7 @@ class Exponential:
     def log_derivative(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return -1 / length, in inverse lengths, for all bond lengths at once."""
         return np.full_like(distance, -1 / self.length)
+
+    def ratio(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return t(after)/t(before) = exp(-(after - before)/length) of bond lengths."""
+        return np.exp((before - after) / self.length)

@@ -6,16 +6,20 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
-from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.base import Specification, check_number
+from kwant_curl.coordinates.finite import expanded
 from kwant_curl.model.model import Model
+from kwant_curl.model.moved import Change
 from kwant_curl.support.checks import positive_array
 
 __all__ = ["Matrices", "hermitian_matrix", "stack_matrices"]
+
+FloatArray = NDArray[np.float64]
 
 SUMMED = 1e-6
 """By how much N + N^+ may miss dS/dQ, relatively: both may come from finite differences."""
@@ -124,12 +128,29 @@ class Matrices(Specification):
             )
         object.__setattr__(self, name, tuple(given))
 
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Return what a finite displacement (n_c,) changes, to second order in all."""
+        check_number(displacement, len(self.matrices))
+        forces, second = self.first_derivatives(model), self.second_derivatives(model)
+        return Change(expanded(forces, second, displacement, model.n_orbitals))
+
     def first_derivatives(self, model: Model) -> Derivatives:
         """Return dH/dQ of all coordinates, dH/dQ - E dS/dQ where orbitals overlap."""
+        found = self._first_matrices(model)
+        displacement = model.displacement(self)
+        if displacement is not None and self.second:
+            for (i, j), given in self.second.items():
+                matrix = sparse.csr_array(given, dtype=complex)
+                for one, other in {(i, j), (j, i)}:
+                    found[one] = (found[one] + displacement[other] * matrix).tocoo()
+        return stack_matrices(found)
+
+    def _first_matrices(self, model: Model) -> list[Any]:
+        """Return dH/dQ - E dS/dQ where nothing is displaced, as sparse COO arrays."""
         n = model.n_orbitals
         found = [hermitian_matrix(m, n, f"Matrix {i}") for i, m in enumerate(self.matrices)]
         if self.overlaps is None:
-            return stack_matrices(found)
+            return found
         if model.energy_parameter is None:
             raise ValueError(
                 "overlaps are given, but no energy_parameter; pass the name of the entry of params "
@@ -138,7 +159,7 @@ class Matrices(Specification):
         energy = float((model.params or {})[model.energy_parameter])
         overlaps = self._checked_overlaps(n)
         pairs = zip(found, overlaps, strict=True)
-        return stack_matrices([(one - energy * other).tocoo() for one, other in pairs])
+        return [(one - energy * other).tocoo() for one, other in pairs]
 
     def _checked_overlaps(self, n_orbitals: int) -> list[Any]:
         """Return dS/dQ as sparse arrays."""

@@ -13,16 +13,20 @@ from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.second_differences import hessian
 from kwant_curl.algebra.stack import SecondDerivatives
-from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.base import Specification, check_number
 from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
+from kwant_curl.coordinates.finite import replaced
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
 from kwant_curl.coordinates.second.halves import block_halves
 from kwant_curl.model.checks import check_sites
 from kwant_curl.model.model import Model
+from kwant_curl.model.moved import Change
 from kwant_curl.model.orbitals import block_orbitals
 from kwant_curl.support.checks import real_number
 
 __all__ = ["Parameters"]
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,23 @@ class Parameters(Specification):
             coordinates = np.array([[self.names.index(name)] * len(elements) for name in names])
             result = result.joined(block_halves(model, elements, coordinates, bends))
         return result
+
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Return what a finite displacement (n_c,) changes: what takes the parameters."""
+        self._check(model)
+        check_sites(model.syst)
+        check_number(displacement, len(self.names))
+        present = model.params or {}
+        pairs = zip(self.names, displacement.tolist(), strict=True)
+        here = {name: float(present[name]) + q for name, q in pairs}
+        params = {**present, **here}
+        found = _elements_by_names(model.syst, self.names).values()
+        elements = [element for some in found for element in some]
+        blocks = [
+            np.ravel(np.asarray(model.syst.hamiltonian(e.i, e.j, params=params), complex))
+            for e in elements
+        ]
+        return replaced(model, elements, blocks)._replace(params=here)
 
     def cure_of_phases(self) -> str | None:
         """Say what to do where hoppings change their phase; None if all derivatives are given."""

@@ -14,11 +14,14 @@ from kwant_curl.coordinates.base import Specification
 from kwant_curl.coordinates.second.halves import coordinate_halves
 from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.model import Model
+from kwant_curl.model.moved import Change
 from kwant_curl.model.periods import periods_of
 from kwant_curl.support.checks import positive_number, real_number
 from kwant_curl.support.frozen import read_only
 
 __all__ = ["Probe"]
+
+FloatArray = NDArray[np.float64]
 
 CUT = 1e-12
 """Where the Gaussian has fallen below this part of its peak, it is cut."""
@@ -109,6 +112,13 @@ class Probe(Specification):
         entries = self._entries(model, reached)
         stack = Derivatives.from_entries(entries, n_points * dim, model.n_orbitals, dim=dim)
         return replace(stack, positions=np.asarray(self.points), notices=notices)
+
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Raise: the particle is not there for the electrons."""
+        raise TypeError(
+            "A Probe is not there for the electrons, so that nothing changes as it moves; give "
+            "another Probe with its points elsewhere."
+        )
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Return d^2V/dR dR of all points for this system; different points don't couple."""

@@ -10,10 +10,12 @@ from scipy import sparse
 
 from kwant_curl.algebra.derivatives import Derivatives
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
-from kwant_curl.coordinates.base import Specification
+from kwant_curl.coordinates.base import Specification, check_number
+from kwant_curl.coordinates.finite import expanded
 from kwant_curl.materials.reports import DisplacementReport
 from kwant_curl.model.geometry import site_positions
 from kwant_curl.model.model import Model
+from kwant_curl.model.moved import Change
 
 __all__ = ["AtomDisplacements"]
 
@@ -119,6 +121,12 @@ class AtomDisplacements(Specification):
                 f"{self.places[site].round(4).tolist()}. Expected the system of the junction whose "
                 "displacements() made the coordinates, junction.syst."
             )
+
+    def change(self, model: Model, displacement: FloatArray) -> Change:
+        """Return what a finite displacement (n_c,) changes, to first order."""
+        check_number(displacement, len(self.hamiltonians))
+        forces, none = self.first_derivatives(model), SecondDerivatives.empty()
+        return Change(expanded(forces, none, displacement, model.n_orbitals))
 
     def second_derivatives(self, model: Model) -> SecondDerivatives:
         """Raise: displacements of one atom at a time don't give them."""

@@ -16,6 +16,9 @@ __all__ = ["nearest_distance", "site_positions", "site_spacing"]
 
 def site_positions(syst: Any) -> NDArray[np.float64]:
     """Return the positions of all sites, (n_sites, dim), in the order of ``syst.sites``."""
+    known: NDArray[np.float64] | None = getattr(syst, "displaced_positions", None)
+    if known is not None:  # those of `Model.moved`
+        return known
     check_sites(syst)
     first_site = [start for start, _, _ in syst.site_ranges]
     parts = [_family_positions(syst.sites[start:stop]) for start, stop in pairwise(first_site)]

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from kwant.system import FiniteSystem
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from kwant_curl.algebra.stack import ranges
@@ -108,6 +108,64 @@ class Model:
             return self
         return replace(self, params={**(self.params or {}), self.energy_parameter: energy})
 
+    @property
+    def origin(self) -> "Model":
+        """The model before all displacements (`moved`): itself, unless it is a displaced one."""
+        return self
+
+    def displacement(self, coordinates: Any) -> NDArray[np.float64] | None:
+        """Return by how much these coordinates are displaced, (n_c,); None if they are not."""
+        return None
+
+    def moved(self, coordinates: Any, displacements: ArrayLike) -> "Model":
+        """Return the same system with its coordinates displaced by finite amounts.
+
+        The Hamiltonian follows by what gave dH/dQ.  What stays is shared: the leads and their
+        modes, the solver's symbolic analysis; what changes is evaluated once.
+
+        Parameters
+        ----------
+        coordinates : Displacements, Parameters, Matrices, ...
+            What moves.  The routines take the same object with the displaced model.
+        displacements : array of float, shape (n_c,)
+            Q_I, from where the coordinates are in this model, in their order and unit.
+
+        Returns
+        -------
+        Model
+            Wherever a `Model` is taken.  Its ``syst`` holds displaced sites.
+
+        Raises
+        ------
+        ValueError
+            For another number of displacements, or numbers that are not finite; where two sites
+            of a bond meet, or a law, a value function or a gradient returns what is not finite.
+        TypeError
+            For coordinates that don't say how the Hamiltonian follows: a `Probe`, and those of
+            your own without a method ``moved(model, displacements)``.
+
+        Notes
+        -----
+        A scaling law multiplies each hopping by t(d')/t(d).  Value functions are called with
+        displaced sites, or changed `params`.  Gradients are integrated along the straight way,
+        so they should be gradients of something.  `Matrices` go to first order, to second order
+        with `second`; displaced calculations of a `Junction` to first order.
+
+        Examples
+        --------
+        >>> model = Model(syst)
+        >>> stretched = model.moved(moving, displacements)
+        >>> response = force_response(stretched, moving, energy)
+        """
+        if not hasattr(coordinates, "moved"):
+            raise TypeError(
+                f"coordinates is {coordinates!r}, which can't be displaced by finite amounts; "
+                "expected Displacements, Parameters or Matrices, or an object with a method "
+                "moved(model, displacements) that returns a Model."
+            )
+        model: Model = coordinates.moved(self, displacements)
+        return model
+
     def with_charge(self, charge: Charge) -> "Model":
         """Return a model that knows electrons from holes, and has the same Hamiltonian."""
         model = replace(self, charge=charge)
@@ -126,6 +184,9 @@ class Model:
     @cached_property
     def scattering(self) -> ScatteringProblem:
         """The Hamiltonian and the leads, for any energy."""
+        return self._problem()
+
+    def _problem(self) -> ScatteringProblem:
         check_leads(self.syst)
         if self.energy_parameter is None:
             check_forgotten(self.syst)

@@ -40,6 +40,13 @@ class Pattern(NamedTuple):
         row, col = np.divmod(np.unique(row * n_orbitals + col), n_orbitals)
         return cls(row, col, np.searchsorted(row, np.arange(n_orbitals + 1)))
 
+    def joined(self, matrix: Any) -> Self:
+        """Return these elements and those of a sparse matrix."""
+        found, n = matrix.tocoo(), len(self.start) - 1
+        keys = np.concatenate([self.row * n + self.col, found.row.astype(np.int64) * n + found.col])
+        row, col = np.divmod(np.unique(keys), n)
+        return type(self)(row, col, np.searchsorted(row, np.arange(n + 1)))
+
     def matrix(self, values: ComplexArray) -> Any:
         """Return the sparse CSR matrix of these elements, zeros included."""
         n = len(self.start) - 1

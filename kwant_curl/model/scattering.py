@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,16 @@ class ScatteringProblem:
         for name, value in state.items():
             object.__setattr__(self, name, value)
         self.__post_init__()
+
+    def continuing(self, other: Self) -> Self:
+        """Return this with the solver and the modes that `other` keeps, whose leads are the same.
+
+        Of one thread both then keep one, so that only the last that was asked has its equations
+        factorised.
+        """
+        object.__setattr__(self, "_kept", vars(other)["_kept"])
+        vars(self)["first_alike"] = other.first_alike
+        return self
 
     @property
     def n_orbitals(self) -> int:
