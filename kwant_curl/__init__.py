@@ -23,12 +23,16 @@ from kwant_curl.materials import (
 )
 from kwant_curl.model import Model
 from kwant_curl.model.solvers import direct_solver
+from kwant_curl.motion import ResponseField, curl_flux, force_along, force_plane, work
 from kwant_curl.noise import noise_spectrum
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
 from kwant_curl.results import (
+    CurlFlux,
     CurlMap,
     FlowMap,
+    ForcePath,
+    ForcePlane,
     ForceResponse,
     GridField,
     NoiseSpectrum,
@@ -66,6 +70,7 @@ __all__ = [
     "AtomDisplacements",
     "Calculation",
     "CriticalBias",
+    "CurlFlux",
     "CurlMap",
     "DisplacementReport",
     "Displacements",
@@ -73,6 +78,8 @@ __all__ = [
     "Exponential",
     "FlowMap",
     "Force",
+    "ForcePath",
+    "ForcePlane",
     "ForceResponse",
     "GridField",
     "IntegrationError",
@@ -96,6 +103,7 @@ __all__ = [
     "Probe",
     "PumpedPairs",
     "PumpingRates",
+    "ResponseField",
     "Spectrum",
     "Stability",
     "SweepError",
@@ -105,9 +113,12 @@ __all__ = [
     "animate",
     "born_cross_section",
     "critical_bias",
+    "curl_flux",
     "curl_map",
     "direct_solver",
     "flow_map",
+    "force_along",
+    "force_plane",
     "force_response",
     "langevin",
     "load",
@@ -119,4 +130,5 @@ __all__ = [
     "pumped_pairs",
     "stability",
     "sweep",
+    "work",
 ]

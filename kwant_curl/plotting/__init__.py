@@ -10,6 +10,7 @@ from kwant_curl.plotting.flows import plot_flow_map
 from kwant_curl.plotting.interactive import plot_interactive
 from kwant_curl.plotting.local import plot_local_vibrations
 from kwant_curl.plotting.motion import plot_orbit
+from kwant_curl.plotting.paths import plot_force_path, plot_force_plane
 from kwant_curl.support.drawing import plot
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "plot",
     "plot_curl_map",
     "plot_flow_map",
+    "plot_force_path",
+    "plot_force_plane",
     "plot_interactive",
     "plot_local_vibrations",
     "plot_orbit",
@@ -28,6 +31,8 @@ __all__ = [
 for draw in (
     plot_curl_map,
     plot_flow_map,
+    plot_force_path,
+    plot_force_plane,
     plot_local_vibrations,
     plot_orbit,
     plot_pumping_rates,

@@ -3,8 +3,11 @@
 Imports `algebra` and `support`.
 """
 
+from kwant_curl.results.curl_flux import CurlFlux
 from kwant_curl.results.curl_map import CurlMap
 from kwant_curl.results.flow_map import FlowMap
+from kwant_curl.results.force_path import ForcePath
+from kwant_curl.results.force_plane import ForcePlane
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
@@ -13,8 +16,11 @@ from kwant_curl.results.pumping_rates import PumpingRates
 from kwant_curl.results.spectrum import Spectrum
 
 __all__ = [
+    "CurlFlux",
     "CurlMap",
     "FlowMap",
+    "ForcePath",
+    "ForcePlane",
     "ForceResponse",
     "GridField",
     "NoiseSpectrum",

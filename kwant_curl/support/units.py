@@ -165,6 +165,11 @@ class UnitNames(NamedTuple):
     length: str
 
     @property
+    def force(self) -> str:
+        """Unit of a force: E/L."""
+        return f"{self.energy}/{self.length}" if self.energy and self.length else ""
+
+    @property
     def curl(self) -> str:
         """Unit of the curl of a force, and of force constants: E/L^2."""
         return f"{self.energy}/{self.length}²" if self.energy and self.length else ""

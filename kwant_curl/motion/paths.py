@@ -1,0 +1,335 @@
+"""The force of the current along ways of the coordinates, its work, and the flux of its curl."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kwant_curl.algebra.ways import Steps, chebyshev_points, closed_steps, open_steps, smooth_steps
+from kwant_curl.motion.field import ResponseField
+from kwant_curl.results import CurlFlux, ForcePath, ForceResponse
+from kwant_curl.support.checks import positive_number, true_or_false
+from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.warning import issued
+
+__all__ = ["Way", "curl_flux", "force_along", "responses", "work"]
+
+FloatArray = NDArray[np.float64]
+Way = Callable[[float], ArrayLike]
+"""way(s): the displacements (n_c,) for s from 0 to 1."""
+
+FIRST = 8
+"""Intervals of the first rule; each next one has twice as many."""
+
+SAME_PLACE = 1e-9
+"""How near, relative to its extent, a way's end is to its beginning if it is closed."""
+
+SAME_FORCE = 1e-6
+"""How well, relative to the largest force, that at a cycle's end is that at its beginning."""
+
+
+def force_along(
+    field: ResponseField,
+    path: ArrayLike,
+    *,
+    is_cycle: bool | None = None,
+    progress: Progress = None,
+) -> ForcePath:
+    """Return force, curl and friction at the points of a way of the coordinates, and the work.
+
+    Parameters
+    ----------
+    field : ResponseField
+        System, coordinates, bias and the rest.
+    path : array of float, shape (n_points, n_c)
+        Displacements at each point, in the order of the coordinates: points of a smooth way.  Of a
+        cycle they are at equal times, and the last one is the first one again, or a period further
+        where the coordinates are periodic (an angle among `Parameters`).
+    is_cycle : bool, optional
+        Whether the way is a cycle.  Default: whether the last point is the first one.
+    progress : bool, optional
+        Show a progress bar: points.  Default: after two seconds, where somebody sees it.
+
+    Returns
+    -------
+    ForcePath
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a path of another shape; for a cycle whose force at its end is not that at its
+        beginning; and as `Model.moved` and `force_response` do.
+
+    Warns
+    -----
+    RuntimeWarning
+        As `force_response`, of all points once.
+
+    Notes
+    -----
+    The work is W = sum_I int F_I dQ_I.  Along cycles the rule is the trapezoidal one with
+    derivatives by Fourier transforms, along other ways cubic splines.  With an odd number of
+    points the work has an error, that of leaving out every second one; `work` takes as many points
+    as a given error needs.
+    """
+    points = _points(path)
+    closed = _is_closed(points) if is_cycle is None else true_or_false("is_cycle", is_cycle)
+    steps = closed_steps(points) if closed else open_steps(points)
+    result = _path(points, steps, responses(field, points, progress), is_cycle=closed)
+    return replace(result, warnings=issued(result.warnings))
+
+
+def work(
+    field: ResponseField,
+    way: Way,
+    *,
+    is_cycle: bool | None = None,
+    rtol: float = 1e-6,
+    max_points: int = 1025,
+    progress: Progress = None,
+) -> ForcePath:
+    """Return the work of the current along a way, with as many points as its error needs.
+
+    Parameters
+    ----------
+    field : ResponseField
+        System, coordinates, bias and the rest.
+    way : callable
+        ``way(s)`` returns the displacements (n_c,) for s from 0 to 1, a smooth function; of a cycle
+        one of period 1, but for periods of the coordinates.
+    is_cycle : bool, optional
+        Whether the way is a cycle.  Default: whether ``way(1)`` is ``way(0)``.
+    rtol : float, default 1e-6
+        Error of the quadrature to be reached, relative to the integral of the modulus.  Where
+        there is an integral over energy, the field's own `rtol` counts besides.
+    max_points : int, default 1025
+        How many points are taken at most.
+    progress : bool, optional
+        Show a progress bar: points.  Default: after two seconds, where somebody sees it.
+
+    Returns
+    -------
+    ForcePath
+        ``float(result)`` is the work; `work_error` how well the quadrature knows it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `force_along`.
+
+    Warns
+    -----
+    RuntimeWarning
+        As `force_along`; where `max_points` don't reach `rtol`.
+
+    Notes
+    -----
+    Points are doubled, those that are there being kept: at equal steps of s for cycles, at
+    Chebyshev's points otherwise.
+    """
+    goal = positive_number("rtol", rtol)
+    if is_cycle is None:
+        is_cycle = _is_closed(np.stack([_place(way, s) for s in (0.0, 0.37, 1.0)]))
+    known: dict[float, ForceResponse] = {}
+    n = FIRST
+    while True:
+        result = _refined(field, way, n, known, progress, is_cycle=is_cycle)
+        size = float(np.abs(result.force * result.steps).sum())
+        if result.work_error <= goal * size or 2 * n + 1 > max_points:
+            break
+        n *= 2
+    notices = result.warnings
+    if result.work_error > goal * size:
+        notices += (
+            f"The work {result.work:.6g} is known to {result.work_error:.2g} with {n + 1} points, "
+            f"not to rtol={goal:.3g}; give max_points={4 * n + 1}, or a smoother way.",
+        )
+    return replace(result, warnings=issued(notices))
+
+
+def curl_flux(
+    field: ResponseField,
+    way: Way,
+    *,
+    centre: ArrayLike | None = None,
+    rtol: float = 1e-6,
+    max_points: int = 16384,
+    progress: Progress = None,
+) -> CurlFlux:
+    """Return the flux of the curl through the cone of a closed way: the work around it (Stokes).
+
+    An independent route to `work`, and a check of the curl.
+
+    Parameters
+    ----------
+    field : ResponseField
+        System, coordinates, bias and the rest.
+    way : callable
+        ``way(s)`` returns the displacements (n_c,) for s from 0 to 1, of period 1.
+    centre : array of float, shape (n_c,), optional
+        The tip of the cone: the surface is made of the straight lines from there to the way.
+        Default: the mean of the way.
+    rtol : float, default 1e-6
+        Error to be reached, relative to the integral of the modulus.
+    max_points : int, default 16384
+        How many points are taken at most.
+    progress : bool, optional
+        Show a progress bar: points.  Default: after two seconds, where somebody sees it.
+
+    Returns
+    -------
+    CurlFlux
+        Converts to `float`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a way that is not closed; and as `force_along`.
+
+    Warns
+    -----
+    RuntimeWarning
+        As `work`.
+
+    Notes
+    -----
+    The sum over I, J of int ds dt kappa_IJ dQ_I/dt dQ_J/ds on Q(s, t) = centre + t (way(s) -
+    centre), with kappa_IJ = dF_J/dQ_I - dF_I/dQ_J.
+    """
+    goal = positive_number("rtol", rtol)
+    if not _is_closed(np.stack([_place(way, s) for s in (0.0, 0.37, 1.0)])):
+        raise ValueError("way(1) is not way(0); expected a closed way, which has a surface within.")
+    n, last = FIRST, None
+    while True:
+        flux, size, n_points = _flux(field, way, n, centre, progress)
+        error = np.inf if last is None else abs(flux - last)
+        if error <= goal * size or 2 * n * n > max_points:
+            break
+        n, last = 2 * n, flux
+    notices = field.notices
+    if error > goal * size:
+        notices += (
+            f"The flux {flux:.6g} is known to {error:.2g} with {n_points} points, not to "
+            f"rtol={goal:.3g}; give max_points={4 * n_points}, or a smoother way.",
+        )
+    return CurlFlux(flux, error, n_points, units=field.units, warnings=issued(notices))
+
+
+def _flux(
+    field: ResponseField, way: Way, n: int, centre: ArrayLike | None, progress: Progress
+) -> tuple[float, float, int]:
+    """Return the flux, the integral of the modulus, and how many points were taken."""
+    times = np.linspace(0, 1, n + 1)
+    rim = np.stack([_place(way, s) for s in times.tolist()])
+    steps = closed_steps(rim).fine[:-1]
+    steps[0] *= 2  # of which half is at the last point
+    tip = rim[:-1].mean(axis=0) if centre is None else np.asarray(centre, dtype=float)
+    nodes, weights = np.polynomial.legendre.leggauss(n // 2)
+    depths = 0.5 * (1 + nodes)
+    points = tip + depths[:, None, None] * (rim[:-1] - tip)
+    n_c = rim.shape[1]
+    found = responses(field, points.reshape(-1, n_c), progress)
+    curl = np.stack([each.curl for each in found]).reshape(len(depths), n, n_c, n_c)
+    # dQ/dt is rim - tip, dQ/ds ds is t times the step along the rim.
+    through = np.einsum("tsij,si,sj->ts", curl, rim[:-1] - tip, steps)
+    shares = (0.5 * weights * depths)[:, None] * through
+    return float(shares.sum()), float(np.abs(shares).sum()), len(depths) * n
+
+
+def _refined(
+    field: ResponseField,
+    way: Way,
+    n: int,
+    known: dict[float, ForceResponse],
+    progress: Progress,
+    *,
+    is_cycle: bool,
+) -> ForcePath:
+    """Return the work with n intervals; known: responses by s, to which new ones are added."""
+    times = np.linspace(0, 1, n + 1) if is_cycle else chebyshev_points(n)
+    points = np.stack([_place(way, s) for s in times.tolist()])
+    steps = closed_steps(points) if is_cycle else smooth_steps(points)
+    # A dyadic fraction, or a cosine of one: the same number whenever it comes.
+    keys = [round(s, 14) for s in times.tolist()]
+    new = [place for place, key in enumerate(keys) if key not in known]
+    solved = responses(field, points[new], progress)
+    known.update(zip([keys[place] for place in new], solved, strict=True))
+    return _path(points, steps, [known[key] for key in keys], is_cycle=is_cycle)
+
+
+def responses(field: ResponseField, points: FloatArray, progress: Progress) -> list[ForceResponse]:
+    """Return the response at each point (n_points, n_c)."""
+    with bar(progress, "point", len(points)) as shown:
+        found = []
+        for point in points:
+            found.append(field(point))
+            shown.update()
+    return found
+
+
+def _path(
+    points: FloatArray, steps: Steps, found: Sequence[ForceResponse], *, is_cycle: bool
+) -> ForcePath:
+    """Return the result of responses along a way."""
+    first = found[0]
+    force, curl = (
+        np.stack([getattr(each, name) for each in found], axis=1)
+        for name in ("lead_force", "lead_curl")
+    )
+    result = ForcePath(
+        first.energy,
+        first.bias,
+        first.degeneracy,
+        path=points,
+        steps=steps.fine,
+        coarse_steps=steps.coarse,
+        lead_force=force,
+        lead_curl=curl,
+        friction=np.stack([each.friction for each in found]),
+        is_cycle=is_cycle,
+        temperature=first.temperature,
+        linear=first.linear,
+        error=max(each.error for each in found),
+        partial=any(each.partial for each in found),
+        units=first.units,
+        pinned=first.pinned,
+        warnings=tuple(dict.fromkeys(text for each in found for text in each.warnings)),
+    )
+    if is_cycle:
+        _check_cycle(result)
+    return result
+
+
+def _check_cycle(result: ForcePath) -> None:
+    """Raise unless the force at the end of a cycle is that at its beginning."""
+    missed = np.abs(result.lead_force[:, -1] - result.lead_force[:, 0]).max()
+    size = np.abs(result.lead_force).max()
+    if missed > max(SAME_FORCE, 2 * result.error) * size:
+        raise ValueError(
+            f"At the end of the cycle the force differs from that at its beginning by {missed:.3g} "
+            f"of {size:.3g} (per unit of bias); expected a last point that is the first one again, "
+            "or a period of the coordinates further. Of another way say is_cycle=False."
+        )
+
+
+def _is_closed(points: FloatArray) -> bool:
+    """Return whether the last of these points is the first one."""
+    extent = np.ptp(points, axis=0).max()
+    return bool(np.abs(points[-1] - points[0]).max() <= SAME_PLACE * extent)
+
+
+def _place(way: Way, s: float) -> FloatArray:
+    """Return where a way is, (n_c,)."""
+    return np.asarray(way(s), dtype=float)
+
+
+def _points(path: ArrayLike) -> FloatArray:
+    """Return the points of a way as an array (n_points, n_c), or raise."""
+    points = np.asarray(path, dtype=float)
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(
+            f"path has shape {points.shape}; expected finite numbers (n_points, n_c), the "
+            "displacements at each point."
+        )
+    return points
