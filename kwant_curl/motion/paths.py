@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 Way = Callable[[float], ArrayLike]
 """way(s): the displacements (n_c,) for s from 0 to 1."""
 
-FIRST = 8
+FIRST = 4
 """Intervals of the first rule; each next one has twice as many."""
 
 SAME_PLACE = 1e-9
