@@ -1,6 +1,7 @@
 """A scattering problem as matrices: what is asked at any energy, and travels to any process."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -28,6 +29,9 @@ __all__ = ["BandEdgeError", "ScatteringProblem", "Solved"]
 
 ComplexArray = NDArray[np.complex128]
 Found = TypeVar("Found")
+
+KEPT = 2
+"""Energies whose modes are kept: that of the system, and one at which something is looked at."""
 
 GAIN = 1e-8
 """How negative i(Sigma - Sigma^+) may be by numerical errors, relative to Sigma."""
@@ -156,19 +160,21 @@ class ScatteringProblem:
         return found
 
     def solved_leads(self, energy: float) -> Solved:
-        """Return the modes of the leads at an energy; those of the last one are kept."""
+        """Return the modes of the leads at an energy; those of the last few are kept."""
         kept: threading.local = vars(self)["_kept"]
-        last: Solved | None = getattr(kept, "solved", None)
-        if last is not None and last.energy == energy:
-            return last
+        known: deque[Solved] = vars(kept).setdefault("solved", deque(maxlen=KEPT))
+        for solved in known:
+            if solved.energy == energy:
+                known.remove(solved)
+                known.append(solved)  # the one that was needed last goes last
+                return solved
 
         def modes(number: int) -> Modes | None:
             lead = self.leads[number]
             return _modes(lead, number, energy) if lead.has_modes else None
 
-        kept.solved = Solved(energy, tuple(self.of_each_lead(modes)))
-        solved: Solved = kept.solved
-        return solved
+        known.append(Solved(energy, tuple(self.of_each_lead(modes))))
+        return known[-1]
 
     def equations(self, solved: Solved) -> Equations:
         """Return the linear system at the energy at which the leads are solved."""
