@@ -30,6 +30,7 @@ def all_results():
     strong = replace(response, lead_curl=1e3 * kappa, lead_jacobian=None, lead_velocity=None)
     leads = kc.PhononLeads.from_oscillators([1.0], [0.1], 0.01 * np.eye(1, 4))
     leaving = replace(vibrations, leads=leads)
+    field = kc.ResponseField(syst, some, 1.7, bias=0.2)
     noise = kc.noise_spectrum(syst, some, 1.7, [0.04, 0.08], bias=0.1, rtol=1e-2)
     return {
         "CurlMap": curls,
@@ -42,6 +43,9 @@ def all_results():
             friction=np.eye(3), curl=np.zeros((3, 3)), noise=np.eye(3), bias={0: 0.1, 2: 0.3}
         ),
         "FlowMap": flow,
+        "ForcePath": kc.force_along(field, [[0.0] * 4, [0.1] * 4]),
+        "ForcePlane": kc.force_plane(field, np.eye(2, 4), [0.0, 0.1], [0.0]),
+        "CurlFlux": kc.CurlFlux(0.5, 1e-7, 32, units=kc.EV_ANGSTROM_AMU),
         "without momentum": kc.flow_map(syst, 1.7),
         "GridField": flow.interpolate(),
         "PumpingRates": curls.pumping_rates(0.03, 1e5),

@@ -1,6 +1,7 @@
 """Motion beyond small vibrations: forces at displaced coordinates, their work, cycles.
 
-Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `model`, `algebra` and `support`.
+Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `model`, `algebra` and
+`support`.
 """
 
 from kwant_curl.motion.field import ResponseField

@@ -67,8 +67,9 @@ class ResponseField:
     <max_memory>
         The nodes that are kept take as much besides.
     <executor>
-    units : Units, optional
-        The units of the Hamiltonian and of the positions, for labels.
+    <units>
+    nodes : optional
+        Nodes that another field of the same system and coordinates has solved; made by `at_bias`.
 
     Raises
     ------

@@ -50,7 +50,9 @@ def plot_force_path(
         ax.plot(length, result.work_so_far, ".-")
         ax.set_ylabel(labelled("work so far", names.energy))
     else:
-        tangent = np.gradient(result.path, length, axis=0)
+        ends = (way[-1:], way[:1]) if result.is_cycle else (way[:1], way[-1:])
+        around = np.concatenate([ends[0], way, ends[1]])
+        tangent = around[1:] + around[:-1]
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
         ax.plot(length, np.sum(result.force * tangent, axis=1), ".-")
         ax.set_ylabel(labelled("force along the way", names.force))

@@ -50,10 +50,13 @@ class ForcePath(Response):
         Equilibrium electronic friction.
     is_cycle : bool
         Whether the way ends where it began, or a period further.
+    temperature, linear, error, partial, units, pinned, warnings
+        As in `ForceResponse`, the worst of all points; `band_distance`, `resonance_distance` and
+        `spectrum` are None.
 
     Notes
     -----
-    The other attributes are those of `ForceResponse`.  The force is that of the current alone:
+    The force is that of the current alone:
     what is there in equilibrium belongs to the atoms' potential, whose work around a cycle is zero.
     """
 
@@ -138,6 +141,14 @@ class ForcePath(Response):
             Of a whole bias window (``linear=False``), for another bias than that of the result.
         """
         return super().at_bias(bias)
+
+    def _at(self, shifts: FloatArray, temperature: float, what: str) -> Self:
+        """Raise: along a way no energies are kept."""
+        raise ValueError(
+            f"Along a way no energies are kept from which another {what} would follow; call "
+            f"force_along, or work, with a field at the other {what}: field.at_bias(...), or "
+            "another ResponseField."
+        )
 
     def plot(
         self,

@@ -43,28 +43,27 @@ class ForcePlane(Response):
         (where `linear` is False).
     lead_rotation : array of float, shape (n_leads, n_x, n_y)
         The curl in the plane, dF_v/dx - dF_u/dy = sum_IJ u_I kappa_IJ v_J, alike.
-
-    Notes
-    -----
-    The other attributes are those of `ForceResponse`.
+    temperature, linear, error, partial, units, pinned, warnings
+        As in `ForceResponse`, the worst of all points; `band_distance`, `resonance_distance` and
+        `spectrum` are None.
     """
 
     DIMENSIONS = {  # noqa: RUF012
         "bias": ("lead",),
         "directions": ("direction", "coordinate"),
         "origin": ("coordinate",),
-        "x": ("x",),
-        "y": ("y",),
-        "lead_force": ("lead", "x", "y", "coordinate"),
-        "lead_rotation": ("lead", "x", "y"),
+        "x": ("u",),
+        "y": ("v",),
+        "lead_force": ("lead", "u", "v", "coordinate"),
+        "lead_rotation": ("lead", "u", "v"),
         "pinned": ("lead",),
     }
     DERIVED = {  # noqa: RUF012
-        "force": ("x", "y", "coordinate"),
-        "components": ("x", "y", "direction"),
-        "rotation": ("x", "y"),
+        "force": ("u", "v", "coordinate"),
+        "components": ("u", "v", "direction"),
+        "rotation": ("u", "v"),
     }
-    AXES = {"x": "x", "y": "y"}  # noqa: RUF012
+    AXES = {"u": "x", "v": "y"}  # noqa: RUF012
 
     directions: FloatArray
     origin: FloatArray
