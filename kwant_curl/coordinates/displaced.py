@@ -1,14 +1,15 @@
 """Sites at another place, as value functions see them."""
 
+from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import tinyarray
 from kwant.builder import Site
 from numpy.typing import NDArray
 
-__all__ = ["Stranger", "at_image", "displaced"]
+__all__ = ["DisplacedSites", "Stranger", "at_image", "displaced"]
 
 FloatArray = NDArray[np.float64]
 
@@ -24,6 +25,38 @@ def displaced(site: Site, shift: FloatArray) -> Site:
 def at_image(site: Site, shift: FloatArray) -> Site:
     """Return the same, or the site itself where nothing is to be added."""
     return displaced(site, shift) if np.any(shift) else site
+
+
+class DisplacedSites(Sequence[Site]):
+    """The sites of a system, some of them displaced; made where somebody looks at one.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        Where they were.
+    shifts : dict
+        ``{index: shift}`` of those that are displaced.
+    """
+
+    def __init__(self, sites: Sequence[Site], shifts: Mapping[int, FloatArray]) -> None:
+        self._sites, self._shifts = sites, shifts
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    @overload
+    def __getitem__(self, index: int) -> Site: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Site]: ...
+
+    def __getitem__(self, index: int | slice) -> Site | Sequence[Site]:
+        """Return one site, or a tuple of some."""
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        shift = self._shifts.get(int(index) % len(self))
+        site = self._sites[index]
+        return site if shift is None else at_image(site, shift)
 
 
 class Stranger(Site):

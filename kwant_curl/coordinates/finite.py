@@ -10,7 +10,7 @@ from scipy import sparse
 
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.algebra.straight import along
-from kwant_curl.coordinates.displaced import at_image, displaced
+from kwant_curl.coordinates.displaced import DisplacedSites, at_image, displaced
 from kwant_curl.coordinates.elements import Element, called, hoppings, onsites, present_values
 from kwant_curl.coordinates.gradients import Gradient, OwnGradient, block_norbs, onsite_pairs
 from kwant_curl.coordinates.laws import Scaling
@@ -40,10 +40,9 @@ def system_moved(
     syst: FiniteSystem, sites: IntArray, shifts: FloatArray, positions: FloatArray
 ) -> Any:
     """Return the system with some of its sites displaced, (n, dim); positions: then of all."""
-    moved, found = copy(syst), list(syst.sites)
-    for site, shift in zip(sites.tolist(), shifts, strict=True):
-        found[site] = at_image(found[site], shift)
-    moved.sites, moved.displaced_positions = tuple(found), positions
+    moved = copy(syst)
+    moved.sites = DisplacedSites(syst.sites, dict(zip(sites.tolist(), shifts, strict=True)))
+    moved.displaced_positions = positions
     return moved
 
 
