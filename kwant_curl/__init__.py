@@ -28,6 +28,7 @@ from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
 from kwant_curl.results import (
     CurlMap,
+    ExchangeSpectrum,
     FlowMap,
     ForceResponse,
     GridField,
@@ -70,6 +71,7 @@ __all__ = [
     "DisplacementReport",
     "Displacements",
     "Electrode",
+    "ExchangeSpectrum",
     "Exponential",
     "FlowMap",
     "Force",

@@ -4,6 +4,7 @@ Imports `algebra` and `support`.
 """
 
 from kwant_curl.results.curl_map import CurlMap
+from kwant_curl.results.exchange_spectrum import ExchangeSpectrum
 from kwant_curl.results.flow_map import FlowMap
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
@@ -14,6 +15,7 @@ from kwant_curl.results.spectrum import Spectrum
 
 __all__ = [
     "CurlMap",
+    "ExchangeSpectrum",
     "FlowMap",
     "ForceResponse",
     "GridField",
