@@ -30,6 +30,7 @@ from kwant_curl.response import force_response
 from kwant_curl.results import (
     CurlFlux,
     CurlMap,
+    ExchangeSpectrum,
     FlowMap,
     ForcePath,
     ForcePlane,
@@ -75,6 +76,7 @@ __all__ = [
     "DisplacementReport",
     "Displacements",
     "Electrode",
+    "ExchangeSpectrum",
     "Exponential",
     "FlowMap",
     "Force",

@@ -8,7 +8,12 @@ from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Coordinates
-from kwant_curl.electrons.exchanges import coupling, exchange_notices, exchanges
+from kwant_curl.electrons.exchanges import (
+    coupling,
+    exchange_notices,
+    exchanges,
+    sampled_by_lead,
+)
 from kwant_curl.electrons.kernels.emission import PairTraces
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
@@ -17,7 +22,9 @@ from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import PhononRates
+from kwant_curl.results.exchange_spectrum import kept_exchanges
 from kwant_curl.results.modes import ChosenPairs, ModeSet, Moved, chosen_pairs
+from kwant_curl.results.phonon_rates import rates_by_pair
 from kwant_curl.support.checks import positive_array, positive_number
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
@@ -99,7 +106,9 @@ def phonon_rates(
     Returns
     -------
     PhononRates
-        In units of 1/time, one entry per pair of modes.
+        In units of 1/time, one entry per pair of modes.  It keeps the samples of its integrals:
+        `PhononRates.at_bias` and `PhononRates.at_temperature` give rates elsewhere within the
+        window, without a solve.
 
     Raises
     ------
@@ -131,26 +140,27 @@ def phonon_rates(
     units_of_atoms = None if forces.positions is None else units
     quanta, mass = _quanta_and_masses(chosen, hbar, units_of_atoms)
     prefactor = np.pi * point.degeneracy * hbar / (2 * mass * quanta)
-    n_leads = len(model.scattering.leads)
-    # Unknown are those that come after an energy that fails.
-    nothing = np.full((len(patterns), 2, n_leads, n_leads), np.nan)
-    emission, absorption = nothing, nothing.copy()
     which = [quanta == quantum for quantum in np.unique(quanta)]
     wanted = [(quanta[some][0], PairTraces(patterns[some])) for some in which]
     found = list(exchanges(coupled, wanted, model, point, numerics))
-    for some, exchange in zip(which, found, strict=False):
-        emission[some] = np.moveaxis(exchange.emitted, (0, 1), (2, 3))
-        absorption[some] = np.moveaxis(exchange.absorbed, (0, 1), (2, 3))
     failed = found[-1].integral.failed
     rates = prefactor[:, None, None, None]
+    factors = [prefactor[some, None] for some in which]
+    sampled = sampled_by_lead(found, model)
     result = PhononRates(
-        lead_emission=rates * emission,
-        lead_absorption=rates * absorption,
+        energy=point.energy,
+        bias=point.bias,
+        degeneracy=point.degeneracy,
+        temperature=point.temperature,
+        pinned=point.pinned,
+        lead_emission=rates * rates_by_pair(quanta, [each.emitted for each in found]),
+        lead_absorption=rates * rates_by_pair(quanta, [each.absorbed for each in found]),
         error=max(exchange.integral.error for exchange in found),
         partial=any(exchange.partial for exchange in found),
         units=units,
         warnings=noted(coupled.notices + exchange_notices(found, rtol), failed),
         pairs=chosen.numbers,
+        spectrum=kept_exchanges(sampled, quanta, factors, rtol),
     )
     return finished(result, failed)
 

@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 from kwant.system import FiniteSystem
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from kwant_curl.coordinates import Coordinates
-from kwant_curl.electrons.exchanges import coupling, exchange_notices, exchanges
+from kwant_curl.electrons.exchanges import (
+    coupling,
+    exchange_notices,
+    exchanges,
+    sampled_by_lead,
+)
 from kwant_curl.electrons.kernels.emission import AllTraces
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Numerics, Route
@@ -17,7 +22,9 @@ from kwant_curl.electrons.unfinished import finished, noted
 from kwant_curl.model.charges import Charge
 from kwant_curl.model.model import Model, scattering_model
 from kwant_curl.results import NoiseSpectrum
+from kwant_curl.results.exchange_spectrum import kept_exchanges
 from kwant_curl.results.mode_pairs import mode_patterns
+from kwant_curl.results.noise_spectrum import noise_matrices
 from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.magnitudes import check_frequencies
 from kwant_curl.support.parallel import Executor
@@ -25,8 +32,6 @@ from kwant_curl.support.progress import Progress
 from kwant_curl.support.units import Units
 
 __all__ = ["noise_spectrum"]
-
-ComplexArray = NDArray[np.complex128]
 
 
 @with_shared_keywords
@@ -70,7 +75,8 @@ def noise_spectrum(
         omega, an energy (hbar = 1), positive and ascending: an integral over energy each.
     modes : array of float, shape (n_modes, n_c), optional
         The patterns whose coordinates are wanted, such as `VibrationalModes.patterns`; default
-        all coordinates, of which the result holds the square per frequency and pair of leads.
+        all coordinates, of which the result holds the square per frequency and pair of leads, and
+        once more for each energy of the integrals.
     <bias>
     <charge>
     <degeneracy>
@@ -89,7 +95,8 @@ def noise_spectrum(
     Returns
     -------
     NoiseSpectrum
-        Emission and absorption by pair of leads, and from them symmetrised noise and damping.
+        Emission and absorption by pair of leads, and from them symmetrised noise and damping.  It
+        keeps the samples of its integrals, for other biases and temperatures within the window.
 
     Raises
     ------
@@ -121,15 +128,18 @@ def noise_spectrum(
     traces = AllTraces(np.eye(n_c) if patterns is None else patterns)
     found = list(exchanges(coupled, [(w, traces) for w in omega], model, point, numerics))
     prefactor, failed = 2 * np.pi * point.degeneracy, found[-1].integral.failed
+    asked, factors = omega[: len(found)], [prefactor] * len(found)
     result = NoiseSpectrum(
         energy=point.energy,
         bias=point.bias,
         degeneracy=point.degeneracy,
-        frequencies=omega[: len(found)],
-        lead_emission=_hermitian(prefactor * np.array([each.emitted for each in found])),
-        # Tr[F_I D_alpha F_J D_beta] is that of the emission with I and J exchanged.
-        lead_absorption=_hermitian(prefactor * np.array([each.absorbed for each in found])).conj(),
+        frequencies=asked,
+        **noise_matrices(
+            [prefactor * each.emitted for each in found],
+            [prefactor * each.absorbed for each in found],
+        ),
         temperature=point.temperature,
+        pinned=point.pinned,
         patterns=patterns,
         positions=coupled.forces.positions,
         sites=coupled.forces.sites,
@@ -137,12 +147,6 @@ def noise_spectrum(
         partial=any(each.partial for each in found),
         units=units,
         warnings=noted(coupled.notices + exchange_notices(found, rtol), failed),
+        spectrum=kept_exchanges(sampled_by_lead(found, model), asked, factors, rtol),
     )
     return finished(result, failed)
-
-
-def _hermitian(packed: NDArray[np.float64]) -> ComplexArray:
-    """Return the matrices that `AllTraces` has made real."""
-    turned = packed.swapaxes(-1, -2)
-    result: ComplexArray = 0.5 * (packed + turned) + 0.5j * (packed - turned)
-    return result

@@ -8,7 +8,6 @@ import pytest
 from systems import square_wire
 
 import kwant_curl as kc
-from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.storage import Storable
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -80,7 +79,7 @@ def assert_equal(one, other):
         assert one.dtype == other.dtype
         assert not other.flags.writeable
         np.testing.assert_array_equal(one, other)
-    elif isinstance(one, Spectrum | kc.PhononLeads):
+    elif isinstance(one, kc.Spectrum | kc.ExchangeSpectrum | kc.PhononLeads):
         for field in one.__dataclass_fields__:
             assert_equal(getattr(one, field), getattr(other, field))
     else:

@@ -201,6 +201,9 @@ def test_phonons():
     options = {"frequency": 0.05, "bias": {0: 0.05, 1: -0.1}, "rtol": 1e-2}
     one = kc.phonon_rates(doubled, FEW, modes, 0.0, charge=charge_of(rotated, 1), **options)
     assert_same(one, kc.phonon_rates(normal, FEW, modes, 0.0, **options), rtol=1e-2)
+    assert one.spectrum is None  # samples count by source
+    with pytest.raises(ValueError, match=r"kept no energies.*of a Nambu model"):
+        one.at_bias({0: 0.02})
 
 
 @pytest.mark.parametrize("window", [{}, {"linear": False, "rtol": 1e-2}])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.derivatives import Derivatives
+from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.coordinates import Coordinates, forces_by_energy, gauge_notices
 from kwant_curl.electrons.kernels.emission import EmissionKernel, Exchanged, Traces, exchanged
 from kwant_curl.electrons.kernels.operators import Operators, moved_factors, operators_by_energy
@@ -14,7 +15,7 @@ from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import OperatingPoint
 from kwant_curl.model.model import Model
 
-__all__ = ["Coupling", "coupling", "exchange_notices", "exchanges"]
+__all__ = ["Coupling", "coupling", "exchange_notices", "exchanges", "sampled_by_lead"]
 
 
 class Coupling(NamedTuple):
@@ -71,3 +72,12 @@ def exchange_notices(found: Sequence[Exchanged], rtol: float) -> tuple[str, ...]
     # Of the same states each frequency's window would speak in other words.
     bound = next((exchange.notices for exchange in found if exchange.notices), ())
     return bound + window_notices(worst, rtol, any(exchange.partial for exchange in found))
+
+
+def sampled_by_lead(
+    found: Sequence[Exchanged], model: Model
+) -> list[tuple[Interpolated, tuple[float, float]]]:
+    """Return the integrals and their limits; none where what comes in is not a lead's electrons."""
+    if not model.scattering.sources.are_leads:
+        return []
+    return [(exchange.integral, exchange.limits) for exchange in found]

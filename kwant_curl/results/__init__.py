@@ -5,6 +5,7 @@ Imports `algebra` and `support`.
 
 from kwant_curl.results.curl_flux import CurlFlux
 from kwant_curl.results.curl_map import CurlMap
+from kwant_curl.results.exchange_spectrum import ExchangeSpectrum
 from kwant_curl.results.flow_map import FlowMap
 from kwant_curl.results.force_path import ForcePath
 from kwant_curl.results.force_plane import ForcePlane
@@ -18,6 +19,7 @@ from kwant_curl.results.spectrum import Spectrum
 __all__ = [
     "CurlFlux",
     "CurlMap",
+    "ExchangeSpectrum",
     "FlowMap",
     "ForcePath",
     "ForcePlane",

@@ -1,31 +1,38 @@
 """The noise of the electrons' force at finite frequency."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kwant_curl.results.exchange_spectrum import ExchangeSpectrum
 from kwant_curl.results.mode_pairs import mode_patterns
+from kwant_curl.results.operated import Operated
 from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.frozen import read_only
-from kwant_curl.support.storage import Storable
-from kwant_curl.support.units import Units, spaced, unit_names
+from kwant_curl.support.units import spaced, unit_names
 
-__all__ = ["NoiseSpectrum"]
+__all__ = ["NoiseSpectrum", "noise_matrices"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NoiseSpectrum(Storable):
+class NoiseSpectrum(Operated):
     """Noise of the electrons' force at finite frequency: what is emitted, and what is absorbed.
 
     Made by `noise_spectrum`.  hbar = 1.  With the correlation of the force operators
     C_IJ(omega) = int dt exp(i omega t) <dF_I(t) dF_J(0)>, emission is C(-omega) and absorption
     C(omega): a mode of mass 1 and frequency omega along a real pattern u is given
     u emission u/(2 omega) phonons per unit of time, and loses u absorption u/(2 omega) of each.
+
+    `at_bias` and `at_temperature` give the spectrum elsewhere within the window, without a solve,
+    from the samples that the result keeps: for each energy of the integrals n_c^2 numbers per pair
+    of leads, ``spectrum.nbytes`` in all, a quarter of `lead_emission` and `lead_absorption` times
+    the energies that a frequency takes.  `without_spectrum` drops them.
 
     Attributes
     ----------
@@ -59,12 +66,18 @@ class NoiseSpectrum(Storable):
         Whether at some energies no lead has an open mode.
     units : Units or None
         The units, for labels.
+    pinned : array of bool, shape (n_leads,), or None
+        In a Nambu model, which leads are superconducting, so that they can't be shifted.
     warnings : tuple of str
         What was warned of.
+    spectrum : ExchangeSpectrum or None
+        The energies that were sampled (not in a Nambu model, nor between the frequencies): other
+        biases and temperatures within the window follow from it.
     """
 
     DIMENSIONS = {  # noqa: RUF012
         "bias": ("lead",),
+        "pinned": ("lead",),
         "frequencies": ("frequency",),
         "lead_emission": (
             "frequency",
@@ -90,28 +103,20 @@ class NoiseSpectrum(Storable):
     }
     AXES = {"frequency": "frequencies"}  # noqa: RUF012
 
-    energy: float
-    bias: FloatArray
-    degeneracy: float
     frequencies: FloatArray
     lead_emission: ComplexArray
     lead_absorption: ComplexArray
     _: KW_ONLY
-    temperature: float = 0.0
     patterns: FloatArray | None = None
     positions: FloatArray | None = None
     sites: NDArray[np.int64] | None = None
-    error: float = 0.0
-    partial: bool = False
-    units: Units | None = None
-    warnings: tuple[str, ...] = ()
+    spectrum: ExchangeSpectrum | None = None
 
     def __repr__(self) -> str:
         """Say of how many coordinates it is, and between which frequencies."""
         unit = spaced(unit_names(self.units).energy)
         return (
-            f"<NoiseSpectrum of {self.lead_emission.shape[-1]} coordinates, energy "
-            f"{self.energy:.6g}{unit}, bias {dict(enumerate(self.bias.tolist()))}, "
+            f"<NoiseSpectrum of {self.lead_emission.shape[-1]} coordinates, {self._operation}, "
             f"{len(self.frequencies)} frequencies from {self.frequencies[0]:.4g} to "
             f"{self.frequencies[-1]:.4g}{unit}>{self._noted}"
         )
@@ -166,10 +171,15 @@ class NoiseSpectrum(Storable):
         """
         n_c = self.lead_emission.shape[-1]
         patterns = mode_patterns(modes, n_c, ndim=2, shape="(n_modes, n_c)")
+
+        def projected(matrices: NDArray[Any]) -> Any:
+            return patterns @ matrices @ patterns.T
+
         return replace(
             self,
-            lead_emission=patterns @ self.lead_emission @ patterns.T,
-            lead_absorption=patterns @ self.lead_absorption @ patterns.T,
+            lead_emission=projected(self.lead_emission),
+            lead_absorption=projected(self.lead_absorption),
+            spectrum=None if self.spectrum is None else self.spectrum.mapped(projected),
             patterns=patterns if self.patterns is None else patterns @ self.patterns,
         )
 
@@ -184,6 +194,7 @@ class NoiseSpectrum(Storable):
         Returns
         -------
         NoiseSpectrum
+            Without the energies that were sampled: first `at_bias` or `at_temperature`, then this.
 
         Raises
         ------
@@ -205,4 +216,38 @@ class NoiseSpectrum(Storable):
             (1 - part) * matrices[lower] + part * matrices[upper]
             for matrices in (self.lead_emission, self.lead_absorption)
         )
-        return replace(self, frequencies=omega, lead_emission=emission, lead_absorption=absorption)
+        return replace(
+            self,
+            frequencies=omega,
+            lead_emission=emission,
+            lead_absorption=absorption,
+            spectrum=None,
+        )
+
+    def _integrated(
+        self, spectrum: ExchangeSpectrum, shifts: FloatArray, temperature: float
+    ) -> tuple[dict[str, Any], float]:
+        """Return the matrices that follow from a spectrum, and the estimated error."""
+        emitted, absorbed, error = spectrum.integrals(self.energy + shifts, temperature)
+        return noise_matrices(emitted, absorbed), error
+
+
+def noise_matrices(
+    emitted: Sequence[FloatArray], absorbed: Sequence[FloatArray]
+) -> dict[str, ComplexArray]:
+    """Return `lead_emission` and `lead_absorption` from what each frequency's integrals are.
+
+    Real matrices each, (n_leads, n_leads, n_c, n_c), Re + Im of Hermitian ones.
+    """
+    # Tr[F_I D_alpha F_J D_beta] is that of the emission with I and J exchanged.
+    return {
+        "lead_emission": _hermitian(np.array(emitted)),
+        "lead_absorption": _hermitian(np.array(absorbed)).conj(),
+    }
+
+
+def _hermitian(packed: FloatArray) -> ComplexArray:
+    """Return the matrices of which real and imaginary part were added up."""
+    turned = packed.swapaxes(-1, -2)
+    result: ComplexArray = 0.5 * (packed + turned) + 0.5j * (packed - turned)
+    return result

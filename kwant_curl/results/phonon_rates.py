@@ -1,46 +1,67 @@
 """How fast electrons emit and absorb directional phonons."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.results.exchange_spectrum import ExchangeSpectrum
+from kwant_curl.results.operated import Operated
 from kwant_curl.support.frozen import read_only
-from kwant_curl.support.storage import Storable
-from kwant_curl.support.units import Units
 
-__all__ = ["PhononRates"]
+__all__ = ["PhononRates", "rates_by_pair"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PhononRates(Storable):
+class PhononRates(Operated):
     """Rates of directional phonons: dN/dt = emission (N + 1) - absorption N.
 
     Made by `phonon_rates`.  The (+) mode of a pair turns from X to Y, the (-) mode the other way.
     All rates are in units of 1/time (energy, with hbar = 1).
 
+    `at_bias` and `at_temperature` give the rates elsewhere within the window, without a solve,
+    from the samples that the result keeps: for each energy of the integrals one number for (+)
+    and one for (-) of each pair of modes and pair of leads, ``spectrum.nbytes`` in all.
+
     Attributes
     ----------
+    energy : float
+        The equilibrium Fermi level mu.
+    bias : array of float, shape (n_leads,)
+        dmu_alpha, the shift of each lead's chemical potential.
+    degeneracy : float
+        Degeneracy of every level.
     lead_emission : array of float, shape (n_pairs, 2, n_leads, n_leads)
         Of (+) and (-), by electrons that come in through the lead of the first lead axis and are
         in a state that comes in through that of the second one afterwards.
     lead_absorption : array of float, shape (n_pairs, 2, n_leads, n_leads)
         By electrons that are in a state of the first lead afterwards, and of the second before.
+    temperature : float
+        kT of the electrons.
     error : float
         Estimated error of the integration over energy, relative to the largest element.
     partial : bool
         Whether at some energies no lead has an open mode.
     units : Units or None
         The units, for labels.
+    pinned : array of bool, shape (n_leads,), or None
+        In a Nambu model, which leads are superconducting, so that they can't be shifted.
     warnings : tuple of str
         What was warned of.
+    spectrum : ExchangeSpectrum or None
+        The energies that were sampled (not in a Nambu model): rates at other biases and
+        temperatures within the window follow from it.
     pairs : array of int, shape (n_pairs, 2), or None
         Which modes X and Y are, where they are those of `VibrationalModes`.
     """
 
     DIMENSIONS = {  # noqa: RUF012
+        "bias": ("lead",),
+        "pinned": ("lead",),
         "lead_emission": ("pair", "mode", "upper_lead", "lower_lead"),
         "lead_absorption": ("pair", "mode", "upper_lead", "lower_lead"),
         "pairs": ("pair", "member"),
@@ -49,11 +70,9 @@ class PhononRates(Storable):
 
     lead_emission: FloatArray
     lead_absorption: FloatArray
-    error: float = 0.0
-    partial: bool = False
-    units: Units | None = None
-    warnings: tuple[str, ...] = ()
+    _: KW_ONLY
     pairs: NDArray[np.int64] | None = None
+    spectrum: ExchangeSpectrum | None = None
 
     def __repr__(self) -> str:
         """Say how many grow."""
@@ -61,6 +80,14 @@ class PhononRates(Storable):
             f"<PhononRates of {len(self.lead_emission)} pairs of modes, of which "
             f"{np.count_nonzero(self.growth.max(axis=1) > 0)} grow>{self._noted}"
         )
+
+    def _integrated(
+        self, spectrum: ExchangeSpectrum, shifts: FloatArray, temperature: float
+    ) -> tuple[dict[str, Any], float]:
+        """Return the rates that follow from a spectrum, and the estimated error."""
+        emitted, absorbed, error = spectrum.integrals(self.energy + shifts, temperature)
+        emission, absorption = (rates_by_pair(spectrum.quanta, r) for r in (emitted, absorbed))
+        return {"lead_emission": emission, "lead_absorption": absorption}, error
 
     @property
     def emission(self) -> FloatArray:
@@ -88,3 +115,16 @@ class PhononRates(Storable):
         result = np.full_like(balance, np.inf)
         np.divide(self.emission, balance, out=result, where=balance > 0)
         return read_only(result)
+
+
+def rates_by_pair(quanta: FloatArray, found: Sequence[FloatArray]) -> FloatArray:
+    """Return (n_pairs, 2, n_leads, n_leads) from (n_leads, n_leads, n_of_quantum, 2) by quantum.
+
+    quanta: of each pair, (n_pairs,); found: in ascending order of these.  Unknown, NaN, are those
+    after an energy that failed.
+    """
+    n_leads = len(found[0])
+    result = np.full((len(quanta), 2, n_leads, n_leads), np.nan)
+    for quantum, rates in zip(np.unique(quanta), found, strict=False):
+        result[quanta == quantum] = np.moveaxis(rates, (0, 1), (2, 3))
+    return result

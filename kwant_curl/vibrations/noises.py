@@ -183,7 +183,7 @@ def spectrum_of_modes(spectrum: Any, modes: Any) -> NoiseSpectrum:
                 f"The spectrum is of {n_c} coordinates and the modes are of {len(modes.masses)}; "
                 "expected the same ones."
             )
-        return spectrum.project(modes.patterns)
+        return spectrum.without_spectrum().project(modes.patterns)
     same = spectrum.patterns.shape == modes.patterns.shape
     if not same or not np.allclose(spectrum.patterns, modes.patterns, rtol=CLOSE):
         raise ValueError(

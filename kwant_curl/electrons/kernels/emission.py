@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.interpolated import Interpolated
 from kwant_curl.algebra.matrix_elements import all_matrix_elements, chunks
-from kwant_curl.algebra.occupations import fermi, reach, window
-from kwant_curl.algebra.segments import Weighting
+from kwant_curl.algebra.occupations import reach, window
+from kwant_curl.algebra.quanta import exchange_weighting, steps
 from kwant_curl.algebra.sketches import Sample
 from kwant_curl.algebra.stack import Factors
 from kwant_curl.electrons.beside import Attempt, Beside
@@ -149,7 +149,7 @@ class Exchanged:
     """The integrals for emission and absorption, their samples, and whether they are partial.
 
     emitted, absorbed: (n_leads, n_leads, ...), the lead at the upper energy first; notices: what
-    is to be said of states that are bound there.
+    is to be said of states that are bound there; limits: of the lower energies.
     """
 
     emitted: FloatArray
@@ -157,6 +157,7 @@ class Exchanged:
     integral: Interpolated
     partial: bool
     notices: tuple[str, ...]
+    limits: tuple[float, float]
 
 
 def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Exchanged:
@@ -164,7 +165,8 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     sources = kernel.problem.sources
     point = point.of_sources(sources)
     check_energy_dependence(kernel.problem, "the golden rule between two energies")
-    weighting = _weighting(point, kernel.quantum)
+    levels = point.energy + point.bias
+    weighting = exchange_weighting(levels, kernel.quantum, point.temperature)
     with energy_bar(numerics) as bar, for_small_matrices(kernel.problem.n_orbitals):
         found = _window(kernel, point, numerics)
         evaluate = _Samples(Beside(kernel, float(np.ptp(found.points))), numerics, bar)
@@ -176,32 +178,14 @@ def exchanged(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics)
     )
     parts = (part for (part,) in integral.integrals(weighting, 0.1 * numerics.rtol))
     emitted, absorbed = (sources.of_pairs(part) for part in parts)
-    return Exchanged(emitted, absorbed, integral, closed, found.levels.notices)
-
-
-def _weighting(point: OperatingPoint, quantum: float) -> Weighting:
-    """Return f_alpha(E + quantum) (1 - f_beta(E)), and the same the other way, (n, n, n_E) each."""
-    levels, kt = point.energy + point.bias, point.temperature
-
-    def of(energies: FloatArray) -> tuple[FloatArray, FloatArray]:
-        above = fermi(energies + quantum, levels[:, None], kt)[:, None]
-        below = fermi(energies, levels[:, None], kt)
-        if not kt:
-            return above * (1 - below), below * (1 - above)
-        empty_above = fermi(-energies - quantum, -levels[:, None], kt)[:, None]
-        empty_below = fermi(-energies, -levels[:, None], kt)
-        return above * empty_below, below * empty_above
-
-    every = np.unique(np.concatenate([levels, levels - quantum]))
-    if kt:
-        return Weighting(of, every + 1j * np.pi * kt, np.empty(0))
-    return Weighting(of, np.empty(0, complex), every)
+    limits = float(found.points[0]), float(found.points[-1])
+    return Exchanged(emitted, absorbed, integral, closed, found.levels.notices, limits)
 
 
 def _window(kernel: EmissionKernel, point: OperatingPoint, numerics: Numerics) -> Window:
     """Return the energies of the integral, and what there is at E + quantum too."""
-    levels, quantum = point.energy + point.bias, kernel.quantum
-    every = np.concatenate([levels, levels - quantum])
+    quantum = kernel.quantum
+    every = steps(point.energy + point.bias, quantum)
     limits = np.array(window(every, point.temperature, reach(numerics.rtol)))
     low, high = counted_range(point._replace(linear=False), numerics.rtol)
     around = low - quantum, high + quantum
