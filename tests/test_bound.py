@@ -140,6 +140,7 @@ def test_what_a_bound_state_in_a_window_would_have_added():
     assert beside.friction[0, 0] == pytest.approx(missing, rel=0.05)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("split", [1e-3, 1e-5, 1e-6])
 def test_resonances_that_are_all_but_bound(split):
     """As wide as split^2 of the band, and each is found: its area doesn't depend on the width."""
@@ -190,6 +191,7 @@ def test_below_the_bands():
     assert any("bound in the device, at -3.60555128" in one for one in said)
 
 
+@pytest.mark.heavy
 def test_ordinary_systems_have_none():
     for seed in range(40):
         syst = random_system(seed, n_leads=2 + seed % 2, norbs=1 + seed % 2, n_sites=5).finalized()
@@ -240,6 +242,7 @@ def test_every_routine_says_so():
         assert any("states are bound in the device, at -1;" in one for one in said), said
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", [3, 12])
 def test_levels_that_weak_disorder_binds_below_a_band(seed):
     """A hundred-millionth of the band from its edge, they are a hundred times all the rest."""
@@ -253,6 +256,7 @@ def test_levels_that_weak_disorder_binds_below_a_band(seed):
     assert np.abs(found - reference).max() <= 1e-4 * np.abs(reference).max()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("depth", [0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5])
 def test_a_level_below_a_chain_of_any_depth(depth):
     """An impurity binds one at -sqrt(4 + depth^2), from 1e-5 to 0.1 of the band below it."""

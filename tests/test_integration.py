@@ -125,6 +125,7 @@ def exact_level(weighting, width, share, at, low, high):
     return [(w * thermal) @ np.array(some) for some in zip(*parts, strict=True)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-8])
 def test_a_level_anywhere(seed, rtol):
@@ -254,6 +255,7 @@ def many_resonances(seed, size):
     return function, smooth + areas @ angles, list(zip(poles, widths, strict=True))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("seeds", "size", "n_told", "max_energies"), [(range(4), 2, 10, 116), (range(2), 6, 0, 350)]
 )
