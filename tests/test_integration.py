@@ -237,6 +237,21 @@ def test_no_energy_was_done():
     assert e.value.result is None
 
 
+def test_a_segment_of_which_no_energy_is_done():
+    """The error is that of its energies, and what is known is the other segment's."""
+
+    def evaluate(energies):
+        for energy in energies:
+            known = Sample(((np.array([1 / (1 + energy**2)]),),), (0.0,))
+            yield ValueError("no mode") if energy > 1 else known
+
+    found = interpolated(evaluate, [Segment(0.0, 1.0), Segment(1.0, 2.0)], FLAT, 1e-3)
+    assert not found.ended
+    assert found.energies.max() <= 1
+    with pytest.raises(IntegrationError, match="no mode"):
+        finished(found.error, found.failed)
+
+
 def many_resonances(seed, size):
     """Forty narrow peaks per unit of energy on a smooth background; its integral from 0 to size.
 
