@@ -6,7 +6,9 @@ import re
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from docutils import nodes
 from numpydoc import xref
+from sphinx.util import logging
 
 import kwant_curl
 from kwant_curl import devices
@@ -65,12 +67,15 @@ myst_heading_anchors = 3
 os.environ["PYTHONWARNINGS"] = (
     "ignore:IProgress not found,ignore:MUMPS is not available,ignore:plotly is not available"
 )
+# Figures are kept in the notebooks, whichever backend is chosen outside.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / ".executed" / digest_of_package())
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True  # they may write files; one that reads arrays says otherwise itself
 nb_execution_timeout = 300
 nb_execution_show_tb = True
+nb_output_stderr = "warn"  # a warning of Python's is one of the build
 nb_merge_streams = True
 
 
@@ -80,9 +85,30 @@ def keep_bars(app, what, name, obj, options, lines) -> None:
     lines[:] = [bars.sub(lambda m: r"\|" if m[0] == "|" else m[0], line) for line in lines]
 
 
+def spread_notebooks(app, env, docnames) -> None:
+    """Put what is executed evenly among the other pages: `-j` gives neighbours to one process."""
+    executed = [name for name in docnames if "{code-cell}" in env.doc2path(name).read_text()]
+    others = [name for name in docnames if name not in executed]
+    place = {
+        name: (index + 0.5) / len(names)
+        for names in (executed, others)
+        for index, name in enumerate(names)
+    }
+    docnames.sort(key=place.__getitem__)
+
+
+def ask_for_figures(app, doctree) -> None:
+    """Warn of a tutorial without a figure: its kernel drew where nobody sees it."""
+    name = app.env.docname
+    if name.startswith("tutorials/") and not any(doctree.findall(nodes.image)):
+        logging.getLogger(__name__).warning("%s has no figure", name, location=name)
+
+
 def setup(app) -> None:
-    """Come before numpydoc."""
+    """Come before numpydoc, and see the pages before and after they are read."""
     app.connect("autodoc-process-docstring", keep_bars, priority=400)
+    app.connect("env-before-read-docs", spread_notebooks)
+    app.connect("doctree-read", ask_for_figures)
 
 
 # The API, from the docstrings.

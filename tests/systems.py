@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import kwant
@@ -51,6 +52,13 @@ def two_orbital_hopping(r1, r2):
     return plain_hopping(r1, r2) * np.array([[1, 0.3j], [-0.3j, 0.6]])
 
 
+@cache
+def crystal(dim, norbs):
+    """Return the lattice of the fixed sites, and its neighbours, which take long to find."""
+    lattice = kwant.lattice.general(np.eye(dim), norbs=norbs)
+    return lattice, lattice.neighbors()
+
+
 @dataclass(frozen=True)
 class Model:
     """A few atoms at `positions`, between fixed lattice sites that carry the leads.
@@ -78,7 +86,7 @@ class Model:
 
     def builder(self, positions, value):
         """Build the system with ``value(site1, site2)`` as hoppings between all sites."""
-        lattice = kwant.lattice.general(np.eye(self.dim), norbs=self.norbs)
+        lattice, _ = crystal(self.dim, self.norbs)
         atoms = Atoms(positions, norbs=self.norbs)
         points = list(np.ndindex(self.shape))
         site_at = {point: atoms(i) for i, point in enumerate(points)}
@@ -96,7 +104,7 @@ class Model:
             fixed = site.family is lattice
             builder[site] = np.zeros_like(noise) if fixed else 0.3 * (noise + noise.T)
         for a, b in combinations(site_at, 2):
-            if np.abs(np.subtract(a, b)).sum() == 1:
+            if sum(abs(x - y) for x, y in zip(a, b, strict=True)) == 1:
                 builder[site_at[a], site_at[b]] = value
         self._attach_leads(builder, lattice)
         return builder
@@ -117,7 +125,8 @@ class Model:
             builder.attach_lead(lead)
 
     def _lead_hoppings(self, lead, lattice):
-        lead[lattice.neighbors()] = lambda a, b: self.hopping(
+        _, neighbors = crystal(self.dim, self.norbs)
+        lead[neighbors] = lambda a, b: self.hopping(
             np.asarray(a.pos, float), np.asarray(b.pos, float)
         )
 
@@ -192,12 +201,17 @@ def dense_derivatives(hamiltonian, n_coordinates):
 def finite_difference_jacobian(make, n_coordinates, energy, dmu):
     """dF_I/dQ_J of the force Tr[F Delta rho], by rebuilding systems.
 
-    make(Q) -> (syst, params), Q an array of displaced coordinates.
+    make(Q) -> (syst, params), Q an array of displaced coordinates.  Two displacements in either
+    order lead to the same Q, where the system is built once.
     """
+    built = {}
 
     def hamiltonian(q):
-        syst, params = make(q)
-        return syst.hamiltonian_submatrix(params=params)
+        key = tuple(np.round(q, 9))
+        if key not in built:
+            syst, params = make(q)
+            built[key] = syst.hamiltonian_submatrix(params=params)
+        return built[key]
 
     def force(q):
         syst, params = make(q)

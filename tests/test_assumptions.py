@@ -44,6 +44,7 @@ def test_distance_of_the_band_edge_of_a_chain(energy):
     assert response.band_distance == pytest.approx(2 - abs(energy), rel=1e-6)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "make", [devices.graphene_constriction, devices.point_contact, lambda: None, lambda: "complex"]
 )

@@ -105,6 +105,7 @@ def bond_gradient(amplitude, sites):
     return gradient
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("way", ["law", "law, all sites", "gradient", "functions"])
 def test_different_numbers_of_orbitals(way):
     syst, sites, amplitude, _ = mixed_system(function=way == "functions")
@@ -189,6 +190,7 @@ def everything(syst, max_memory=2**29):
         yield from (result.lead_force, result.lead_curl, result.friction)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("max_memory", [2**29, 1])
 @pytest.mark.parametrize("chunk", [1, 50, 700])
 def test_small_chunks_change_nothing(monkeypatch, chunk, max_memory):

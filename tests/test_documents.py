@@ -29,9 +29,17 @@ IN_FILES = DOCS / "cluster.md"
 """Its blocks are files that import each other: `# name.py` is their first line."""
 
 
+def marks_of(tutorial):
+    long = tutorial.stem in ("first_steps", "gpaw_junction", "xtb_junction")
+    return [pytest.mark.tutorial, *([pytest.mark.heavy] if long else [])]
+
+
 @pytest.mark.parametrize(
     "path",
-    [*(path for path in WITH_CODE if path != IN_FILES), *TUTORIALS],
+    [
+        *(path for path in WITH_CODE if path != IN_FILES),
+        *(pytest.param(path, marks=marks_of(path)) for path in TUTORIALS),
+    ],
     ids=lambda path: path.stem,
 )
 def test_code_blocks_run(path, tmp_path, monkeypatch):
@@ -48,6 +56,7 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
     plt.close("all")
 
 
+@pytest.mark.heavy
 def test_files_of_the_cluster_page_run(tmp_path):
     names = []
     for block in blocks(IN_FILES):

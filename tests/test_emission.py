@@ -96,6 +96,7 @@ def test_limit_of_slow_phonons_and_small_bias():
     assert deviations[0] / deviations[1] > 1.8
 
 
+@pytest.mark.heavy
 def test_leads_add_up_and_pairs_are_independent():
     syst = square_wire(length=6, width=4, disorder=1.0).finalized()
     coordinates = kc.Displacements([8, 9], scaling=kc.PowerLaw(2))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +14,38 @@ from kwant_curl.support.storage import Storable
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
 
 
+NAMES = (
+    "CurlMap",
+    "of a window",
+    "of a probe",
+    "ForceResponse",
+    "of arrays",
+    "FlowMap",
+    "without momentum",
+    "GridField",
+    "PumpingRates",
+    "with all tensors",
+    "VibrationalModes",
+    "PumpedPairs",
+    "Stability",
+    "Orbit",
+    "CriticalBias",
+    "no critical bias",
+    "Trajectory",
+    "with phonon leads",
+    "LocalVibrations",
+    "Linewidths",
+    "stability with leads",
+    "heat",
+    "NoiseSpectrum",
+    "ModeOccupations",
+    "PhononRates",
+)
+
+
+@cache
 def all_results():
+    """Solve once, and not where tests are only collected."""
     syst = square_wire(length=6, width=4, disorder=0.8).finalized()
     curls = kc.curl_map(syst, MOVING, 1.7, bias=0.3, units=kc.MEV_NANOMETRE_AMU)
     flow = kc.flow_map(syst, 1.7, momentum=0.5)
@@ -67,9 +99,6 @@ def all_results():
     }
 
 
-RESULTS = all_results()
-
-
 def assert_equal(one, other):
     if isinstance(one, tuple):
         assert len(one) == len(other)
@@ -87,9 +116,9 @@ def assert_equal(one, other):
         assert one == other
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_saved_and_loaded(name, tmp_path):
-    result = RESULTS[name]
+    result = all_results()[name]
     path = tmp_path / "a result"
     result.save(path)
     assert path.exists()
@@ -106,7 +135,8 @@ def test_saved_and_loaded(name, tmp_path):
 
 
 def test_every_result_can_be_saved():
-    kinds = {type(result).__name__ for result in RESULTS.values()}
+    assert tuple(all_results()) == NAMES
+    kinds = {type(result).__name__ for result in all_results().values()}
     public = {
         name
         for name in kc.__all__
@@ -115,10 +145,10 @@ def test_every_result_can_be_saved():
     assert kinds == public == {kind for kind in kinds if hasattr(getattr(kc, kind), "save")}
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_data_sets(name):
     pytest.importorskip("xarray")
-    result = RESULTS[name]
+    result = all_results()[name]
     data = result.to_xarray()
     for field in result.__dataclass_fields__:
         value = getattr(result, field)
@@ -153,10 +183,10 @@ def test_other_files(tmp_path):
         kc.load(path)
     np.save(path.with_suffix(".npy"), np.arange(3))
     damaged = tmp_path / "damaged"
-    RESULTS["PumpingRates"].save(damaged)
+    all_results()["PumpingRates"].save(damaged)
     damaged.write_bytes(damaged.read_bytes()[:-100])
     newer = tmp_path / "newer"
-    RESULTS["PumpingRates"].save(newer)
+    all_results()["PumpingRates"].save(newer)
     with np.load(newer) as data:
         arrays = dict(data)
     metadata = json.loads(str(arrays["metadata"]))

@@ -98,6 +98,7 @@ def order(spacings, errors):
     return np.polyfit(np.log(spacings), np.log(np.abs(errors)), 1)[0]
 
 
+@pytest.mark.heavy
 def test_continuum_limit_in_2d():
     spacings = [1 / 24, 1 / 48, 1 / 96, 1 / 192]
     sides = [both_sides(a, (1.0, 0.75), 62.0) for a in spacings]
@@ -108,6 +109,7 @@ def test_continuum_limit_in_2d():
     assert abs(errors[-1]) < 1e-4 * abs(exact[-1])
 
 
+@pytest.mark.heavy
 def test_continuum_limit_in_3d():
     spacings = [1 / 12, 1 / 16, 1 / 20]
     sides = [both_sides(a, (0.75, 0.5, 0.25), 40.0, length=1.0) for a in spacings]
@@ -119,6 +121,7 @@ def test_continuum_limit_in_3d():
         assert abs(errors[-1]) < 0.03 * abs(exact[-1])
 
 
+@pytest.mark.heavy
 def test_narrow_gaussians_are_point_particles():
     """On a fine lattice the Gaussian probe tends to the same limit, quadratically in its width."""
     spacing, point, energy = 1 / 128, (1.0, 0.75), 62.0
@@ -133,6 +136,7 @@ def test_narrow_gaussians_are_point_particles():
     assert abs(errors[-1]) < 0.05 * abs(limit)
 
 
+@pytest.mark.heavy
 def test_in_a_magnetic_field():
     """Without time reversal D j misses a part; D j - n j_D is complete."""
     spacings = [1 / 32, 1 / 64, 1 / 128]
@@ -293,6 +297,7 @@ def wide_wire(energy, width, strength):
     return syst, force, here, ahead
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("energy", "width"), [(0.12, 41), (0.06, 57)])
 def test_scatterer_in_a_wide_wire_feels_sigma_p_j(energy, width):
     """With the scatterer in place the flow pushes it with 2 pi C^2 (m/hbar) D j = sigma p j.
@@ -396,6 +401,7 @@ def test_probe_in_response_and_map():
     np.testing.assert_allclose(strong.force, 3 * local.force)
 
 
+@pytest.mark.heavy
 def test_many_points_on_a_large_device():
     """2,500 points over 40,000 sites in one call: each is as if it were alone."""
     syst = square_wire(length=200, width=200, disorder=0.3).finalized()
@@ -532,6 +538,7 @@ def test_two_spins_are_twice_one_spin():
         )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("field", [0.0, 6.0])
 def test_continuum_limit_with_two_orbitals(field):
     """Two channels with different potentials, mixed by a smooth non-collinear texture."""

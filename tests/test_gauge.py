@@ -156,6 +156,7 @@ def messages(call):
     return result, [str(w.message) for w in caught if w.category is RuntimeWarning]
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings(SEA)
 @pytest.mark.parametrize(
     ("shape", "norbs"), [((3, 2), 1), ((3, 2), 2), ((3, 2, 2), 1)], ids=["2D", "two orbitals", "3D"]
@@ -209,6 +210,7 @@ def test_full_and_empty_orbitals_are_carried(energy, filling):
     np.testing.assert_allclose(result.equilibrium_lorentz, expected, atol=1e-5)
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings(SEA)
 def test_a_window_is_the_same_in_every_gauge():
     results = []
@@ -220,6 +222,7 @@ def test_a_window_is_the_same_in_every_gauge():
         close(getattr(results[1], name), getattr(results[0], name))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("temperature", "gauges"),
     [(0.0, [landau(0.5, 100), with_bump(0.5)]), (0.05, [landau(0.5, 100)])],

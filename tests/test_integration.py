@@ -125,6 +125,7 @@ def exact_level(weighting, width, share, at, low, high):
     return [(w * thermal) @ np.array(some) for some in zip(*parts, strict=True)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-8])
 def test_a_level_anywhere(seed, rtol):
@@ -236,6 +237,21 @@ def test_no_energy_was_done():
     assert e.value.result is None
 
 
+def test_a_segment_of_which_no_energy_is_done():
+    """The error is that of its energies, and what is known is the other segment's."""
+
+    def evaluate(energies):
+        for energy in energies:
+            known = Sample(((np.array([1 / (1 + energy**2)]),),), (0.0,))
+            yield ValueError("no mode") if energy > 1 else known
+
+    found = interpolated(evaluate, [Segment(0.0, 1.0), Segment(1.0, 2.0)], FLAT, 1e-3)
+    assert not found.ended
+    assert found.energies.max() <= 1
+    with pytest.raises(IntegrationError, match="no mode"):
+        finished(found.error, found.failed)
+
+
 def many_resonances(seed, size):
     """Forty narrow peaks per unit of energy on a smooth background; its integral from 0 to size.
 
@@ -254,6 +270,7 @@ def many_resonances(seed, size):
     return function, smooth + areas @ angles, list(zip(poles, widths, strict=True))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("seeds", "size", "n_told", "max_energies"), [(range(4), 2, 10, 116), (range(2), 6, 0, 350)]
 )

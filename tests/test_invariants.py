@@ -43,6 +43,7 @@ def close(actual, expected, rtol=1e-10):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=rtol * scale)
 
 
+@pytest.mark.heavy
 @given(seeds, orbitals, leads, energies)
 def test_density_of_states_is_that_of_the_green_function(seed, norbs, n_leads, energy):
     syst = random_system(seed, norbs=norbs, n_leads=n_leads).finalized()
@@ -64,6 +65,7 @@ def test_density_of_states_is_that_of_the_green_function(seed, norbs, n_leads, e
     close(total.toarray(), 0.5j / np.pi * (green - green.conj().T), rtol=1e-8)
 
 
+@pytest.mark.heavy
 @given(seeds, orbitals, leads, energies)
 def test_response_is_the_trace_formula(seed, norbs, n_leads, energy):
     syst = random_system(seed, norbs=norbs, n_leads=n_leads).finalized()
@@ -79,6 +81,7 @@ def test_response_is_the_trace_formula(seed, norbs, n_leads, energy):
     close(response.friction, 2 * np.pi * np.einsum("iab,jba->ij", fd, fd).real)
 
 
+@pytest.mark.heavy
 @given(seeds, orbitals, leads, energies)
 def test_sum_rule_antisymmetry_and_linearity(seed, norbs, n_leads, energy):
     syst = random_system(seed, norbs=norbs, n_leads=n_leads).finalized()
@@ -105,6 +108,7 @@ def local_bias(result):
     return dict(enumerate(result.bias))
 
 
+@pytest.mark.heavy
 @given(seeds, orbitals, energies)
 def test_friction_is_positive(seed, norbs, energy):
     syst = random_system(seed, norbs=norbs).finalized()
@@ -115,6 +119,7 @@ def test_friction_is_positive(seed, norbs, energy):
         assert np.linalg.eigvalsh(tensor).min() >= -1e-12 * np.abs(tensor).max()
 
 
+@pytest.mark.heavy
 @given(seeds, orbitals, leads, energies)
 def test_gauge(seed, norbs, n_leads, energy):
     """A unitary transformation of each atom's orbitals changes nothing that is observed."""
@@ -137,6 +142,7 @@ def test_gauge(seed, norbs, n_leads, energy):
         close(getattr(after, field), getattr(before, field), rtol=1e-9)
 
 
+@pytest.mark.heavy
 @given(seeds, energies)
 def test_relabelled_leads(seed, energy):
     builder = random_system(seed, n_leads=3)

@@ -670,6 +670,7 @@ def test_matrices_of_xtb_are_those_that_hold():
         assert found.asymmetry[0] < 1e-10
 
 
+@pytest.mark.heavy
 def test_gradients_on_an_atom_are_those_of_slater_orbitals():
     methane = Atoms("CH", [[0, 0, 0], [1.1, 0, 0]])
     carbon, hydrogen = Calculation.xtb_on_atom(methane).values()
@@ -757,6 +758,7 @@ def test_the_curl_is_that_of_new_self_consistent_runs_with_atoms_moved():
     assert response.force[place] == pytest.approx(force(0, 0, 0), rel=0.01)
 
 
+@pytest.mark.heavy
 def test_the_critical_bias_is_the_same_in_another_orientation():
     found = []
     for name in ROTATIONS:

@@ -188,6 +188,7 @@ def three_coordinates():
 # Against a supercell.
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("energy", [ENERGY, -0.5, 1.1])
 def test_k_points_are_a_supercell(energy):
     keywords = {"velocity": True, "noise": True}
@@ -217,6 +218,7 @@ def test_maps_of_atoms_are_those_of_the_supercell():
     assert_equal(one, other, ["force", "curl", "friction"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("numbers", "points"), [((2, 2), (2, 2)), ((2, 1), ([[0, 0], [0.5, 0]], [0.5, 0.5]))]
 )
@@ -230,6 +232,7 @@ def test_two_directions_across(numbers, points):
     assert_equal(*found, ["force", "curl", "friction"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("keywords", [{"temperature": 0.004}, {"linear": False, "bias": 0.04}])
 def test_integrals_are_those_of_the_supercell(keywords):
     found = []
@@ -330,6 +333,7 @@ def test_transmissions_of_each_point_and_of_a_cell():
     assert junction.weights @ each == pytest.approx(each @ WEIGHTS)
 
 
+@pytest.mark.heavy
 def test_equal_points_share_their_weights():
     model = Repeated(1, norbs=1)
     whole = model.junction(([[0.0], [0.3]], [0.4, 0.6]))

@@ -89,6 +89,7 @@ def test_a_chain_at_rest(chain):
         np.testing.assert_allclose(pi, -1.0, atol=1e-11)
 
 
+@pytest.mark.heavy
 def test_a_fit_at_rest(chain):
     """A chain that nothing holds can be shifted: the fit has Pi(0) of the lattice, not nearly."""
     pi = chain.modes([2], rtol=1e-4).leads.lead_selfenergy(0.0)
@@ -109,6 +110,7 @@ def test_symmetries_of_a_selfenergy(chain):
             assert np.linalg.eigvalsh(-pi.imag).min() > -1e-9
 
 
+@pytest.mark.heavy
 def test_density_of_a_chain(chain, chain_modes):
     """One atom's share of the whole: 2/(pi sqrt(4 - omega^2)) of each, whose integral is one."""
     angle = (np.arange(400) + 0.5) * np.pi / 800
@@ -139,6 +141,7 @@ def test_fit_of_a_chain(chain, chain_modes):
     assert damping.min() >= 0
 
 
+@pytest.mark.heavy
 def test_a_light_atom_vibrates_above_the_band():
     """m' < m: omega^2 = (4 k/m)/(2 e - e^2), e = m'/m, and no damping there."""
     light = 0.4
@@ -164,6 +167,7 @@ def test_a_light_atom_vibrates_above_the_band():
     assert 0 <= widths.golden_rule[0] < left
 
 
+@pytest.mark.heavy
 def test_a_weakly_held_atom_decays_by_the_golden_rule():
     """An atom on a spring to the ground, weakly coupled to the ends of two chains."""
     weak, held = 0.02, 1.0
@@ -192,6 +196,7 @@ def test_a_weakly_held_atom_decays_by_the_golden_rule():
     assert abs(left) < 1e-6
 
 
+@pytest.mark.heavy
 def test_a_pulse_leaves_without_reflection(chain):
     """Three atoms with memory against the same three in a chain so long that no end is felt."""
     modes = chain.modes([1, 2, 3], rtol=1e-6)
@@ -243,6 +248,7 @@ def test_strip_against_explicit_atoms(seed):
     np.testing.assert_allclose(density, exact, atol=1e-11)
 
 
+@pytest.mark.heavy
 def test_a_perfect_strip_transmits_each_branch():
     rng = np.random.default_rng(5)
     lead = strip_lead(3, rng)
@@ -273,6 +279,7 @@ def test_leads_that_other_atoms_connect_are_one_bath():
     assert [bath.leads for bath in lattice.surroundings(range(8)).baths] == [(0,), (1,)]
 
 
+@pytest.mark.heavy
 def test_fit_of_a_strip():
     rng = np.random.default_rng(4)
     _, lattice = disordered(strip_lead(2, rng), 4, rng)
@@ -466,6 +473,7 @@ def test_what_is_no_lattice(chain):
         VibrationalModes.from_force_constants(np.eye(2), 1.0).linewidths()
 
 
+@pytest.mark.heavy
 def test_a_bath_that_touches_no_moving_atom():
     lattice = Lattice.from_arrays([[2.0, 0], [0, 1]], 1.0, [chain_lead().at([0])])
     leads = lattice.modes([1]).leads

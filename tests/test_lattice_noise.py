@@ -207,6 +207,7 @@ def test_the_mean_of_a_damping_over_a_width():
 # Motion without noise
 
 
+@pytest.mark.heavy
 def test_fitted_leads_of_a_chain():
     """Leads whose poles are next to the axis: the atom has the temperature of its chain."""
     lattice = kc.Lattice.of_lead(kc.LatticeLead([[2.0]], [[-1.0]], [1.0]), 3)
@@ -245,6 +246,7 @@ def test_the_step_is_of_second_order():
     assert errors[1] < 1e-3
 
 
+@pytest.mark.heavy
 def test_heat_is_what_the_modes_gain():
     """Without electrons all energy comes in from leads; with noise of all kinds."""
     leads = kc.PhononLeads(
@@ -281,6 +283,7 @@ def test_without_leads_nothing_has_changed():
 # Equilibrium, and heat that flows
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("noise", ["classical", "quantum"])
 def test_equilibrium_with_a_lattice(noise):
     """Canonical with the springs that the lattice softens; quantum, by coth at all frequencies."""
@@ -303,6 +306,7 @@ def test_equilibrium_with_a_lattice(noise):
         np.testing.assert_allclose(motion.effective_temperature(80.0), kt, rtol=0.05)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("noise", "n"), [("classical", 400), ("quantum", 1000)])
 def test_heat_between_two_leads(noise, n):
     """Landauer's formula for phonons, within 2 %: int dw/2pi w T(w) (n_0 - n_1)."""
@@ -319,6 +323,7 @@ def test_heat_between_two_leads(noise, n):
     assert through.mean() == pytest.approx(flow, rel=0.02)
 
 
+@pytest.mark.heavy
 def test_heat_by_friction_without_memory():
     """One mode between white leads: Gamma_0 Gamma_1 (T_0 - T_1)/(Gamma_0 + Gamma_1)."""
     modes = modes_of([1.0], friction_leads(0.2, 0.4))
@@ -370,6 +375,7 @@ def one_mode(bias, omega=0.03, mass=5000.0, **options):
     return response, kc.noise_spectrum(syst, one, 0.1, [0.01, 0.03, 0.1, 0.3], **at), modes
 
 
+@pytest.mark.heavy
 def test_heating_by_rates_and_by_trajectories():
     """The number of phonons at a bias, within 5 %: golden rule, and quantum noise in time."""
     response, spectrum, modes = one_mode(0.8)
@@ -386,6 +392,7 @@ def test_heating_by_rates_and_by_trajectories():
     assert energies.std() / np.sqrt(1500) < 0.02 * rates.occupation[0]
 
 
+@pytest.mark.heavy
 def test_damping_that_depends_on_the_frequency_is_said():
     """At 0.3 that of the level pair is less than two thirds of that at zero frequency."""
     response, spectrum, modes = one_mode(0.8, omega=0.3)
@@ -449,6 +456,7 @@ def test_bad_input():
         kc.langevin(response, modes, 1.0, spectrum=spectrum, **quantum)
 
 
+@pytest.mark.heavy
 def test_spectra_of_another_response():
     response, spectrum, modes = one_mode(0.2)
     quantum = {"noise": "quantum", "seed": 1}

@@ -11,6 +11,7 @@ from kwant_curl.model.leads import Cells
 ENERGY = 1.7
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("route", ["modes", "adjoint"])
 @pytest.mark.parametrize("name", MODELS)
 def test_self_energies_give_what_modes_give(name, route):

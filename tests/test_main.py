@@ -235,6 +235,7 @@ SMALL = {
 """Sizes with which an integral over energies takes a second."""
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", DEVICES)
 def test_every_device_at_room_temperature(name, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(DEVICES, name, partial(DEVICES[name], **SMALL[name]))
@@ -250,6 +251,7 @@ def test_every_device_at_room_temperature(name, tmp_path, capsys, monkeypatch):
     assert not KEYWORD.search(printed)
 
 
+@pytest.mark.heavy
 def test_energies_that_are_left_out(run):
     """A perfect wire: there is an integral only without the energies around its band edges."""
     perfect = BUILDER.replace("return wire()", "return wire(whole=True)")

@@ -30,6 +30,7 @@ def lowest(matrices):
     return np.linalg.eigvalsh(matrices).min() / np.abs(matrices).max()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("temperature", "bias"), [(0.05, 0.0), (0.05, 0.4), (0.0, 0.4)])
 def test_low_frequencies_are_those_of_force_response(temperature, bias):
     """S goes to the noise at zero frequency, omega times the damping to half the curl."""
@@ -49,6 +50,7 @@ def test_low_frequencies_are_those_of_force_response(temperature, bias):
     assert np.abs(found.noise[0].imag).max() < 1e-3 * scale
 
 
+@pytest.mark.heavy
 def test_fluctuation_dissipation():
     """In equilibrium S = omega coth(omega/2kT) damping at all omega, element by element."""
     temperature = 0.04
@@ -114,6 +116,7 @@ def test_level_between_wide_leads():
         assert np.abs(expected.imag).max() > 1e-3 * np.abs(expected).max()
 
 
+@pytest.mark.heavy
 def test_rates_of_pairs_are_combinations():
     """Those of phonon_rates, (+) and (-), by pair of leads."""
     syst, coordinates, options = wire(bias=0.3, temperature=0.02)
@@ -152,6 +155,7 @@ def test_traces_at_an_energy_agree_to_rounding():
         np.testing.assert_allclose(found, pairs[:, :, 0, mode], rtol=1e-12)
 
 
+@pytest.mark.heavy
 def test_patterns_positions_and_positivity():
     syst, coordinates, options = wire(bias=0.3, temperature=0.02)
     omega = [0.1, 0.2]
@@ -261,6 +265,7 @@ def test_bad_input(frequencies, options, message):
         spectrum(frequencies, **options)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("frequencies", [[0.2, 0.1], [], [[0.1, 0.2]], [0.1, np.nan], [0.1 + 0j]])
 def test_a_spectrum_at_frequencies_that_are_none(frequencies):
     found = spectrum([0.1, 0.4], bias=0.0)
@@ -269,6 +274,7 @@ def test_a_spectrum_at_frequencies_that_are_none(frequencies):
     assert len(found.at([0.2, 0.2]).frequencies) == 2  # modes may be degenerate
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("given", [[0.1], 0.1, np.array([0.1])])
 def test_temperatures_of_leads_are_named(given):
     found = spectrum([0.1, 0.4], bias=0.0)

@@ -78,6 +78,7 @@ def moved_force(q, energy=ENERGY):
     return kc.force_response(syst, MOVING, energy, **KEYS).force
 
 
+@pytest.mark.heavy
 def test_curl_and_jacobian_with_atoms_that_are_really_moved(syst):
     found = kc.force_response(syst, MOVING, ENERGY, jacobian=True, **KEYS)
     step, columns = 2e-3, []
@@ -112,6 +113,7 @@ def test_velocity_by_differences_in_energy(syst):
     close(0.5 * (found.lead_velocity[0] - found.lead_velocity[1]), expected, 1e-7)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("temperature", [0.0, 0.02])
 def test_whole_windows_against_a_loop_over_energies(syst, temperature):
     bias = 0.3
@@ -140,6 +142,7 @@ def test_whole_windows_against_a_loop_over_energies(syst, temperature):
     close(found.curl, curl, 1e-6)
 
 
+@pytest.mark.heavy
 def test_density_is_mullikens_and_operators_see_the_energy(syst):
     rho = kc.NonequilibriumDensity(syst, ENERGY, bias=0.3, linear=False, rtol=1e-8, **KEYS)
     x, w = np.polynomial.legendre.leggauss(30)
@@ -223,6 +226,7 @@ def rebased(seed=3, n=6):
     return plain, (syst, kc.Matrices(here, overlaps=overlaps, one_sided=one_sided))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.05}, {"linear": False, "bias": 0.4}])
 def test_a_basis_that_moves_gives_the_same_as_one_that_does_not(options):
     (syst, moving), (other, turned) = rebased()
@@ -235,6 +239,7 @@ def test_a_basis_that_moves_gives_the_same_as_one_that_does_not(options):
         close(getattr(found, name), getattr(plain, name), 1e-7)
 
 
+@pytest.mark.heavy
 def test_the_fermi_sea_of_orbitals_that_are_not_normalised():
     """Of those that change their norm alone half of dS/dQ is all of the one-sided overlap."""
     (syst, moving), _ = rebased(7)
@@ -254,6 +259,7 @@ def test_the_fermi_sea_of_orbitals_that_are_not_normalised():
         close(getattr(found, name), getattr(plain, name), 1e-7)
 
 
+@pytest.mark.heavy
 def test_rates_at_a_finite_frequency_in_a_basis_that_moves():
     (syst, moving), (other, turned) = rebased()
     modes = np.array([[1.0, 0, 0.3], [0, 1.0, -0.2]])
@@ -310,6 +316,7 @@ def downfolded(H, side):
     return builder.finalized()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", [{}, {"linear": False, "bias": 0.3}, {"temperature": 0.03}])
 def test_a_downfolded_orbital_gives_what_the_whole_system_does(options):
     """What moves doesn't touch it; forces, curl and friction are those of all orbitals."""
@@ -345,6 +352,7 @@ def test_a_downfolded_orbital_gives_what_the_whole_system_does(options):
         close(getattr(folded, name), getattr(plain, name), 1e-6)
 
 
+@pytest.mark.heavy
 def test_an_overlap_of_one_is_no_overlap():
     (syst, moving), _ = rebased(5)
     H = syst.hamiltonian_submatrix()

@@ -93,6 +93,7 @@ def moved_cylinder(position, value, width=6):
     return builder.finalized(), lat
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("place", [(3, 0), (3, 5), (2, 2)])
 def test_the_curl_on_the_seam_against_moved_atoms(place):
     """The curl is that of forces of systems that are rebuilt with the atom displaced."""

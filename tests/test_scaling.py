@@ -200,6 +200,7 @@ def in_plain_units(of_routine):
     return of_routine(Unit(1.0, 1.0))
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:At the bias .* a lead is shifted")  # the critical one
 @pytest.mark.parametrize("of_routine", [maps, integrals, responses, flows, densities, phonons,
                                         vibrations, sweeps])  # fmt: skip

@@ -99,6 +99,7 @@ def close(a, b, rtol):
     assert np.abs(a - b).max() <= rtol * np.abs(b).max()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("n_leads", [2, 3])
 def test_a_state_below_the_bands_is_in_it(n_leads):
     """The states of the bands alone give something else altogether."""
@@ -117,6 +118,7 @@ def test_a_state_below_the_bands_is_in_it(n_leads):
     assert 0 < result.error <= 1e-6
 
 
+@pytest.mark.heavy
 def test_a_state_below_the_bands_at_a_temperature():
     """The sum above the axis is all of it but what the Fermi level's states add."""
     syst = wired(level=-6.0, n_sites=3)

@@ -76,6 +76,7 @@ def test_states_are_kwants(name, backend):
                 np.testing.assert_allclose(psi, wanted, atol=1e-10)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("routine", [kc.curl_map, kc.force_response])
@@ -273,6 +274,7 @@ def random_stack(rng, dim, is_complex, n_groups=7, n=11):
     return stack, dense + dense.conj().swapaxes(1, 2)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("is_complex", [False, True])
 @pytest.mark.parametrize("dim", [1, 2, 3, 4, 7])
 def test_stacks_against_dense_matrices(dim, is_complex, monkeypatch):
@@ -302,6 +304,7 @@ def test_stacks_against_dense_matrices(dim, is_complex, monkeypatch):
         )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", MODELS)
 def test_stars_and_blocks_agree(name, monkeypatch):
     """Each centre by the rows of its halves, or by all orbitals that it touches."""

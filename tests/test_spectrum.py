@@ -35,6 +35,7 @@ def close(result, expected, fields, rtol):
         )
 
 
+@pytest.mark.heavy
 def test_windows_of_other_biases(counted):
     syst = square_wire(length=6, width=3, disorder=1.0).finalized()
     options = {"temperature": 0.03, "linear": False, "rtol": 1e-7}
@@ -52,6 +53,7 @@ def test_windows_of_other_biases(counted):
         wide.at_bias(1.2)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("linear", [True, False])
 def test_other_temperatures(linear):
     syst = square_wire(length=6, width=3, disorder=1.0).finalized()
@@ -81,6 +83,7 @@ def test_a_window_without_temperature():
     np.testing.assert_array_equal(narrow.friction, wide.friction)  # of the Fermi level
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["one orbital", "magnetic field", "three leads"])
 def test_all_tensors_and_the_flow(name):
     syst = MODELS[name].syst(MODELS[name].positions())
@@ -102,6 +105,7 @@ def test_all_tensors_and_the_flow(name):
     close(flow.at_bias(shifts), direct, fields, 1e-5)
 
 
+@pytest.mark.heavy
 def test_memory_of_the_samples(tmp_path, monkeypatch):
     """While the integral is made up, what is kept, and without it."""
     syst = square_wire(length=8, width=4, disorder=0.7).finalized()

@@ -146,6 +146,7 @@ def test_a_whole_bias_window():
     np.testing.assert_allclose(curve.frequencies[1], expected.frequencies[0], rtol=1e-6)
 
 
+@pytest.mark.heavy
 def test_without_current_nothing_grows():
     """A hundred random stable systems, with a Lorentz-like force in half of them."""
     rng = np.random.default_rng(11)
@@ -1137,6 +1138,7 @@ def few_are_many(monkeypatch):
     monkeypatch.setattr("kwant_curl.algebra.motions.MANY", 2)
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:At the bias .* times the springs")
 @pytest.mark.parametrize("strength", [1e-5, 1e-3, 0.03, 0.5])
 @pytest.mark.parametrize("spread", [0.8, 1e-3])

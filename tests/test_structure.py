@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import statistics
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def room_of(path):
     return "routines" if first in ROUTINES else first
 
 
+@cache
 def imports(path, *, for_types=False):
-    """Yield what a file imports, also inside functions; `for_types`: and for type checkers."""
+    """Return what a file imports, also inside functions; `for_types`: and for type checkers."""
+    return tuple(imports_of(path, for_types))
+
+
+def imports_of(path, for_types):
     tree = ast.parse(path.read_text())
     skipped = set()
     for node in ast.walk(tree):

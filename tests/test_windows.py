@@ -91,12 +91,12 @@ def test_an_energy_that_fails_and_counts(failure):
 
 
 def failing_at(monkeypatch, number):
-    """Let the shell of so manieth energy fail from here on, once."""
+    """Let the shells from the so manieth on fail: of one alone rounding decides if it counts."""
     plain, count = EnergyShell.__init__, []
 
     def failing(self, *arguments, **options):
         count.append(1)
-        if len(count) == number:
+        if len(count) >= number:
             raise RuntimeError("no root")
         plain(self, *arguments, **options)
 
@@ -111,6 +111,7 @@ def density(*arguments, **options):
     return kc.NonequilibriumDensity(*arguments, linear=False, **options)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("call", "fields"),
     [
@@ -139,6 +140,7 @@ def test_nothing_is_lost_by_an_energy_that_fails(syst, monkeypatch, call, fields
         assert 0 < np.abs(one - other).max() < known.error * np.abs(other).max()
 
 
+@pytest.mark.heavy
 def test_rates_of_other_frequencies_are_not_lost(syst, monkeypatch):
     """Those before the energy that fails are whole, those after it are unknown and say so."""
     modes = np.array([np.eye(4)[:2], np.eye(4)[2:], np.eye(4)[1:3]])
@@ -160,6 +162,7 @@ def test_rates_of_other_frequencies_are_not_lost(syst, monkeypatch):
     assert known.error > 1e-3
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("temperature", [0.0, 0.05])
 def test_an_energy_above_the_axis_that_fails(monkeypatch, temperature):
     """What is known at the Fermi level is not lost."""
@@ -171,7 +174,7 @@ def test_an_energy_above_the_axis_that_fails(monkeypatch, temperature):
 
     def failing(self, energy):
         count.append(1)
-        if len(count) == 20:
+        if len(count) >= 20:
             raise RuntimeError("no root")
         return plain(self, energy)
 
@@ -246,6 +249,7 @@ def test_a_window_that_rounding_closes_is_refused(syst):
         kc.phonon_rates(syst, MOVING, np.eye(4)[:2], 1.7, frequency=1e-20, bias={0: 0.0})
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(40))
 def test_narrow_levels_anywhere_in_a_window(seed):
     """Against the closed form; levels from a tenth of the window to 1e-9 of it: none is missed."""
@@ -305,6 +309,7 @@ def lieb(length, width):
     return builder.finalized()
 
 
+@pytest.mark.heavy
 def test_integrals_that_do_not_exist():
     """In a perfect wire curl and friction go as 1/(E - E0) at a band edge."""
     moving = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -332,6 +337,7 @@ def test_integrals_that_do_not_exist():
         kc.curl_map(perfect, moving, 3.3, temperature=0.05, exclude=-1.0)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("disorder", [0.1, 1.0])
 def test_a_scatterer_makes_them_exist(disorder):
     wire = square_wire(length=6, width=3, disorder=disorder).finalized()
@@ -344,6 +350,7 @@ def test_a_scatterer_makes_them_exist(disorder):
         np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(other).max())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("distance", [4, 8, 12, 16])
 def test_a_fermi_level_in_a_gap(distance):
     """What is excited over it is all that there is, and is known as well as elsewhere."""
@@ -393,6 +400,7 @@ def test_few_energies_are_an_answer_still(most):
     assert result.error > 1e-4
 
 
+@pytest.mark.heavy
 def test_a_window_over_all_bands():
     wire = square_wire(length=4, width=2, disorder=1.0, seed=3).finalized()
     moving = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -403,6 +411,7 @@ def test_a_window_over_all_bands():
     assert len(result.spectrum.energies) <= 300
 
 
+@pytest.mark.heavy
 def test_zigzag_graphene_at_room_temperature():
     """The flagship of the gallery, whole, but small: its bands are flat at the edge states."""
     device = graphene_constriction(40.0, 20.0, 10.0)
@@ -419,6 +428,7 @@ def test_zigzag_graphene_at_room_temperature():
     assert len(result.spectrum.energies) <= 150
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", [5, 12])
 def test_levels_whose_shares_cancel(seed):
     """Many narrow levels in a window: of the Jacobian's integral a thousandth is left."""

@@ -3,6 +3,8 @@
 Arrays only: nothing here knows Kwant.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -125,7 +127,7 @@ class Piece:
         return found
 
     def _is_new(self, place: float) -> bool:
-        nearest = min(abs(place - other) for other in self.places)
+        nearest = min((abs(place - other) for other in self.places), default=math.inf)
         return nearest > 4 * float(np.finfo(float).eps)
 
     def unseen(self, sampled: Sampled) -> list[float]:
