@@ -1,10 +1,12 @@
 """Motion beyond small vibrations: forces at displaced coordinates, their work, cycles.
 
-Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `model`, `algebra` and `support`.
+Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `model`, `algebra` and
+`support`.
 """
 
 from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.paths import curl_flux, force_along, work
 from kwant_curl.motion.planes import force_plane
+from kwant_curl.motion.pumping import pumped_charge
 
-__all__ = ["ResponseField", "curl_flux", "force_along", "force_plane", "work"]
+__all__ = ["ResponseField", "curl_flux", "force_along", "force_plane", "pumped_charge", "work"]
