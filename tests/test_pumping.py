@@ -85,6 +85,16 @@ def test_outgoing_states(name, route):
     assert np.concatenate(everywhere)[:, some] == pytest.approx(np.concatenate(states), abs=1e-12)
 
 
+def by_outgoing_mode(s_matrix, q):
+    """(1/2 pi) Im sum_n S_mn^* dS_mn/dQ_I of s_matrix(q), by differences, (n_modes, n_c)."""
+    here = s_matrix(q).data
+    slopes = [
+        central_difference(lambda x, axis=axis: s_matrix(q + x * axis).data, h=5e-4)
+        for axis in np.eye(len(q))
+    ]
+    return np.stack([(slope * here.conj()).sum(axis=1).imag for slope in slopes], 1) / (2 * np.pi)
+
+
 @pytest.mark.parametrize(
     "name", ["one orbital", "three leads", "magnetic field", "two orbitals, spin-orbit"]
 )
@@ -99,13 +109,8 @@ def test_emissivity_is_that_of_kwants_s_matrix(name):
         positions[:2] += q.reshape(2, model.dim)
         return kwant.smatrix(model.syst(positions), model.energy)
 
-    here = s_matrix(moved)
-    out = here.out_offsets
-    expected = np.empty((len(out) - 1, len(moved)))
-    for i, axis in enumerate(np.eye(len(moved))):
-        slope = central_difference(lambda x, axis=axis: s_matrix(moved + x * axis).data, h=5e-4)
-        by_mode = (slope * here.data.conj()).sum(axis=1).imag / (2 * np.pi)
-        expected[:, i] = np.add.reduceat(by_mode, out[:-1])
+    by_mode = by_outgoing_mode(s_matrix, moved)
+    expected = np.add.reduceat(by_mode, s_matrix(moved).out_offsets[:-1])
     syst = model.syst_of_functions(start)
     field = ResponseField(
         syst, Displacements(atoms_of(syst)[:2]), model.energy, bias=model.dmu(), degeneracy=2
@@ -113,6 +118,64 @@ def test_emissivity_is_that_of_kwants_s_matrix(name):
     result = pumped_charge(field, [moved, 2 * moved], is_cycle=False)
     scale = np.abs(expected).max()
     assert result.emissivity[:, 0] == pytest.approx(2 * expected, abs=1e-7 * scale)
+
+
+def test_emissivity_of_electrons_and_holes():
+    """With a superconductor in the device: electrons that come out less holes, of Kwant's S."""
+    tau_z, at = np.diag([1.0, -1.0]), np.array([0.1, -0.2])
+
+    def device(q):
+        lattice = kwant.lattice.chain(norbs=2)
+        builder = kwant.Builder()
+        for i, level in enumerate([0.2, 0.4 + q[0], -0.3, 0.1, q[1], -0.5]):
+            gap = 0.3 * np.exp(0.4j * i) if i in (2, 3) else 0.0
+            builder[lattice(i)] = level * tau_z + np.array([[0, gap], [np.conj(gap), 0]])
+        for i, j in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (1, 4)]:
+            phase = np.exp(0.5j * (i + 2 * j))
+            builder[lattice(i), lattice(j)] = np.diag([-phase, phase.conjugate()])
+        lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)), conservation_law=-tau_z)
+        lead[lattice(0)] = 0.3 * tau_z
+        lead[lattice.neighbors()] = -tau_z
+        builder.attach_lead(lead)
+        builder.attach_lead(lead.reversed())
+        return builder.finalized()
+
+    by_mode = by_outgoing_mode(lambda q: kwant.smatrix(device(q), 0.0), at)
+    here = kwant.smatrix(device(at), 0.0)
+    expected = np.zeros((2, 2))
+    for lead in range(2):
+        for block, charge in enumerate((1, -1)):
+            rows = here.block_coords((lead, block), (0, 0))[0]
+            expected[lead] += 0.5 * charge * by_mode[rows].sum(axis=0)
+    syst = device(at)
+    site_of = {site.tag[0]: i for i, site in enumerate(syst.sites)}
+    moving = Matrices([np.kron(np.diag(np.arange(6) == site_of[i]), tau_z) for i in (1, 4)])
+    found = at_rest(ResponseField(syst, moving, 0.0, bias={}, charge=tau_z), 2)
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert np.abs(expected.sum(axis=0)).max() > 0.01  # the condensate takes the rest
+
+
+def test_emissivity_of_orbitals_that_overlap():
+    """Value functions return H - E S; the hopping and the overlap of a bond follow a parameter."""
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(i) for i in range(4))] = lambda site, E: 0.3 * (site.tag[0] == 2) - E
+    builder[lattice.neighbors()] = lambda a, b, E: -1 - 0.2 * E
+    builder[lattice(0), lattice(1)] = lambda a, b, E, x: -(1 + x) - 0.2 * (1 + x) ** 2 * E
+    builder[lattice(2), lattice(3)] = lambda a, b, E, y: -(1 + y) - 0.2 * (1 + y) ** 2 * E
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[lattice(0)] = lambda site, E: -E
+    lead[lattice.neighbors()] = lambda a, b, E: -1 - 0.2 * E
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    syst, energy, at = builder.finalized(), 0.4, np.array([0.1, -0.2])
+
+    def s_matrix(q):
+        return kwant.smatrix(syst, 0.0, params={"E": energy, "x": q[0], "y": q[1]})
+
+    params = {"E": energy, "x": at[0], "y": at[1]}
+    field = ResponseField(syst, Parameters(["x", "y"]), energy, params=params, energy_parameter="E")
+    assert at_rest(field, 2) == pytest.approx(by_outgoing_mode(s_matrix, at), abs=1e-8)
 
 
 def reversed_in_time(builder):

@@ -83,14 +83,15 @@ def pumped_charge(
 
     Notes
     -----
-    P. W. Brouwer, Phys. Rev. B 58, R10135 (1998), with the sign of the electrons that enter.  It
-    takes no S matrix: dN_alpha/dQ_I = (g/2 pi) sum_m <psi_m| F_I |psi_m> with F_I = -dH/dQ_I and
-    the states psi_m that go out through lead alpha in mode m alone.  With the states that come in
-    instead it is the force per unit shift of lead alpha; with time-reversal symmetry the two are
-    the same, and in a magnetic field B it is that force at -B.  So with time-reversal symmetry the
-    work of the current around a cycle, in linear response, is the sum of ``dmu[alpha] *
-    charge[alpha]``.  At a temperature it is averaged with -df/dE.  The motion is slow: the charge
+    P. W. Brouwer, Phys. Rev. B 58, R10135 (1998); electrons count as positive where they enter the
+    device.  It takes no S matrix: dN_alpha/dQ_I = (g/2 pi) sum_m <psi_m| F_I |psi_m> with F_I =
+    -dH/dQ_I and the states psi_m that go out through lead alpha in mode m alone.  With the states
+    that come in instead it is the force per unit shift of lead alpha; with time-reversal symmetry
+    the two are the same, and in a magnetic field B it is that force at -B.  So with time-reversal
+    symmetry the work of the current around a cycle, in linear response, is the sum of ``dmu[alpha]
+    * charge[alpha]``.  At a temperature it is averaged with -df/dE.  The motion is slow: the charge
     does not depend on how fast it is, and a cycle that takes the time T brings charge/T on average.
+    Of a Nambu model it is electrons less holes.
 
     Examples
     --------
