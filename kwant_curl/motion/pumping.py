@@ -88,10 +88,10 @@ def pumped_charge(
     -dH/dQ_I and the states psi_m that go out through lead alpha in mode m alone.  With the states
     that come in instead it is the force per unit shift of lead alpha; with time-reversal symmetry
     the two are the same, and in a magnetic field B it is that force at -B.  So with time-reversal
-    symmetry the work of the current around a cycle, in linear response, is the sum of ``dmu[alpha]
-    * charge[alpha]``.  At a temperature it is averaged with -df/dE.  The motion is slow: the charge
-    does not depend on how fast it is, and a cycle that takes the time T brings charge/T on average.
-    Of a Nambu model it is electrons less holes.
+    symmetry the work of the current around a cycle, in linear response, is the sum over the leads
+    of dmu_alpha times their charge.  At a temperature the emissivity is averaged with -df/dE.  The
+    motion is slow: the charge does not depend on how fast it is, and a cycle that takes the time T
+    brings charge/T on average.  Of a Nambu model it is electrons less holes.
 
     Examples
     --------
