@@ -23,7 +23,14 @@ from kwant_curl.materials import (
 )
 from kwant_curl.model import Model
 from kwant_curl.model.solvers import direct_solver
-from kwant_curl.motion import ResponseField, curl_flux, force_along, force_plane, work
+from kwant_curl.motion import (
+    ResponseField,
+    curl_flux,
+    force_along,
+    force_plane,
+    pumped_charge,
+    work,
+)
 from kwant_curl.noise import noise_spectrum
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
@@ -38,6 +45,7 @@ from kwant_curl.results import (
     GridField,
     NoiseSpectrum,
     PhononRates,
+    PumpedCharge,
     PumpingRates,
     Spectrum,
 )
@@ -103,6 +111,7 @@ __all__ = [
     "PhononRates",
     "PowerLaw",
     "Probe",
+    "PumpedCharge",
     "PumpedPairs",
     "PumpingRates",
     "ResponseField",
@@ -129,6 +138,7 @@ __all__ = [
     "phonon_rates",
     "plot",
     "plot_interactive",
+    "pumped_charge",
     "pumped_pairs",
     "stability",
     "sweep",

@@ -65,11 +65,20 @@ class Inverse:
 
     def rows(self) -> Iterator[tuple[slice, ComplexArray]]:
         """Yield some of the orbitals asked for, and A^-T e of their unit vectors e as columns."""
+        for some, units in self._units():
+            yield some, self.solve_transposed(units)
+
+    def columns(self) -> Iterator[tuple[slice, ComplexArray]]:
+        """Yield some of the orbitals asked for, and A^-1 e of their unit vectors e."""
+        for some, units in self._units():
+            yield some, self.solve(units)
+
+    def _units(self) -> Iterator[tuple[slice, Any]]:
+        """Yield some of the orbitals asked for, and their unit vectors as sparse columns."""
         for some in self.slices(len(self._orbitals)):
             here = self._orbitals[some]
             unit = (np.ones(len(here), complex), (here, np.arange(len(here))))
-            rhs = sparse.csc_matrix(unit, shape=(self.size, len(here)))
-            yield some, self.solve_transposed(rhs)
+            yield some, sparse.csc_matrix(unit, shape=(self.size, len(here)))
 
     def propagators(self, incoming: Any, change: Any) -> Propagators:
         """Return the states of what comes in, sparse (n, n_states), and the Green's function.

@@ -102,6 +102,27 @@ class EnergyShell:
         """Return all states of each source, (n_modes, n_orbitals)."""
         return self.split(self.states())
 
+    def outgoing_by_lead(self) -> list[ComplexArray]:
+        """Return the states that go out through one mode each, (n_modes, n_orbitals) by source.
+
+        Such a state is a solution that leaves through this mode alone, sum_n S_mn^* psi_n of the
+        others; of them (1/2 pi) sum_m |psi_m><psi_m| is (1/2 pi) G^a Gamma_alpha G^r.  What goes
+        out of mode m from a source at an orbital is the conjugate of the state there, up to a
+        phase (and the sign of A) that is the same for all orbitals.
+        """
+        # Assembled once more, rather than kept by all shells.
+        again = self._problem.equations(self._solved)
+        outgoing = sparse.hstack(again.outgoing, format="csc")
+        result = np.empty((outgoing.shape[1], self.n_wanted), complex)
+        if self.adjoint:
+            for some, columns in self._inverse.columns():
+                result[:, some] = outgoing.T @ columns
+        else:
+            here = slice(self._problem.n_orbitals) if self.orbitals is None else self.orbitals
+            for some in self._inverse.slices(len(result)):
+                result[some] = self._inverse.solve_transposed(outgoing[:, some])[here].T
+        return self.split(result.conj())
+
     def split(self, states: ComplexArray) -> list[ComplexArray]:
         """Return what `states` gives source by source."""
         return np.split(states, np.cumsum(self.n_modes)[:-1])

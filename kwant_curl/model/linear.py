@@ -39,12 +39,15 @@ class Triplets(NamedTuple):
 class LeadEquations(NamedTuple):
     """What a lead adds to the linear system, of which it is told the size before it.
 
-    elements: of A; incoming: of the right-hand sides, one column per state; counts: how many states
-    come in from each source; n_added: the rows and columns that are new.
+    elements: of A; incoming: of the right-hand sides, one column per state; outgoing: of what makes
+    of a solution, multiplied with its transpose, the amplitudes that go out, likewise; counts: how
+    many states come in from each source, and go out to it; n_added: the rows and columns that are
+    new.
     """
 
     elements: Triplets
     incoming: Triplets
+    outgoing: Triplets
     counts: tuple[int, ...]
     n_added: int
 
@@ -53,12 +56,26 @@ class Equations(NamedTuple):
     """A psi = rhs.
 
     matrix: A, a sparse COO matrix; incoming: for each source, lead by lead, a sparse CSC matrix
-    (n, n_states); the first `n_orbitals` unknowns are the wave function in the system.
+    (n, n_states); the first `n_orbitals` unknowns are the wave function in the system; leads: what
+    each has added.
     """
 
     matrix: Any
     incoming: tuple[Any, ...]
     n_orbitals: int
+    leads: tuple[LeadEquations, ...]
+
+    @property
+    def outgoing(self) -> tuple[Any, ...]:
+        """For each source B, sparse CSC (n, n_states): B^T psi are the amplitudes that go out.
+
+        In modes of unit current, or, of a lead that is known by its self-energy, in the vectors u
+        of which sum |u><u| is i(Sigma - Sigma^+).
+        """
+        size = self.matrix.shape[0]
+        return tuple(
+            source for lead in self.leads for source in _by_source(lead.outgoing, lead.counts, size)
+        )
 
 
 class Shifted:
@@ -93,18 +110,21 @@ def equations(shifted: Triplets, size: int, leads: Sequence[LeadEquations]) -> E
     parts = [shifted, *(lead.elements for lead in leads)]
     n = size + sum(lead.n_added for lead in leads)
     row, col, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    incoming = tuple(source for lead in leads for source in _by_source(lead, n))
-    return Equations(sparse.coo_matrix((value, (row, col)), shape=(n, n)), incoming, size)
+    incoming = tuple(
+        source for lead in leads for source in _by_source(lead.incoming, lead.counts, n)
+    )
+    matrix = sparse.coo_matrix((value, (row, col)), shape=(n, n))
+    return Equations(matrix, incoming, size, tuple(leads))
 
 
-def _by_source(lead: LeadEquations, n: int) -> list[Any]:
-    """Return the right-hand sides of each source of a lead, of n unknowns."""
-    elements = lead.incoming.value, (lead.incoming.row, lead.incoming.col)
-    whole = sparse.csc_matrix(elements, shape=(n, sum(lead.counts)))
-    if len(lead.counts) == 1:
+def _by_source(columns: Triplets, counts: Sequence[int], n: int) -> list[Any]:
+    """Return the columns of each source of a lead, of n unknowns."""
+    elements = columns.value, (columns.row, columns.col)
+    whole = sparse.csc_matrix(elements, shape=(n, sum(counts)))
+    if len(counts) == 1:
         return [whole]
-    ends = np.cumsum(lead.counts)
-    return [whole[:, end - count : end] for end, count in zip(ends, lead.counts, strict=True)]
+    ends = np.cumsum(counts)
+    return [whole[:, end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
 def with_modes(
@@ -118,7 +138,7 @@ def with_modes(
     u, ulinv, n_in = stabilised.vecs, stabilised.vecslmbdainv, stabilised.nmodes
     if not len(u):
         nothing = _elements(np.empty((0, 0)), orbitals[:0], orbitals[:0])
-        return LeadEquations(nothing, nothing, tuple(counts), 0)
+        return LeadEquations(nothing, nothing, nothing, tuple(counts), 0)
     root = stabilised.sqrt_hop
     new = size + np.arange(root.shape[1])
     outgoing = size + np.arange(u.shape[1] - n_in)
@@ -132,7 +152,8 @@ def with_modes(
         _elements(-root @ u[:, :n_in], orbitals, states),
         _elements(ulinv[:, :n_in], new, states),
     )
-    return LeadEquations(elements, incoming, tuple(counts), len(new))
+    amplitudes = _elements(np.eye(n_in), outgoing[:n_in], states)
+    return LeadEquations(elements, incoming, amplitudes, tuple(counts), len(new))
 
 
 def with_self_energy(
@@ -143,9 +164,11 @@ def with_self_energy(
     columns: (n_interface, n_states), what comes in from each source.
     """
     counts = tuple(part.shape[1] for part in columns)
+    whole, states = np.concatenate(columns, axis=1), np.arange(sum(counts))
     return LeadEquations(
         _elements(sigma, orbitals, orbitals),
-        _elements(np.concatenate(columns, axis=1), orbitals, np.arange(sum(counts))),
+        _elements(whole, orbitals, states),
+        _elements(whole.conj(), orbitals, states),
         counts,
         0,
     )

@@ -7,5 +7,6 @@ Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `mode
 from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.paths import curl_flux, force_along, work
 from kwant_curl.motion.planes import force_plane
+from kwant_curl.motion.pumping import pumped_charge
 
-__all__ = ["ResponseField", "curl_flux", "force_along", "force_plane", "work"]
+__all__ = ["ResponseField", "curl_flux", "force_along", "force_plane", "pumped_charge", "work"]

@@ -37,8 +37,8 @@ class ResponseField:
     """The response to the current wherever the coordinates are displaced to.
 
     A function: ``field(q)`` is the `ForceResponse` of the system displaced by q.  `force_along`,
-    `work`, `curl_flux`, `force_plane`, `limit_cycle`, `langevin` and `CurrentInducedForces` take
-    one.
+    `work`, `curl_flux`, `force_plane`, `pumped_charge`, `limit_cycle`, `langevin` and
+    `CurrentInducedForces` take one.
 
     Parameters
     ----------

@@ -1,32 +1,31 @@
 """The force of the current along ways of the coordinates, its work, and the flux of its curl."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwant_curl.algebra.ways import Steps, chebyshev_points, closed_steps, open_steps, smooth_steps
+from kwant_curl.algebra.ways import closed_steps
 from kwant_curl.motion.field import ResponseField
+from kwant_curl.motion.walks import (
+    FIRST,
+    Walk,
+    Way,
+    check_cycle,
+    is_closed,
+    place_on,
+    refined,
+    responses,
+    through,
+)
 from kwant_curl.results import CurlFlux, ForcePath, ForceResponse
-from kwant_curl.support.checks import positive_number, true_or_false
-from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.checks import positive_number
+from kwant_curl.support.progress import Progress
 from kwant_curl.support.warning import issued
 
-__all__ = ["Way", "curl_flux", "force_along", "responses", "work"]
+__all__ = ["curl_flux", "force_along", "work"]
 
 FloatArray = NDArray[np.float64]
-Way = Callable[[float], ArrayLike]
-"""way(s): the displacements (n_c,) for s from 0 to 1."""
-
-FIRST = 4
-"""Intervals of the first rule; each next one has twice as many."""
-
-SAME_PLACE = 1e-9
-"""How near, relative to its extent, a way's end is to its beginning if it is closed."""
-
-SAME_FORCE = 1e-6
-"""How well, relative to the largest force, that at a cycle's end is that at its beginning."""
 
 
 def force_along(
@@ -73,10 +72,7 @@ def force_along(
     points the work has an error, that of leaving out every second one; `work` takes as many points
     as a given error needs.
     """
-    points = _points(path)
-    closed = _is_closed(points) if is_cycle is None else true_or_false("is_cycle", is_cycle)
-    steps = closed_steps(points) if closed else open_steps(points)
-    result = _path(points, steps, responses(field, points, progress), is_cycle=closed)
+    result = _path(through(field, path, is_cycle, progress))
     return replace(result, warnings=issued(result.warnings))
 
 
@@ -129,21 +125,17 @@ def work(
     Chebyshev's points otherwise.
     """
     goal = positive_number("rtol", rtol)
-    if is_cycle is None:
-        is_cycle = _is_closed(np.stack([_place(way, s) for s in (0.0, 0.37, 1.0)]))
-    known: dict[float, ForceResponse] = {}
-    n = FIRST
-    while True:
-        result = _refined(field, way, n, known, progress, is_cycle=is_cycle)
+    for walk in refined(field, way, is_cycle, max_points, progress):
+        result = _path(walk)
         size = float(np.abs(result.force * result.steps).sum())
-        if result.work_error <= goal * size or 2 * n + 1 > max_points:
+        if result.work_error <= goal * size:
             break
-        n *= 2
     notices = result.warnings
     if result.work_error > goal * size:
         notices += (
-            f"The work {result.work:.6g} is known to {result.work_error:.2g} with {n + 1} points, "
-            f"not to rtol={goal:.3g}; give max_points={4 * n + 1}, or a smoother way.",
+            f"The work {result.work:.6g} is known to {result.work_error:.2g} with "
+            f"{len(result.path)} points, not to rtol={goal:.3g}; give "
+            f"max_points={4 * len(result.path) - 3}, or a smoother way.",
         )
     return replace(result, warnings=issued(notices))
 
@@ -198,7 +190,7 @@ def curl_flux(
     centre), with kappa_IJ = dF_J/dQ_I - dF_I/dQ_J.
     """
     goal = positive_number("rtol", rtol)
-    if not _is_closed(np.stack([_place(way, s) for s in (0.0, 0.37, 1.0)])):
+    if not is_closed(np.stack([place_on(way, s) for s in (0.0, 0.37, 1.0)])):
         raise ValueError("way(1) is not way(0); expected a closed way, which has a surface within.")
     n, last = FIRST, None
     while True:
@@ -221,7 +213,7 @@ def _flux(
 ) -> tuple[float, float, int]:
     """Return the flux, the integral of the modulus, and how many points were taken."""
     times = np.linspace(0, 1, n + 1)
-    rim = np.stack([_place(way, s) for s in times.tolist()])
+    rim = np.stack([place_on(way, s) for s in times.tolist()])
     steps = closed_steps(rim).fine[:-1]
     steps[0] *= 2  # of which half is at the last point
     tip = rim[:-1].mean(axis=0) if centre is None else np.asarray(centre, dtype=float)
@@ -237,41 +229,9 @@ def _flux(
     return float(shares.sum()), float(np.abs(shares).sum()), len(depths) * n
 
 
-def _refined(
-    field: ResponseField,
-    way: Way,
-    n: int,
-    known: dict[float, ForceResponse],
-    progress: Progress,
-    *,
-    is_cycle: bool,
-) -> ForcePath:
-    """Return the work with n intervals; known: responses by s, to which new ones are added."""
-    times = np.linspace(0, 1, n + 1) if is_cycle else chebyshev_points(n)
-    points = np.stack([_place(way, s) for s in times.tolist()])
-    steps = closed_steps(points) if is_cycle else smooth_steps(points)
-    # A dyadic fraction, or a cosine of one: the same number whenever it comes.
-    keys = [round(s, 14) for s in times.tolist()]
-    new = [place for place, key in enumerate(keys) if key not in known]
-    solved = responses(field, points[new], progress)
-    known.update(zip([keys[place] for place in new], solved, strict=True))
-    return _path(points, steps, [known[key] for key in keys], is_cycle=is_cycle)
-
-
-def responses(field: ResponseField, points: FloatArray, progress: Progress) -> list[ForceResponse]:
-    """Return the response at each point (n_points, n_c)."""
-    with bar(progress, "point", len(points)) as shown:
-        found = []
-        for point in points:
-            found.append(field(point))
-            shown.update()
-    return found
-
-
-def _path(
-    points: FloatArray, steps: Steps, found: Sequence[ForceResponse], *, is_cycle: bool
-) -> ForcePath:
+def _path(walk: Walk[ForceResponse]) -> ForcePath:
     """Return the result of responses along a way."""
+    found = walk.found
     first = found[0]
     force, curl = (
         np.stack([getattr(each, name) for each in found], axis=1)
@@ -281,13 +241,13 @@ def _path(
         first.energy,
         first.bias,
         first.degeneracy,
-        path=points,
-        steps=steps.fine,
-        coarse_steps=steps.coarse,
+        path=walk.points,
+        steps=walk.steps.fine,
+        coarse_steps=walk.steps.coarse,
         lead_force=force,
         lead_curl=curl,
         friction=np.stack([each.friction for each in found]),
-        is_cycle=is_cycle,
+        is_cycle=walk.is_cycle,
         temperature=first.temperature,
         linear=first.linear,
         error=max(each.error for each in found),
@@ -296,40 +256,6 @@ def _path(
         pinned=first.pinned,
         warnings=tuple(dict.fromkeys(text for each in found for text in each.warnings)),
     )
-    if is_cycle:
-        _check_cycle(result)
+    if walk.is_cycle:
+        check_cycle("the force (per unit of bias)", result.lead_force, result.error)
     return result
-
-
-def _check_cycle(result: ForcePath) -> None:
-    """Raise unless the force at the end of a cycle is that at its beginning."""
-    missed = np.abs(result.lead_force[:, -1] - result.lead_force[:, 0]).max()
-    size = np.abs(result.lead_force).max()
-    if missed > max(SAME_FORCE, 2 * result.error) * size:
-        raise ValueError(
-            f"At the end of the cycle the force differs from that at its beginning by {missed:.3g} "
-            f"of {size:.3g} (per unit of bias); expected a last point that is the first one again, "
-            "or a period of the coordinates further. Of another way say is_cycle=False."
-        )
-
-
-def _is_closed(points: FloatArray) -> bool:
-    """Return whether the last of these points is the first one."""
-    extent = np.ptp(points, axis=0).max()
-    return bool(np.abs(points[-1] - points[0]).max() <= SAME_PLACE * extent)
-
-
-def _place(way: Way, s: float) -> FloatArray:
-    """Return where a way is, (n_c,)."""
-    return np.asarray(way(s), dtype=float)
-
-
-def _points(path: ArrayLike) -> FloatArray:
-    """Return the points of a way as an array (n_points, n_c), or raise."""
-    points = np.asarray(path, dtype=float)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"path has shape {points.shape}; expected finite numbers (n_points, n_c), the "
-            "displacements at each point."
-        )
-    return points

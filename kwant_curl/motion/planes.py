@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.motion.field import ResponseField
-from kwant_curl.motion.paths import responses
+from kwant_curl.motion.walks import responses
 from kwant_curl.results import ForcePlane
 from kwant_curl.support.progress import Progress
 from kwant_curl.support.warning import issued

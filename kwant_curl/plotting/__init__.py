@@ -11,6 +11,7 @@ from kwant_curl.plotting.interactive import plot_interactive
 from kwant_curl.plotting.local import plot_local_vibrations
 from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.plotting.paths import plot_force_path, plot_force_plane
+from kwant_curl.plotting.pumping import plot_pumped_charge
 from kwant_curl.support.drawing import plot
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "plot_interactive",
     "plot_local_vibrations",
     "plot_orbit",
+    "plot_pumped_charge",
     "plot_pumping_rates",
     "plot_stability",
     "plot_trajectory",
@@ -35,6 +37,7 @@ for draw in (
     plot_force_plane,
     plot_local_vibrations,
     plot_orbit,
+    plot_pumped_charge,
     plot_pumping_rates,
     plot_stability,
     plot_trajectory,

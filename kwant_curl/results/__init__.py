@@ -13,6 +13,7 @@ from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.results.phonon_rates import PhononRates
+from kwant_curl.results.pumped_charge import PumpedCharge
 from kwant_curl.results.pumping_rates import PumpingRates
 from kwant_curl.results.spectrum import Spectrum
 
@@ -27,6 +28,7 @@ __all__ = [
     "GridField",
     "NoiseSpectrum",
     "PhononRates",
+    "PumpedCharge",
     "PumpingRates",
     "Spectrum",
 ]

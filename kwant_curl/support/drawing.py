@@ -28,5 +28,5 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
     """
     raise TypeError(
         f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, ForcePath, "
-        "ForcePlane, LocalVibrations, PumpingRates, Orbit, Stability or Trajectory."
+        "ForcePlane, LocalVibrations, PumpedCharge, PumpingRates, Orbit, Stability or Trajectory."
     )

@@ -23,7 +23,7 @@ from kwant_curl.electrons.shares import Shares, response_sizes
 from kwant_curl.electrons.shell import EnergyShell
 from kwant_curl.model.scattering import ScatteringProblem
 
-__all__ = ["LocalKernel", "local_responses"]
+__all__ = ["LocalKernel", "local_responses", "where_touched"]
 
 IntArray = NDArray[np.int64]
 Responses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -52,7 +52,7 @@ class LocalKernel:
         energy: float,
     ) -> Self:
         """Take states where forces touch them, or everywhere if that is most of the system."""
-        return cls(problem, numerics, forces.map(_where_touched), energy)
+        return cls(problem, numerics, forces.map(where_touched), energy)
 
     @property
     def orbitals(self) -> IntArray | None:
@@ -74,7 +74,7 @@ class LocalKernel:
         return Shares(by_lead, (friction,), sizes, n_modes, shell.notices)
 
 
-def _where_touched(forces: Derivatives) -> tuple[Derivatives, IntArray | None]:
+def where_touched(forces: Derivatives) -> tuple[Derivatives, IntArray | None]:
     """Return forces on the orbitals that they touch, and these; all if that is most of them."""
     touched = forces.orbitals
     if 2 * len(touched) > forces.n_orbitals:
