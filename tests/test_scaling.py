@@ -297,6 +297,20 @@ def test_numbers_scale(of_routine, scale):
         np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-6 * size, err_msg=name)
 
 
+@pytest.mark.parametrize("scale", [(1.0, 1.0), *SCALES], ids=str)
+def test_fits_scale(scale):
+    """A fit of a lattice's self-energy is as good in any units: to its error, not to rounding."""
+    unit = Unit(*scale)
+    lattice = lattice_of(unit)
+    leads = lattice.leads_of([1, 2, 3], rtol=2e-3)
+    omega = np.linspace(0.0003, 0.02, 40) * unit.e
+    omega = omega[np.abs(omega[:, None] - lattice.band_edges).min(axis=1) > 3e-4 * unit.e]
+    exact = lattice.surroundings([1, 2, 3]).selfenergy(omega)
+    apart = np.abs(leads.lead_selfenergy(omega) - exact).max()
+    assert 0 < leads.error < 2e-3
+    assert apart < 2e-3 * np.abs(exact).max()
+
+
 def figures(unit):
     """Yield names and axes of all kinds of figures."""
     point = {"params": unit.params, "bias": unit.bias}

@@ -312,7 +312,7 @@ class Lattice:
         *,
         rtol: float = 1e-4,
         distance: float = 1e-3,
-        max_poles: int = 600,
+        max_poles: int = 4000,
     ) -> PhononLeads:
         """Return the surroundings of moving atoms as `PhononLeads`, by a rational fit.
 
@@ -326,7 +326,7 @@ class Lattice:
             From band edges, in units of the highest frequency of the leads: closer to them, where
             Pi has roots, nothing is promised.
         max_poles : int
-            Of a lead, mirror images included.
+            Of a lead, mirror images included; each adds two variables with its image.
 
         Returns
         -------
@@ -360,7 +360,7 @@ class Lattice:
         sites: ArrayLike | None = None,
         rtol: float = 1e-4,
         distance: float = 1e-3,
-        max_poles: int = 600,
+        max_poles: int = 4000,
     ) -> VibrationalModes:
         """Return the modes of moving atoms, all others held, with the lattice as their leads.
 
