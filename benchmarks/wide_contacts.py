@@ -8,6 +8,7 @@ self-energy, relative to it or to that at rest, whichever is larger.
 """
 
 import os
+import resource
 
 # Before NumPy starts its threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -74,9 +75,21 @@ def task(name: str, lead: LatticeLead, goal: str) -> None:
     )  # fmt: skip
 
 
+def long_device(width: int, n_cells: int) -> None:
+    """Print what it takes to make, and to check, a device of many atoms."""
+    lead = wire(width)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    lattice = Lattice.of_lead(lead, n_cells)
+    spent = time.process_time() - start
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"Lattice of {len(lattice)} atoms: {spent:.1f} s, {more:.0f} MiB more at its peak\n")
+
+
 def main() -> None:
     """Print the table."""
     print(f"{machine()}\n")
+    long_device(3, 334)
     row("lead", "coordinates", "CPU time", "goal", "variables", "error, stated", "error, measured")
     row(*["---"] * 7)
     task("strip, 5 atoms", strip(5), "< 5 s")

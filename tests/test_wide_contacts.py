@@ -96,7 +96,9 @@ def test_a_wide_contact(width):
     omega = omega[np.abs(omega[:, None] - lattice.band_edges).min(axis=1) > 3e-3]
     exact = lattice.surroundings(moving).selfenergy(omega)
     size = np.abs(lattice.surroundings(moving).selfenergy(0.0)).max()
-    assert np.abs(leads.lead_selfenergy(omega) - exact).max() < 1.2e-3 * max(size, np.abs(exact).max())
+    assert np.abs(leads.lead_selfenergy(omega) - exact).max() < 1.2e-3 * max(
+        size, np.abs(exact).max()
+    )
     assert 2 * len(leads.memory().factors()[0]) < 2 * 2 * width * 50
     dense = np.concatenate([np.linspace(1e-3, 6, 800), lattice.band_edges * (1 + 1e-7)])
     for pi in leads.lead_selfenergy(dense):

@@ -1,9 +1,11 @@
 """Self-energies of a lattice's leads at any frequency on or above the real axis."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from kwant_curl.algebra.bloch import BlochCells
 from kwant_curl.algebra.decimation import decimated
@@ -159,11 +161,11 @@ def lowest_square(cells: Cells) -> tuple[float, float]:
     return float(energies.min()), float(momenta[place])
 
 
-def attached_real(problem: ScatteringProblem, square: float) -> FloatArray:
-    """Return D + Pi at a negative omega^2, where it is real, dense (n_orbitals, n_orbitals)."""
-    total: FloatArray = problem.hamiltonian.toarray().real
-    sigmas = lead_selfenergies(problem, 1j * np.sqrt(-square))
-    for number, sigma in sigmas.items():
+def attached_real(problem: ScatteringProblem, square: float) -> Any:
+    """Return D + Pi at a negative omega^2, where it is real, sparse (n_orbitals, n_orbitals)."""
+    total: Any = problem.hamiltonian.real
+    for number, sigma in lead_selfenergies(problem, 1j * np.sqrt(-square)).items():
         orbitals = problem.leads[number].orbitals
-        total[np.ix_(orbitals, orbitals)] += sigma.real
-    return (total + total.T) / 2
+        where = np.repeat(orbitals, len(sigma)), np.tile(orbitals, len(sigma))
+        total = total + sparse.csr_array((sigma.real.ravel(), where), shape=total.shape)
+    return sparse.csc_array((total + total.T) / 2)
