@@ -337,7 +337,8 @@ class Lattice:
             moving atom is there, with Pi = 0.  `error` is
             measured at frequencies that the fit has not seen.  Where the fit would feed energy in
             (outside of the bands, where Pi has no damping at all, by its error), the least
-            `friction` that prevents it is added; it is what is left of damping there.
+            `friction` that prevents it is added; it is what is left of damping there.  In deeper
+            dips, which are narrow and beside band edges, damped oscillators do that.
 
         Raises
         ------
