@@ -7,10 +7,12 @@ import phonopy
 import pytest
 from ase.vibrations import VibrationsData
 from phonopy.structure.atoms import PhonopyAtoms
+from scipy import sparse
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
 from kwant_curl import EV_ANGSTROM_AMU, Lattice, LatticeLead, VibrationalModes, load
+from kwant_curl.algebra.definite import is_positive
 from kwant_curl.algebra.memory import evolution
 
 
@@ -504,3 +506,42 @@ def test_ends_without_the_spring_to_the_lead():
         ValueError, match=r"own block .* sum of all its springs. sum_rule=True does"
     ):
         Lattice.from_arrays(matrix, 1.0, ends, sum_rule=True)
+
+
+# Many atoms
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_positive_without_eigenvalues(seed):
+    rng = np.random.default_rng(seed)
+    matrix = sparse.random_array((60, 60), density=0.05, rng=rng)
+    matrix = sparse.csc_array(matrix + matrix.T)
+    lowest = np.linalg.eigvalsh(matrix.toarray())[0]
+    assert is_positive(matrix, lowest - 1e-6)
+    assert not is_positive(matrix, lowest + 1e-6)
+    assert not is_positive(matrix, 0.5 * lowest)
+    assert not is_positive(sparse.csc_array((5, 5)), 0.0)
+
+
+def test_a_long_lattice_is_sparse():
+    """Sparse and dense force constants are the same, and so is what is said of unstable ones."""
+    lead, n = chain_lead(), 500
+    long = Lattice.of_lead(lead, n)
+    assert long.force_constants.nnz == 3 * n - 2
+    leads = (lead.mirrored().at([0]), lead.at([n - 1]))
+    for matrix in (long.force_constants, long.force_constants.toarray()):
+        one = Lattice.from_arrays(matrix, 1.0, leads, sum_rule=True)
+        np.testing.assert_array_equal(one.force_constants.toarray(), row(lead, n))
+        np.testing.assert_allclose(one.broken_sum_rule, 0, atol=1e-15)
+    assert one.transmission(0.7) == pytest.approx(1, abs=1e-9)
+    loose = long.force_constants.tolil()
+    loose[n // 2, n // 2] = 1.0
+    square = 2 - 2 * np.sqrt(1.25)  # as of the short one
+    with pytest.raises(ValueError, match=rf"omega\^2 = {square:.4g} .*in which atom 250 moves"):
+        Lattice.from_arrays(loose.tocsr(), 1.0, leads)
+    skew = long.force_constants.tolil()
+    skew[3, 4] = -1.1
+    with pytest.raises(ValueError, match=r"elements \(3, 4\) and \(4, 3\) are -1\.1 and -1"):
+        Lattice.from_arrays(skew.tocsr(), 1.0, leads)
+    with pytest.raises(ValueError, match="entries that are not finite"):
+        Lattice.from_arrays(long.force_constants * np.inf, 1.0, leads)

@@ -1,5 +1,6 @@
 """Every routine in other units of energy and length: the numbers scale, and nothing is absolute."""
 
+import dataclasses
 import functools
 
 import kwant
@@ -177,6 +178,86 @@ def vibrations(unit):
     }
 
 
+def noises(unit):
+    """Return noise at finite frequency, and how it heats the modes."""
+    at = {"params": unit.params, "bias": unit.bias, "temperature": unit.kt, "rtol": 1e-8}
+    ends = [unit.modes.frequencies.min(), unit.modes.frequencies.max()]
+    spectrum = kc.noise_spectrum(unit.syst, unit.law, unit.energy, ends, **at)
+    heated = kc.mode_occupations(spectrum, unit.modes, damping=1e-6 * unit.e, lead_temperatures={})
+    force = unit.e / unit.a
+    return {
+        "emission": spectrum.emission / (force**2 / unit.e),
+        "noise": spectrum.noise / (force**2 / unit.e),
+        "damping": spectrum.damping * unit.a**2,
+        "occupation": heated.occupation,
+        "effective": heated.effective_temperature / unit.e,
+        "rates": heated.damping / unit.e,
+    }
+
+
+def lattice_of(unit):
+    """Return a chain that moves in a plane; one atom is lighter, three are held."""
+    springs, m = np.diag([12.0, 8.0]) * unit.e / unit.a**2, 2e5 / (unit.e * unit.a**2)
+    perfect = kc.Lattice.of_lead(kc.LatticeLead(2 * springs, -springs, [m]), 5)
+    masses = perfect.masses * [1, 1, 0.8, 1, 1]
+    held = np.repeat([0.0, 2.0, 3.0, 2.0, 0.0], 2) * unit.e / unit.a**2
+    matrix = perfect.force_constants.toarray() + np.diag(held)
+    return kc.Lattice.from_arrays(matrix, masses, perfect.leads)
+
+
+def lattices(unit):
+    """Return what is exact of a lattice."""
+    lattice = lattice_of(unit)
+    omega = np.array([0.0, 0.004, 0.009, 0.02]) * unit.e
+    return {
+        "edges": lattice.band_edges / unit.e,
+        "selfenergy": np.array(lattice.selfenergy(omega)) / unit.e**2,
+        "around": lattice.surroundings([2]).selfenergy(omega) / unit.e**2,
+        "transmission": lattice.transmission(omega[1:]),
+        "density": lattice.local_density(omega[1:]).density * unit.e,
+    }
+
+
+def surrounded(unit):
+    """Return stability, the critical bias and motion with phonon leads."""
+    at = {"params": unit.params, "bias": unit.bias, "temperature": unit.kt}
+    response = kc.force_response(unit.syst, unit.law, unit.energy, jacobian=True, noise=True, **at)
+    omega, rng = unit.modes.frequencies, np.random.default_rng(6)
+    leads = kc.PhononLeads.from_oscillators(
+        rng.uniform(0.5, 1.2, 12) * omega.max(),
+        rng.uniform(0.1, 0.3, 12) * omega.max(),
+        0.1 * rng.normal(size=(12, 6)) * omega.max() ** 2,
+        rng.integers(2, size=12),
+    )
+    modes = dataclasses.replace(unit.modes, leads=leads)
+    stable = kc.stability(response, modes, [0.0, unit.bias])
+    critical = kc.critical_bias(response, modes, 1e3 * unit.bias, steps=16)
+    widths = modes.linewidths()
+    spectrum = kc.noise_spectrum(
+        unit.syst, unit.law, unit.energy, 2 * omega.max(),
+        modes=modes.patterns, rtol=1e-8, **at,
+    )  # fmt: skip
+    moved = {"seed": 1, "n_trajectories": 2, "every": 20, "lead_temperatures": {1: 0.5 * unit.kt}}
+    classical, quantum = (
+        kc.langevin(response, modes, 20 / omega[0], **moved, **noise)
+        for noise in ({}, {"noise": "quantum", "spectrum": spectrum})
+    )
+    return {
+        "leads": leads.lead_selfenergy(omega) / unit.e**2,
+        "widths": widths.damping / unit.e,
+        "golden rule": widths.golden_rule / unit.e,
+        "local": modes.local_density(omega).density * unit.e,
+        "growth": stable.growth / unit.e,
+        "lattice": stable.lattice / unit.e,
+        "critical": np.array(critical / unit.e),
+        "critical mode": np.array(critical.frequency / unit.e),
+        "classical": classical.coordinates * np.sqrt(unit.e),
+        "heat": classical.heat / unit.e,
+        "quantum": quantum.coordinates * np.sqrt(unit.e),
+        "quantum heat": quantum.heat / unit.e,
+    }
+
+
 def sweeps(unit):
     """Return curls of several energies, of a model, and what a test particle's cross section is."""
     model = kc.Model(unit.syst, unit.params)
@@ -202,8 +283,10 @@ def in_plain_units(of_routine):
 
 @pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:At the bias .* a lead is shifted")  # the critical one
+@pytest.mark.filterwarnings("ignore:The damping by electrons at the modes' frequencies differs")
 @pytest.mark.parametrize("of_routine", [maps, integrals, responses, flows, densities, phonons,
-                                        vibrations, sweeps])  # fmt: skip
+                                        vibrations, noises, lattices, surrounded,
+                                        sweeps])  # fmt: skip
 @pytest.mark.parametrize("scale", SCALES, ids=str)
 def test_numbers_scale(of_routine, scale):
     """The same numbers in units of energy and length, to a millionth of each array's largest."""
@@ -213,6 +296,20 @@ def test_numbers_scale(of_routine, scale):
         size = np.abs(value)[np.isfinite(value)].max()
         assert size > 0, name
         np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-6 * size, err_msg=name)
+
+
+@pytest.mark.parametrize("scale", [(1.0, 1.0), *SCALES], ids=str)
+def test_fits_scale(scale):
+    """A fit of a lattice's self-energy is as good in any units: to its error, not to rounding."""
+    unit = Unit(*scale)
+    lattice = lattice_of(unit)
+    leads = lattice.leads_of([1, 2, 3], rtol=2e-3)
+    omega = np.linspace(0.0003, 0.02, 40) * unit.e
+    omega = omega[np.abs(omega[:, None] - lattice.band_edges).min(axis=1) > 3e-4 * unit.e]
+    exact = lattice.surroundings([1, 2, 3]).selfenergy(omega)
+    apart = np.abs(leads.lead_selfenergy(omega) - exact).max()
+    assert 0 < leads.error < 2e-3
+    assert apart < 2e-3 * np.abs(exact).max()
 
 
 def figures(unit):

@@ -95,6 +95,8 @@ def growing_motions(
         return _logarithms(stiffness, damping, selfenergy, unit, omegas)
 
     places = np.unique(np.concatenate([np.linspace(0, 1, BACKGROUND), first / (first + unit)]))
+    # Of many poles two may ask for the same place but for rounding.
+    places = places[np.append(True, np.diff(places) > 100 * SMALLEST)]
     turned = _turned(logarithms, places[places < 1])
     count = round(turned / np.pi)
     if abs(turned / np.pi - count) > CONFIRMED:

@@ -12,12 +12,12 @@ DOUBLINGS = 60
 
 
 def decimated(inverse: ComplexArray, hopping: ComplexArray, back: ComplexArray) -> ComplexArray:
-    """Return Sigma = V^+ g V of a row of cells, with g that of its end, (n, n).
+    """Return Sigma = V^+ g V of a row of cells, with g that of its end, (..., n, n).
 
     Parameters
     ----------
-    inverse : array (n_cell, n_cell)
-        E - h of a cell, at an energy E above the real axis.
+    inverse : array (..., n_cell, n_cell)
+        E - h of a cell, at energies E above the real axis.
     hopping : array (n_cell, n)
         V, to the first n orbitals of a cell from the next one.
     back : array (n, n_cell)
@@ -30,17 +30,18 @@ def decimated(inverse: ComplexArray, hopping: ComplexArray, back: ComplexArray) 
     """
     n = hopping.shape[1]
     forwards, backwards = np.zeros_like(inverse), np.zeros_like(inverse)
-    forwards[:, :n], backwards[:n] = hopping, back
+    forwards[..., :n], backwards[..., :n, :] = hopping, back
     end, inner = inverse, inverse
     tiny = np.finfo(float).eps * np.abs(hopping).max(initial=0.0)
     for _ in range(DOUBLINGS):
-        solved = np.linalg.solve(inner, np.hstack([forwards, backwards]))
-        ahead, behind = np.split(solved, 2, axis=1)
+        solved = np.linalg.solve(inner, np.concatenate([forwards, backwards], axis=-1))
+        ahead, behind = np.split(solved, 2, axis=-1)
         end = end - backwards @ ahead
         inner = inner - backwards @ ahead - forwards @ behind
         forwards, backwards = forwards @ ahead, backwards @ behind
         # They enter as a product: the smaller one tells.
-        if min(np.abs(forwards).max(initial=0.0), np.abs(backwards).max(initial=0.0)) <= tiny:
+        sizes = (np.abs(part).max(axis=(-2, -1), initial=0.0) for part in (forwards, backwards))
+        if np.minimum(*sizes).max(initial=0.0) <= tiny:
             break
     sigma: ComplexArray = back @ np.linalg.solve(end, hopping)
     return sigma

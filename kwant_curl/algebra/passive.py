@@ -1,159 +1,108 @@
-"""Residues with which a rational self-energy takes energy, and gives none, at every frequency.
+"""A rational self-energy that takes energy, and gives none, at every frequency.
 
-Arrays only.  Least squares, and then the nearest to these for which -Im Pi(omega)/omega >= 0: where
-an eigenvalue is negative, its vector gives a linear inequality for the residues, until there is
-none.  There are far fewer inequalities than residues, so the dual problem is solved (least-distance
-programming: C. L. Lawson, R. J. Hanson, Solving Least Squares Problems, ch. 23).
+Arrays only.  Where -Im Pi(omega)/omega of a fit has a negative eigenvalue, in a dip beside a band
+edge, an oscillator as narrow as the dip takes what is fed in there, and has no effect elsewhere;
+what is left is made up for by a constant friction.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
-from kwant_curl.algebra.causal import causal_columns, causal_residues
+from kwant_curl.algebra.gaining import gaining
+from kwant_curl.algebra.memory import Memory
 
-__all__ = ["passive_residues"]
+__all__ = ["passive"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
 
-INDEPENDENT = 1e-13
-"""Singular values below this part of the largest are rounding."""
+ROUNDS = 6
+"""How often oscillators are added."""
 
-STEEPEST = 100.0
-"""By how much Im Pi counts more at low frequencies, at most: a damping is Im Pi/omega."""
+MARGIN = 1.02
+"""The friction that is added, over the least that is needed where it was looked at."""
 
-ROUNDS = 8
-"""How often inequalities are added; what is still negative then is left to friction."""
+ENOUGH = 1.3
+"""How much more than what is fed in an oscillator takes."""
 
-MOST = 200
-"""Inequalities that are added in a round."""
-
-
-class _Given(NamedTuple):
-    """What is fitted: see `passive_residues`."""
-
-    points: FloatArray
-    values: ComplexArray
-    weights: FloatArray
+PIECE = 2**21
+"""Elements of the matrices that are calculated together."""
 
 
-class _Inequalities(NamedTuple):
-    """Each is form . Z . vector vector^T >= 0, Z (n_columns, rank, rank) the coordinates."""
-
-    forms: FloatArray
-    vectors: FloatArray
-
-    def added(self, forms: FloatArray, vectors: FloatArray) -> "_Inequalities":
-        size = np.linalg.norm(forms, axis=1, keepdims=True)
-        return _Inequalities(
-            np.concatenate([self.forms, forms / size]), np.concatenate([self.vectors, vectors])
-        )
-
-    def nearest(self, start: FloatArray) -> FloatArray | None:
-        """Return the nearest Z for which none is negative; None where none is found."""
-        along = np.einsum("ik,kab,ia,ib->i", self.forms, start, *[self.vectors] * 2, optimize=True)
-        size = float(np.abs(along).max()) or 1.0
-        squares, vectors = np.linalg.eigh(
-            (self.forms @ self.forms.T) * (self.vectors @ self.vectors.T) ** 2
-        )
-        root = np.sqrt(np.maximum(squares, 0.0))[:, None] * vectors.T
-        unit = np.zeros(len(root) + 1)
-        unit[-1] = 1.0
-        rows = np.concatenate([root, -along[None] / size])
-        try:
-            found, _ = nnls(rows, unit, maxiter=30 * len(unit))
-        except RuntimeError:
-            return None
-        left = 1.0 - rows[-1] @ found
-        if left < np.finfo(float).eps:
-            return None
-        factors = self.forms * (size / left * found)[:, None]
-        result: FloatArray = start + np.einsum(
-            "ik,ia,ib->kab", factors, *[self.vectors] * 2, optimize=True
-        )
-        return result
-
-
-def passive_residues(
-    points: FloatArray,
-    values: ComplexArray,
-    weights: FloatArray,
-    poles: ComplexArray,
-    real: NDArray[np.bool_],
-    grid: FloatArray,
-    tolerated: float,
-) -> ComplexArray:
-    """Return the residues (n_poles, rank, rank) that fit samples best and damp at a grid.
+def passive(memory: Memory, frequencies: FloatArray, allowed: float) -> Memory:
+    """Return the memory with oscillators and friction, so that it damps at all frequencies.
 
     Parameters
     ----------
-    points : array (n,)
-        Frequencies of the samples, positive.
-    values : array (n, rank, rank)
-        Samples of Pi, symmetric.
-    weights : array (n,)
-        How much each counts.
-    poles : array (n_poles,)
-        Below the axis.
-    real : array of bool (n_poles,)
-        Whose residues are real: of oscillators that are hardly damped.
-    grid : array (n_grid,)
-        Frequencies, positive and ascending, at which -Im Pi/omega is to be positive semidefinite.
-    tolerated : float
-        Negative eigenvalues up to this are left.
+    memory : Memory
+        Its friction is none.
+    frequencies : array (n,)
+        Where it is looked at, positive and ascending.
+    allowed : float
+        The friction up to which no oscillators are added.
     """
-    best, back = _least_squares(_Given(points, values, weights), poles, real)
-    forms = -(causal_columns(grid, poles, real).imag / grid[:, None]) @ back
-    rank = values.shape[1]
-    inequalities = _Inequalities(np.empty((0, len(best))), np.empty((0, rank)))
-    found = best
+    damping = _dampings(memory, frequencies)
+    lowest, vectors = _lowest(damping)
     for _ in range(ROUNDS):
-        lowest, vectors = _lowest(forms, found)
-        worst = _minima(lowest, -tolerated)
-        if not worst.size:
+        dips = _minima(lowest, -allowed)
+        if not dips.size:
             break
-        inequalities = inequalities.added(forms[worst], vectors[worst])
-        nearest = inequalities.nearest(best)
-        if nearest is None:
-            break
-        found = nearest
-    return causal_residues(np.tensordot(back, found, 1), real)
+        added = _oscillators(frequencies, lowest, vectors, dips, allowed)
+        damping += _dampings(added, frequencies)
+        lowest, vectors = _lowest(damping)
+        memory = memory._replace(
+            poles=np.concatenate([memory.poles, added.poles]),
+            residues=np.concatenate([memory.residues, added.residues]),
+        )
+    one = np.eye(len(memory.friction))
+    memory = memory._replace(friction=MARGIN * max(0.0, -float(lowest.min())) * one)
+    while (found := gaining(memory)) is not None:  # between those frequencies
+        memory = memory._replace(friction=memory.friction - MARGIN * found[1] * one)
+    return memory
 
 
-def _least_squares(
-    given: _Given, poles: ComplexArray, real: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray]:
-    """Return the best Z in orthonormal coordinates, and what makes residues of them."""
-    columns = causal_columns(given.points, poles, real)
-    plain = given.weights[:, None]
-    damping = plain * np.clip(poles.real.max() / given.points, 1.0, STEEPEST)[:, None]
-    matrix = np.concatenate([plain * columns.real, damping * columns.imag])
-    flat = given.values.reshape(len(given.points), -1)
-    wanted = np.concatenate([plain * flat.real, damping * flat.imag])
-    size = np.linalg.norm(matrix, axis=0)
-    size[size == 0] = 1.0
-    left, strength, right = np.linalg.svd(matrix / size, full_matrices=False)
-    kept = strength > INDEPENDENT * strength[0]
-    best = (left[:, kept].T @ wanted).reshape(-1, *given.values.shape[1:])
-    return best, right[kept].T / strength[kept] / size[:, None]
+def _dampings(memory: Memory, frequencies: FloatArray) -> FloatArray:
+    """Return -Im Pi/omega, (n, rank, rank)."""
+    result = np.empty((len(frequencies), *memory.friction.shape))
+    pieces = -(-result.size // PIECE)
+    for some in np.array_split(np.arange(len(frequencies)), pieces):
+        result[some] = memory.damping(frequencies[some])
+    return result
 
 
-def _lowest(forms: FloatArray, found: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the lowest eigenvalue of the damping at each point of the grid, and its vector."""
-    values, vectors = np.empty(len(forms)), np.empty((len(forms), found.shape[1]))
-    for part in np.array_split(np.arange(len(forms)), 1 + len(forms) // 500):
-        lowest, columns = np.linalg.eigh(np.tensordot(forms[part], found, 1))
-        values[part], vectors[part] = lowest[:, 0], columns[:, :, 0]
-    return values, vectors
+def _lowest(damping: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest eigenvalue at each frequency, and its vector."""
+    values, columns = np.linalg.eigh(damping)
+    return values[:, 0], columns[:, :, 0]
 
 
 def _minima(values: FloatArray, limit: float) -> IntArray:
-    """Return where values have minima below a limit, the lowest ones."""
+    """Return where values have minima below a limit."""
     around = np.concatenate([[np.inf], values, [np.inf]])
-    low = (values <= around[:-2]) & (values <= around[2:]) & (values < limit)
-    found = np.flatnonzero(low)
-    return found[np.argsort(values[found])[:MOST]]
+    found: IntArray = np.flatnonzero(
+        (values <= around[:-2]) & (values < around[2:]) & (values < limit)
+    )
+    return found
+
+
+def _oscillators(
+    frequencies: FloatArray,
+    lowest: FloatArray,
+    vectors: FloatArray,
+    dips: IntArray,
+    allowed: float,
+) -> Memory:
+    """Return damped oscillators, one for each dip, of its frequency, depth, vector and width."""
+    out = np.flatnonzero(lowest >= -0.5 * allowed)
+    left = out[np.maximum(np.searchsorted(out, dips) - 1, 0)] if out.size else 0 * dips
+    right = out[np.minimum(np.searchsorted(out, dips), out.size - 1)] if out.size else dips * 0 - 1
+    at = frequencies[dips]
+    width = np.maximum(np.abs(frequencies[right] - at), np.abs(at - frequencies[left]))
+    width = np.minimum(width, 0.5 * at)
+    strength = -ENOUGH * lowest[dips] * width * at
+    along = vectors[dips]
+    rank = along.shape[1]
+    nothing = np.zeros((rank, rank))
+    residues = strength[:, None, None] * along[:, :, None] * along[:, None, :]
+    return Memory(at - 1j * width, residues.astype(complex), nothing, nothing)

@@ -4,8 +4,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-__all__ = ["SYMMETRIC", "antisymmetric", "check_atoms", "real_matrix", "symmetric"]
+__all__ = [
+    "SYMMETRIC",
+    "antisymmetric",
+    "check_atoms",
+    "real_matrix",
+    "sparse_symmetric",
+    "symmetric",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,24 +37,29 @@ def real_matrix(name: str, value: Any, size: int | None = None) -> FloatArray:
 
 def symmetric(name: str, array: FloatArray, cure: str) -> FloatArray:
     """Return the symmetric part; raise if the rest is more than the error of a calculation."""
-    return _part(name, array, 1, cure)
+    return np.asarray(_part(name, array, 1, cure), dtype=float)
+
+
+def sparse_symmetric(name: str, matrix: Any, cure: str) -> Any:
+    """Return the symmetric part of a sparse array, or raise as `symmetric`."""
+    return sparse.csr_array(_part(name, matrix, 1, cure))
 
 
 def antisymmetric(name: str, array: FloatArray, cure: str) -> FloatArray:
     """Return the antisymmetric part; raise if the rest is more than the error of a calculation."""
-    return _part(name, array, -1, cure)
+    return np.asarray(_part(name, array, -1, cure), dtype=float)
 
 
-def _part(name: str, array: FloatArray, sign: int, cure: str) -> FloatArray:
-    rest = np.abs(array - sign * array.T)
-    if rest.max() > SYMMETRIC * np.abs(array).max():
+def _part(name: str, array: Any, sign: int, cure: str) -> Any:
+    rest = abs(array - sign * array.T)
+    if rest.max() > SYMMETRIC * abs(array).max():
         i, j = np.unravel_index(rest.argmax(), array.shape)
         kind, differ = ("symmetric", "differ") if sign > 0 else ("antisymmetric", "add up to")
         raise ValueError(
             f"{name} is not {kind}: elements ({i}, {j}) and ({j}, {i}) are {array[i, j]:.6g} and "
             f"{array[j, i]:.6g}, they {differ}{' by' if sign > 0 else ''} {rest[i, j]:.2g}. {cure}"
         )
-    return np.asarray((array + sign * array.T) / 2, dtype=float)
+    return (array + sign * array.T) / 2
 
 
 def check_atoms(positions: FloatArray | None, sites: NDArray[Any] | None, n_c: int) -> None:

@@ -7,14 +7,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.linalg import eigh
 
-from kwant_curl.support.matrices import check_atoms, symmetric
+from kwant_curl.support.matrices import check_atoms, sparse_symmetric, symmetric
 from kwant_curl.vibrations.matching import point
 from kwant_curl.vibrations.mode_checks import masses_of_coordinates
 
-__all__ = ["HarmonicModes", "SparseMatrix", "harmonic_modes", "symmetric_matrix"]
+__all__ = [
+    "HarmonicModes",
+    "SparseMatrix",
+    "harmonic_modes",
+    "sparse_symmetric_matrix",
+    "symmetric_matrix",
+]
 
 FloatArray = NDArray[np.float64]
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
+
+CURE = "If that is the error of finite differences, give (K + K.T)/2."
 
 ZERO_MODE = 1e-9
 """Below this part of the largest omega^2, that of a mode is zero up to rounding."""
@@ -53,21 +61,34 @@ def symmetric_matrix(force_constants: Any) -> FloatArray:
     """Return the force constants as a dense symmetric matrix, or raise."""
     dense = force_constants.toarray() if sparse.issparse(force_constants) else force_constants
     array = np.asarray(dense)
-    if array.dtype.kind not in "fiuc":
-        raise TypeError(f"force_constants has entries of type {array.dtype}; expected numbers.")
     if array.ndim == 4 and array.shape[:2] == array.shape[2:]:
         array = array.reshape(2 * (array.shape[0] * array.shape[1],))
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+    _check_numbers(array.shape, array)
+    return symmetric("force_constants", array.astype(float), CURE)
+
+
+def sparse_symmetric_matrix(force_constants: Any) -> Any:
+    """Return the force constants as a sparse symmetric CSR array, or raise as for a dense one."""
+    if not sparse.issparse(force_constants):
+        return sparse.csr_array(symmetric_matrix(force_constants))
+    matrix = sparse.csr_array(force_constants)
+    _check_numbers(matrix.shape, matrix.data)
+    return sparse_symmetric("force_constants", matrix.astype(float), CURE)
+
+
+def _check_numbers(shape: tuple[int, ...], values: NDArray[Any]) -> None:
+    """Raise unless these are real numbers, elements of a matrix."""
+    if values.dtype.kind not in "fiuc":
+        raise TypeError(f"force_constants has entries of type {values.dtype}; expected numbers.")
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
         raise ValueError(
-            f"force_constants has shape {array.shape}; expected (n_c, n_c) or (n_atoms, dim, "
+            f"force_constants has shape {shape}; expected (n_c, n_c) or (n_atoms, dim, "
             "n_atoms, dim)."
         )
-    if np.iscomplexobj(array):
+    if np.iscomplexobj(values):
         raise ValueError("force_constants is complex; expected real numbers.")
-    if not np.isfinite(array).all():
+    if not np.isfinite(values).all():
         raise ValueError("force_constants has entries that are not finite.")
-    cure = "If that is the error of finite differences, give (K + K.T)/2."
-    return symmetric("force_constants", array.astype(float), cure)
 
 
 def _with_signs(vectors: FloatArray) -> FloatArray:

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
+from scipy.sparse.linalg import eigsh
 
+from kwant_curl.algebra.definite import is_positive
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.vibrations.lattice.leads import LatticeLead
 from kwant_curl.vibrations.lattice.surfaces import attached_real, lowest_square, top_of
@@ -15,6 +17,9 @@ from kwant_curl.vibrations.lattice.system import coordinates_of
 __all__ = ["check_ends", "check_stable", "dimension"]
 
 FloatArray = NDArray[np.float64]
+
+DENSE = 300
+"""Up to so many coordinates all eigenvalues are calculated, where one is negative."""
 
 NEGATIVE = 1e-9
 """Below this part of the largest omega^2 a negative one is rounding."""
@@ -25,7 +30,7 @@ negative omega^2 of the device; those nearer to zero are not told from zero."""
 
 
 def dimension(
-    matrix: FloatArray,
+    n_c: int,
     shape: tuple[int, ...],
     leads: Sequence[LatticeLead],
     positions: ArrayLike | None,
@@ -37,24 +42,24 @@ def dimension(
     dims |= {shape[1]} if len(shape) == 4 else set()
     dims |= set() if positions is None else {np.shape(positions)[-1]}
     dim = dims.pop()
-    if dims or len(matrix) % dim:
+    if dims or n_c % dim:
         raise ValueError(
-            f"The device has {len(matrix)} coordinates, its leads "
+            f"The device has {n_c} coordinates, its leads "
             f"{[lead.dim for lead in leads]} per atom"
             + ("" if positions is None else f", and positions shape {np.shape(positions)}")
             + "; expected the same number of coordinates per atom everywhere."
         )
-    if positions is not None and np.shape(positions) != (len(matrix) // dim, dim):
+    if positions is not None and np.shape(positions) != (n_c // dim, dim):
         raise ValueError(
-            f"positions has shape {np.shape(positions)}; expected {(len(matrix) // dim, dim)}."
+            f"positions has shape {np.shape(positions)}; expected {(n_c // dim, dim)}."
         )
     return int(dim)
 
 
 def check_ends(
-    matrix: FloatArray, masses: FloatArray, leads: Sequence[LatticeLead], tolerance: float
+    matrix: Any, masses: FloatArray, leads: Sequence[LatticeLead], tolerance: float
 ) -> None:
-    """Raise unless the atoms that leads are attached to are cells of theirs."""
+    """Raise unless the atoms that leads are attached to are cells of theirs; matrix: sparse."""
     seen: set[int] = set()
     for number, lead in enumerate(leads):
         if lead.atoms is None:
@@ -73,7 +78,7 @@ def check_ends(
             )
         seen |= set(lead.atoms.tolist())
         own = coordinates_of(lead.atoms, lead.dim)
-        apart = np.abs(matrix[np.ix_(own, own)] - lead.force_constants)
+        apart = np.abs(matrix[own][:, own].toarray() - lead.force_constants)
         relative = float(apart.max() / np.abs(lead.force_constants).max())
         heavier = float(np.abs(masses[lead.atoms] / lead.masses - 1).max())
         if relative > tolerance or heavier > tolerance:
@@ -107,6 +112,8 @@ def check_stable(problem: ScatteringProblem, leads: Sequence[LatticeLead]) -> No
             )
     top = max(top_of(lead.cells) for lead in problem.leads if lead.cells is not None)
     square = -CLOSE * top
+    if is_positive(attached_real(problem, square), square):
+        return
     lowest, vector = _lowest(problem, square)
     if lowest >= square:
         return
@@ -125,5 +132,12 @@ def check_stable(problem: ScatteringProblem, leads: Sequence[LatticeLead]) -> No
 
 def _lowest(problem: ScatteringProblem, square: float) -> tuple[float, Any]:
     """Return the lowest eigenvalue of D + Pi at a negative omega^2, and its vector."""
-    values, vectors = np.linalg.eigh(attached_real(problem, square))
+    matrix = attached_real(problem, square)
+    if matrix.shape[0] <= DENSE:
+        values, vectors = np.linalg.eigh(matrix.toarray())
+        return float(values[0]), vectors[:, 0]
+    # From below all of them: no row's elements add up to more than this.
+    below = -1.01 * float(abs(matrix).sum(axis=1).max())
+    start = np.random.default_rng(0).normal(size=matrix.shape[0])
+    values, vectors = eigsh(matrix, k=1, sigma=below, v0=start)
     return float(values[0]), vectors[:, 0]

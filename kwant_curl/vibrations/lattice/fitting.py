@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kwant_curl.algebra.causal import causal_poles, truncated_residues
-from kwant_curl.algebra.gaining import gaining
+from kwant_curl.algebra.balanced import balanced
 from kwant_curl.algebra.memory import Memory
-from kwant_curl.algebra.passive import passive_residues
+from kwant_curl.algebra.passive import passive
 from kwant_curl.vibrations.lattice.sampling import (
     Samples,
     apart,
     first_points,
     grid,
     points_between,
+    raised,
 )
 from kwant_curl.vibrations.lattice.surfaces import band_frequencies
 from kwant_curl.vibrations.lattice.surroundings import Surroundings
@@ -26,9 +26,6 @@ __all__ = ["FitChoices", "fitted_leads"]
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-FUNCTIONS = 4
-"""Combinations of the elements of Pi, at random, from which poles are found."""
-
 NARROW = 1e-6
 """Poles closer to the real axis, in units of the top of the bands, are of vibrations that are bound
 in the eliminated atoms, or as good as bound: with residues that are real and positive."""
@@ -37,18 +34,22 @@ UNDAMPED = 1e-9
 """The least width of a pole, in units of the top of the bands."""
 
 TIGHTER = (0.3, 0.1, 0.03, 0.01)
-"""Parts of rtol to which interpolants are made, one after another while the error exceeds it."""
+"""Parts of rtol up to which singular values are left out, one after another while the error exceeds
+it."""
 
-DEEPER = 100
-"""How much closer to the edges than `distance` there are samples, so that a fit doesn't feed energy
-in there; they count less, by"""
-LESS = 0.1
+SHARE = 0.3
+"""How much of rtol what a root at an edge does beyond `distance` may be: what isn't resolved there,
+up to x from the edge, is wrong by x^(1/2), and is felt at a distance d as x^(3/2)/d."""
 
-CUT = 0.03
-"""What a singular value of a residue can do at most, relative to rtol, where it is left out."""
+RAISED = 0.1, 0.01
+"""By what part of the distance to an edge samples, and those that test a fit, are off the axis."""
 
-MARGIN = 1.02
-"""The friction that is added, over the least that is needed where it was looked at."""
+FRICTION = 0.2
+"""How much of rtol may be friction by which a fit doesn't feed energy in; beyond, oscillators do
+that."""
+
+CONFIRMED = 8
+"""At how many frequencies, where a fit is worst, its error is taken on the real axis itself."""
 
 
 class FitChoices(NamedTuple):
@@ -106,37 +107,48 @@ def _notices(fit: _Fit, choices: FitChoices) -> list[str]:
 
 
 def _fit(surroundings: Surroundings, number: int, choices: FitChoices) -> _Fit:
-    """Fit one bath, with as few poles as suffice; what a fit hasn't seen, the next one has."""
+    """Fit one bath, of as low an order as suffices; what a fit hasn't seen, the next one has."""
     bath, problem = surroundings.baths[number], surroundings.problem
     part = replace(problem, leads=tuple(problem.leads[lead] for lead in bath.leads))
-    alone = replace(surroundings, baths=(bath,))
     edges = band_frequencies(part)
     top = float(edges.max())
     if choices.distance >= 1:  # fits are judged up to twice the top
         raise ValueError(_too_distant(choices.distance))
-    samples = Samples.of(alone, first_points(edges, choices.distance / DEEPER * top))
+    alone = replace(surroundings, baths=(bath,))
     static = alone.selfenergy(0.0)[0].real
+    least = min(0.1 * choices.distance, (SHARE * choices.rtol * choices.distance) ** (2 / 3))
+    points = first_points(edges, least * top)
+    samples = Samples.of(alone, 0, raised(points, edges, RAISED[0]))
     largest = float(np.abs(static).max())
     if not largest and not samples.values.any():
         return _untouched(len(static))
     fits = list[_Fit]()
     for part_of_rtol in TIGHTER:
-        poles = _poles(samples, largest, part_of_rtol * choices.rtol, choices.most)
-        bound = (-poles.imag < NARROW * top) & (apart(poles.real, edges) > choices.distance * top)
-        memory = _with_residues(samples, poles, bound, largest, choices, edges)
-        memory = _at_rest(memory, static)
-        unseen = Samples.of(alone, points_between(samples.points, poles, edges))
-        near = np.concatenate([edges, poles.real[bound]])
-        seen = unseen.where(apart(unseen.points, near) >= choices.distance * top)
-        if not seen.points.size:
+        memory, bound = _reduced(samples, static, part_of_rtol, choices, edges)
+        points = points_between(samples.points.real, memory.poles, edges)
+        near = np.concatenate([edges, bound.real])
+        points = points[apart(points, near) >= choices.distance * top]
+        if not points.size:
             raise ValueError(_too_distant(choices.distance))
-        left = np.abs(memory(seen.points) - seen.values).max(axis=(1, 2))
-        error = float((_sizes(seen, largest) * left).max()) / largest
-        fits.append(_Fit(memory, error, poles[bound]))
-        if error <= choices.rtol:
+        unseen = Samples.of(alone, 0, raised(points, edges, RAISED[1]))
+        left = _errors(memory, unseen.points, unseen.values, largest)
+        worst = points[np.argsort(-left)[:CONFIRMED]]
+        confirmed = _errors(memory, worst, alone.selfenergy(worst)[0], largest)
+        fits.append(_Fit(memory, max(float(left.max()), float(confirmed.max())), bound))
+        if fits[-1].error <= choices.rtol:
             break
-        samples = samples.with_others(unseen)
+        missed = left > 0.5 * choices.rtol
+        samples = samples.with_others(unseen.where(missed))
     return min(fits, key=lambda fit: fit.error)
+
+
+def _errors(
+    memory: Memory, points: NDArray[np.inexact], values: ComplexArray, largest: float
+) -> FloatArray:
+    """Return errors, relative to Pi there, or to Pi at rest where that is larger, (n,)."""
+    size = np.maximum(np.abs(values).max(axis=(1, 2)), largest)
+    left: FloatArray = np.abs(memory(points) - values).max(axis=(1, 2)) / size
+    return left
 
 
 def _untouched(n: int) -> _Fit:
@@ -153,85 +165,71 @@ def _too_distant(distance: float) -> str:
     )
 
 
-def _sizes(samples: Samples, largest: float) -> FloatArray:
-    """Return how much samples count: relative to themselves where they are larger than this."""
-    size = np.abs(samples.values).max(axis=(1, 2))
-    return largest / np.maximum(size, largest)
-
-
-def _poles(samples: Samples, largest: float, rtol: float, most: int) -> ComplexArray:
-    """Return poles below the axis, also those that the interpolant has above it."""
-    flat = samples.values.reshape(len(samples.points), -1)
-    mixing = np.random.default_rng(0).normal(size=(flat.shape[1], FUNCTIONS))
-    few = flat if flat.shape[1] <= FUNCTIONS else flat @ (mixing / np.sqrt(flat.shape[1]))
-    few = few[:, np.abs(few).max(axis=0) > 0]
-    weights = _sizes(samples, largest)
-    tol = rtol * float((weights * np.abs(few).max(axis=1)).max())
-    poles = causal_poles(samples.points, few, weights, tol, most)
-    imaginary = np.maximum(np.abs(poles.imag), UNDAMPED * samples.points.max())
-    result: ComplexArray = np.maximum(poles.real, 0.0) - 1j * imaginary
-    return result
-
-
 def _basis(values: ComplexArray) -> FloatArray:
     """Return an orthonormal basis of the coordinates that Pi acts on, (n_c, rank)."""
-    rows = np.concatenate([values.real, values.imag]).reshape(-1, values.shape[-1])
-    gram = rows.T @ rows
-    squares, vectors = np.linalg.eigh(gram)
+    largest = np.abs(values).max()
+    rows = np.concatenate([values.real, values.imag]).reshape(-1, values.shape[-1]) / largest
+    squares, vectors = np.linalg.eigh(rows.T @ rows)
     kept: FloatArray = vectors[:, squares > 1e-24 * squares.max()]
     return kept
 
 
-def _with_residues(
+def _reduced(
     samples: Samples,
-    poles: ComplexArray,
-    bound: NDArray[np.bool_],
-    largest: float,
+    static: FloatArray,
+    part_of_rtol: float,
     choices: FitChoices,
     edges: FloatArray,
-) -> Memory:
-    """Return the memory of these poles that takes energy at all frequencies."""
-    basis, distance = _basis(samples.values), choices.distance * float(edges.max())
-    used = samples.where(apart(samples.points, poles.real[bound]) > distance / 4)
-    frequencies = grid(poles, edges)
-    residues = passive_residues(
-        used.points,
-        basis.T @ used.values @ basis,
-        _sizes(used, largest) * np.where(apart(used.points, edges) < distance / 2, LESS, 1.0),
-        poles,
-        bound,
-        frequencies,
-        CUT * choices.rtol * largest / float(edges.max()),
-    )
-    squares, vectors = np.linalg.eigh(residues[bound].real)
-    residues[bound] = (vectors * np.maximum(squares, 0.0)[:, None]) @ vectors.swapaxes(1, 2)
-    width = np.where(bound, distance, -poles.imag)
-    residues = truncated_residues(residues, CUT * choices.rtol * largest * width)
-    outer = basis @ residues @ basis.T
-    nothing = np.zeros((len(basis),) * 2)
-    memory = Memory(poles, (outer + outer.swapaxes(1, 2)) / 2, nothing, nothing)
-    middle = frequencies[:-1] + np.diff(frequencies) / 2
-    return _passive(memory, basis, np.concatenate([samples.points, frequencies, middle]))
+) -> tuple[Memory, ComplexArray]:
+    """Return a memory of low order that takes energy at all frequencies, and what is bound.
 
-
-def _at_rest(memory: Memory, static: FloatArray) -> Memory:
-    """Return the memory with the exact Pi(0): what it does to atoms at rest.
-
-    A lattice that is shifted as a whole has no forces, and with an error here it would run away.
+    Reduced is the kernel of the friction, [Pi(omega) - Pi(0)]/(-i omega), in units in which it is
+    of the order of one: its error is one of Pi that vanishes at rest, and an error of damping.
     """
-    return memory._replace(constant=static - memory(0.0).real)
+    top, largest = float(edges.max()), float(np.abs(static).max())
+    basis, omega = _basis(samples.values), samples.points / top
+    rest = basis.T @ (static / largest) @ basis
+    factor = 1j / omega[:, None, None]
+    kernel = (basis.T @ (samples.values / largest) @ basis - rest) * factor
+    slopes = basis.T @ (samples.slopes * (top / largest)) @ basis * factor
+    slopes -= kernel / omega[:, None, None]
+    found = balanced(omega, kernel, slopes, part_of_rtol * choices.rtol, choices.most)
+    poles, residues = _poles_of(found.rates, found.vectors)
+    bound = (-poles.imag < NARROW) & (apart(poles.real, edges / top) > choices.distance)
+    residues[bound] = _positive(residues[bound])
+    nothing = np.zeros_like(rest)
+    memory = Memory(poles, residues, nothing, nothing)
+    frequencies = np.union1d(grid(poles, edges / top), samples.points.real / top)
+    memory = passive(memory, frequencies, FRICTION * choices.rtol)
+    whole = memory.projected(basis).scaled(1 / top)
+    unit = largest / top**2
+    whole = whole._replace(
+        residues=unit * (whole.residues + whole.residues.swapaxes(1, 2)) / 2,
+        friction=unit * (whole.friction + whole.friction.T) / 2,
+    )
+    # What a lattice does that is shifted as a whole is exact: with an error it would run away.
+    return whole._replace(constant=static - whole(0.0).real), poles[bound] * top
 
 
-def _passive(memory: Memory, basis: FloatArray, frequencies: FloatArray) -> Memory:
-    """Return the memory with the least friction with which it damps at all these frequencies."""
-    inner = memory.projected(basis.T)
-    lowest = 0.0
-    for part in np.array_split(frequencies, 1 + len(frequencies) // 500):
-        damping = -inner(part).imag / part[:, None, None]
-        lowest = min(lowest, float(np.linalg.eigvalsh(damping).min()))
-    touched = basis @ basis.T
-    touched = (touched + touched.T) / 2
-    result = memory._replace(friction=-MARGIN * lowest * touched)
-    while (found := gaining(result)) is not None:  # between those frequencies
-        result = result._replace(friction=result.friction - MARGIN * found[1] * touched)
+def _poles_of(rates: ComplexArray, vectors: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+    """Return poles of Pi below the axis, those with Re p >= 0 alone, and their residues.
+
+    Of the kernel c c^T/(s - s_j), s = -i omega, the force s c c^T/(s - s_j) has the residue
+    p c c^T at omega = p = i s_j.
+    """
+    poles = 1j * rates
+    poles.real[rates.imag == 0] = 0.0
+    kept = poles.real >= 0
+    poles, vectors = poles[kept], vectors[kept]
+    half = np.where(poles.real == 0, 0.5, 1.0)  # counted twice, as its own mirror image
+    poles = poles.real - 1j * np.maximum(np.abs(poles.imag), UNDAMPED)
+    residues = (half * poles)[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
+    return poles, residues
+
+
+def _positive(residues: ComplexArray) -> ComplexArray:
+    """Return the part of residues that is real, positive semidefinite and of rank one."""
+    squares, vectors = np.linalg.eigh(residues.real)
+    strength = np.maximum(squares[:, -1], 0.0)[:, None, None]
+    result: ComplexArray = strength * vectors[:, :, -1, None] * vectors[:, None, :, -1] + 0j
     return result

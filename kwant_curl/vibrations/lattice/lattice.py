@@ -16,7 +16,7 @@ from kwant_curl.support.frozen import read_only
 from kwant_curl.support.magnitudes import check_masses
 from kwant_curl.support.units import EV_ANGSTROM_AMU, Units
 from kwant_curl.support.warning import issued
-from kwant_curl.vibrations.harmonic import SparseMatrix, symmetric_matrix
+from kwant_curl.vibrations.harmonic import SparseMatrix, sparse_symmetric_matrix
 from kwant_curl.vibrations.lattice.checks import check_ends, check_stable, dimension
 from kwant_curl.vibrations.lattice.fitting import FitChoices, fitted_leads
 from kwant_curl.vibrations.lattice.leads import LatticeLead
@@ -114,13 +114,13 @@ class Lattice:
             For arrays that don't fit, leads of another material than the device's ends, and
             lattices that aren't stable, with the omega^2 that is negative.
         """
-        matrix = symmetric_matrix(force_constants)
-        dim = dimension(matrix, np.shape(force_constants), leads, positions)
-        mass = read_only(positive_array("masses", masses, len(matrix) // dim))
+        matrix = sparse_symmetric_matrix(force_constants)
+        dim = dimension(matrix.shape[0], np.shape(force_constants), leads, positions)
+        mass = read_only(positive_array("masses", masses, matrix.shape[0] // dim))
         check_masses(mass, units, name="masses")
         places = None if positions is None else read_only(np.asarray(positions, dtype=float))
         check_ends(matrix, mass, leads, positive_number("tolerance", tolerance))
-        made = cls(sparse.csr_array(matrix), mass, tuple(leads), places, units)
+        made = cls(matrix, mass, tuple(leads), places, units)
         if sum_rule:
             made = made._with_sum_rule()
         check_stable(made.problem, made.leads)
@@ -171,9 +171,10 @@ class Lattice:
         """
         if positive_integer("n_cells", n_cells) < 2:
             raise ValueError("n_cells is 1; expected a cell at each end, 2 or more.")
-        step = np.eye(n_cells, k=1)
-        matrix = np.kron(np.eye(n_cells), lead.force_constants) + np.kron(step, lead.coupling)
-        matrix = matrix + np.kron(step.T, lead.coupling.T)
+        step = sparse.eye_array(n_cells, k=1)
+        matrix = sparse.kron(sparse.eye_array(n_cells), lead.force_constants, format="csr")
+        matrix = matrix + sparse.kron(step, lead.coupling, format="csr")
+        matrix = matrix + sparse.kron(step.T, lead.coupling.T, format="csr")
         n = len(lead)
         ends = (lead.mirrored().at(np.arange(n)), lead.at(np.arange(n) + n * (n_cells - 1)))
         masses = np.tile(lead.masses, n_cells)
@@ -219,13 +220,13 @@ class Lattice:
 
     def _net_forces(self) -> FloatArray:
         dim = self.dim
-        forces = net_forces(self.force_constants.toarray(), dim)
+        forces = net_forces(self.force_constants, dim)
         for lead in self.leads:
             forces[lead.atoms] += net_forces(lead.coupling, dim)
         return forces
 
     def _with_sum_rule(self) -> Self:
-        matrix = sparse.csr_array(held(self.force_constants.toarray(), self._net_forces()))
+        matrix = held(self.force_constants, self._net_forces())
         leads = tuple(lead.with_sum_rule() for lead in self.leads)
         return replace(self, force_constants=matrix, leads=leads)
 
@@ -312,7 +313,7 @@ class Lattice:
         *,
         rtol: float = 1e-4,
         distance: float = 1e-3,
-        max_poles: int = 600,
+        max_poles: int = 4000,
     ) -> PhononLeads:
         """Return the surroundings of moving atoms as `PhononLeads`, by a rational fit.
 
@@ -326,7 +327,7 @@ class Lattice:
             From band edges, in units of the highest frequency of the leads: closer to them, where
             Pi has roots, nothing is promised.
         max_poles : int
-            Of a lead, mirror images included.
+            Of a lead, mirror images included; each adds two variables with its image.
 
         Returns
         -------
@@ -336,7 +337,8 @@ class Lattice:
             moving atom is there, with Pi = 0.  `error` is
             measured at frequencies that the fit has not seen.  Where the fit would feed energy in
             (outside of the bands, where Pi has no damping at all, by its error), the least
-            `friction` that prevents it is added; it is what is left of damping there.
+            `friction` that prevents it is added; it is what is left of damping there.  In deeper
+            dips, which are narrow and beside band edges, damped oscillators do that.
 
         Raises
         ------
@@ -360,7 +362,7 @@ class Lattice:
         sites: ArrayLike | None = None,
         rtol: float = 1e-4,
         distance: float = 1e-3,
-        max_poles: int = 600,
+        max_poles: int = 4000,
     ) -> VibrationalModes:
         """Return the modes of moving atoms, all others held, with the lattice as their leads.
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from kwant_curl.support.checks import positive_array, positive_integer, positive_number
 from kwant_curl.support.frozen import Frozen
@@ -119,7 +120,8 @@ class LatticeLead(Frozen):
 
     def with_sum_rule(self) -> Self:
         """Return the lead with each atom's own block such that a shift has no forces."""
-        return replace(self, force_constants=held(self.force_constants, self._net_forces()))
+        matrix = held(sparse.csr_array(self.force_constants), self._net_forces())
+        return replace(self, force_constants=matrix.toarray())
 
     def at(self, atoms: ArrayLike) -> Self:
         """Return the lead attached to these atoms of a device."""

@@ -8,42 +8,58 @@ from numpy.typing import NDArray
 
 from kwant_curl.vibrations.lattice.surroundings import Surroundings
 
-__all__ = ["Samples", "apart", "first_points", "grid", "points_between"]
+__all__ = ["Samples", "apart", "first_points", "grid", "points_between", "raised"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-PER_DECADE = 5
+PER_DECADE = 3
 """Samples per decade of the distance from a band edge, on each side."""
 
 LOWEST = 1e-4
 """Frequencies of samples, in units of the top of the bands: below, Kwant can't tell the acoustic
 branches' modes apart, and Pi is smooth."""
 
+HIGHEST = 1e-3
+"""How far from zero and from band edges samples are raised above the real axis the most, in units
+of the top of the bands."""
+
 FAR = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """Frequencies above the bands at which Pi is sampled, in units of their top."""
 
 
 class Samples(NamedTuple):
-    """Pi (n, n_c, n_c) at frequencies, ascending (n,)."""
+    """Pi and dPi/domega (n, n_c, n_c) at complex frequencies, (n,) ascending."""
 
-    points: FloatArray
+    points: ComplexArray
     values: ComplexArray
+    slopes: ComplexArray
 
     @classmethod
-    def of(cls, bath: Surroundings, points: FloatArray) -> "Samples":
-        """Return the exact self-energy of surroundings of one bath."""
-        return cls(points, bath.selfenergy(points)[0])
+    def of(cls, around: Surroundings, bath: int, points: ComplexArray) -> "Samples":
+        """Return the exact self-energy of a bath, at frequencies above the real axis."""
+        return cls(points, *around.above(bath, points))
 
     def where(self, kept: NDArray[np.bool_]) -> "Samples":
         """Return some of them."""
-        return Samples(self.points[kept], self.values[kept])
+        return Samples(*(part[kept] for part in self))
 
     def with_others(self, others: "Samples") -> "Samples":
         """Return both together, in order."""
-        points = np.concatenate([self.points, others.points])
-        points, first = np.unique(points, return_index=True)
-        return Samples(points, np.concatenate([self.values, others.values])[first])
+        both = [np.concatenate(parts) for parts in zip(self, others, strict=True)]
+        _, first = np.unique(both[0].real, return_index=True)
+        return Samples(*(part[first] for part in both))
+
+
+def raised(points: FloatArray, edges: FloatArray, part: float) -> ComplexArray:
+    """Return frequencies above the real axis, where the exact self-energy is found faster.
+
+    By a part of the distance to a band edge, or to zero, but little: a rational function of these
+    is as good on the axis.
+    """
+    top = float(edges.max())
+    near = np.minimum(apart(points, edges), points)
+    return points + 1j * part * np.minimum(near, HIGHEST * top)
 
 
 def apart(points: FloatArray, places: FloatArray) -> FloatArray:
@@ -88,9 +104,9 @@ def points_between(points: FloatArray, poles: ComplexArray, edges: FloatArray) -
 def grid(poles: ComplexArray, edges: FloatArray) -> FloatArray:
     """Return frequencies at which a fit could feed energy in."""
     top = float(edges.max())
-    close = np.geomspace(1e-9, 0.1, 81) * top
+    close = np.geomspace(1e-8, 0.03, 40) * top
     whole = [
-        (poles.real[:, None] + poles.imag[:, None] * np.linspace(-3, 3, 13)).ravel(),
+        (poles.real[:, None] + poles.imag[:, None] * np.linspace(-3, 3, 7)).ravel(),
         (edges[:, None] + np.concatenate([-close, close])).ravel(),
         np.linspace(0, 3 * top, 601),
         np.geomspace(3 * top, 1e4 * top, 40),

@@ -1,22 +1,27 @@
 """Self-energies of a lattice's leads at any frequency on or above the real axis."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from kwant_curl.algebra.bloch import BlochCells
 from kwant_curl.algebra.decimation import decimated
+from kwant_curl.algebra.rows_of_cells import self_energies
 from kwant_curl.model.bands import band_edges
 from kwant_curl.model.leads import Cells
 from kwant_curl.model.off_axis import self_energy_above
 from kwant_curl.model.scattering import ScatteringProblem
+from kwant_curl.model.selfenergy_slopes import stein_slope
 
 __all__ = [
     "attached_real",
     "band_frequencies",
     "frequencies_of",
     "lead_selfenergies",
+    "lead_selfenergies_above",
     "lowest_square",
     "top_of",
 ]
@@ -28,6 +33,9 @@ STATIC = 0.2, 0.01, 10
 """omega = 0 is extrapolated to from these roots of |omega|, on the imaginary axis, largest, least
 and how many, in units of the root of the lowest band edge: powers of the root, since bending has
 omega ~ q^2."""
+
+MISSED = 1e-10
+"""By how much a self-energy that is calculated with others may miss its equation, relatively."""
 
 MOMENTA = 64
 """Momenta at which the bands are looked at for negative omega^2."""
@@ -65,6 +73,35 @@ def lead_selfenergies(
             found[first] = _selfenergy(problem, number, omega)
         result[number] = found[first]
     return result
+
+
+def lead_selfenergies_above(
+    problem: ScatteringProblem, omegas: ComplexArray, which: Iterable[int]
+) -> dict[int, tuple[ComplexArray, ComplexArray]]:
+    """Return Pi of leads above the real axis, and dPi/d(omega^2), (n_omegas, n, n) each."""
+    found: dict[int, tuple[ComplexArray, ComplexArray]] = {}
+    result = {}
+    for number in which:
+        first = problem.first_alike[number]
+        if first not in found:
+            found[first] = _all_above(problem, number, omegas**2)
+        result[number] = found[first]
+    return result
+
+
+def _all_above(
+    problem: ScatteringProblem, number: int, squares: ComplexArray
+) -> tuple[ComplexArray, ComplexArray]:
+    cells = problem.leads[number].cells
+    if cells is None:
+        raise TypeError(f"Lead {number} is not made of cells.")
+    inverse, hopping, *_ = cells.equations(0.0)
+    values, slopes, missed = self_energies(-inverse.real, hopping.real, squares)
+    for each in np.flatnonzero(~(missed <= MISSED)):
+        square = complex(squares[each])
+        values[each] = self_energy_above(cells, square, number)
+        slopes[each] = stein_slope(cells, values[each], square)[0]
+    return values, slopes
 
 
 def _selfenergy(problem: ScatteringProblem, number: int, omega: complex) -> ComplexArray:
@@ -124,11 +161,11 @@ def lowest_square(cells: Cells) -> tuple[float, float]:
     return float(energies.min()), float(momenta[place])
 
 
-def attached_real(problem: ScatteringProblem, square: float) -> FloatArray:
-    """Return D + Pi at a negative omega^2, where it is real, dense (n_orbitals, n_orbitals)."""
-    total: FloatArray = problem.hamiltonian.toarray().real
-    sigmas = lead_selfenergies(problem, 1j * np.sqrt(-square))
-    for number, sigma in sigmas.items():
+def attached_real(problem: ScatteringProblem, square: float) -> Any:
+    """Return D + Pi at a negative omega^2, where it is real, sparse (n_orbitals, n_orbitals)."""
+    total: Any = problem.hamiltonian.real
+    for number, sigma in lead_selfenergies(problem, 1j * np.sqrt(-square)).items():
         orbitals = problem.leads[number].orbitals
-        total[np.ix_(orbitals, orbitals)] += sigma.real
-    return (total + total.T) / 2
+        where = np.repeat(orbitals, len(sigma)), np.tile(orbitals, len(sigma))
+        total = total + sparse.csr_array((sigma.real.ravel(), where), shape=total.shape)
+    return sparse.csc_array((total + total.T) / 2)

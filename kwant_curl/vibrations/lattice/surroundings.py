@@ -12,7 +12,11 @@ from scipy.sparse.linalg import splu
 
 from kwant_curl.model.scattering import ScatteringProblem
 from kwant_curl.support.frozen import read_only
-from kwant_curl.vibrations.lattice.surfaces import frequencies_of, lead_selfenergies
+from kwant_curl.vibrations.lattice.surfaces import (
+    frequencies_of,
+    lead_selfenergies,
+    lead_selfenergies_above,
+)
 
 __all__ = ["Bath", "Surroundings", "baths_of"]
 
@@ -62,7 +66,26 @@ class Surroundings:
     def _at(self, omega: complex) -> list[ComplexArray]:
         needed = [number for bath in self.baths for number in bath.leads]
         sigmas = lead_selfenergies(self.problem, omega, needed)
-        return [self._of_bath(number, omega, sigmas) for number in range(len(self.baths))]
+        return [self._of_bath(number, omega, sigmas)[0] for number in range(len(self.baths))]
+
+    def above(self, which: int, omegas: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+        """Return Pi of a bath and dPi/domega, (n_omegas, n_c, n_c), off the real axis.
+
+        For many frequencies at once, above the axis by more than rounding.
+        """
+        of_leads = lead_selfenergies_above(self.problem, omegas, self.baths[which].leads)
+        shape = (len(omegas), len(self.moving), len(self.moving))
+        values, slopes = np.empty(shape, complex), np.empty(shape, complex)
+        place, one = self._parts[which][0], np.eye(len(self.moving))
+        for at, omega in enumerate(omegas):
+            sigmas = {number: found[0][at] for number, found in of_leads.items()}
+            values[at], moved = self._of_bath(which, complex(omega), sigmas)
+            follow, slope = np.concatenate([one, moved]), -moved.T @ moved
+            for number, found in of_leads.items():
+                rows = follow[place[self.problem.leads[number].orbitals]]
+                slope += rows.T @ found[1][at] @ rows
+            slopes[at] = 2 * omega * slope
+        return values, slopes
 
     @cached_property
     def _parts(self) -> list[tuple[IntArray, Any]]:
@@ -82,8 +105,13 @@ class Surroundings:
             found.append((place, matrix.toarray() if len(own) <= DENSE else matrix))
         return found
 
-    def _of_bath(self, which: int, omega: complex, sigmas: dict[int, ComplexArray]) -> ComplexArray:
-        """Return Pi of a bath: Sigma_mm + A_mr [omega^2 - A_rr]^-1 A_rm, A = D + Sigma."""
+    def _of_bath(
+        self, which: int, omega: complex, sigmas: dict[int, ComplexArray]
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Return Pi of a bath: Sigma_mm + A_mr [omega^2 - A_rr]^-1 A_rm, A = D + Sigma.
+
+        And how the eliminated coordinates follow, [omega^2 - A_rr]^-1 A_rm.
+        """
         bath, m = self.baths[which], len(self.moving)
         place, matrix = self._parts[which]
         at = [place[self.problem.leads[number].orbitals] for number in bath.leads]
@@ -98,8 +126,9 @@ class Surroundings:
             row, col, value = (np.concatenate(parts) for parts in zip(*elements, strict=True))
             whole = matrix + sparse.csc_array((value, (row, col)), shape=matrix.shape)
             direct, between = whole[:m, :m].toarray(), whole[m:, :m].toarray()
+        moved = np.zeros((len(bath.coordinates), m), complex)
         if not len(bath.coordinates):
-            return np.asarray(direct)
+            return np.asarray(direct), moved
         touched = np.flatnonzero(between.any(axis=0))
         right = between[:, touched]
         if isinstance(matrix, np.ndarray):
@@ -109,7 +138,8 @@ class Surroundings:
             solved = splu(sparse.csc_array(inner)).solve(right)
         through = right.T @ solved
         direct[np.ix_(touched, touched)] += (through + through.T) / 2
-        return np.asarray(direct)
+        moved[:, touched] = solved
+        return np.asarray(direct), moved
 
 
 def _placed(orbitals: IntArray, block: ComplexArray) -> tuple[IntArray, IntArray, ComplexArray]:
