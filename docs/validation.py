@@ -141,7 +141,7 @@ def compare_donor_acceptor():
         window = donor_acceptor(gamma, 0.1)
         ours = brentq(lambda v, r=window: r.at_bias(v).velocity.item(), 0.02, 0.1, xtol=1e-9)
         zero = brentq(lambda v, g=gamma: donor_acceptor_by_quadrature(g, v)[0], 0.02, 0.1)
-        yield f"sign change at V, Γ = {gamma}", zero, ours, 1e-4
+        yield f"sign change at V, Γ = {gamma}", zero, ours, 1e-6
 
 
 def compare_matrices_of_sclmd():
