@@ -50,10 +50,10 @@ def copy_tutorials() -> None:
 
 
 def digest_of_package() -> str:
-    """Return a number that changes with the package's code, and with the tutorials' arrays."""
+    """Return a number that changes with the code, and with the tutorials' arrays."""
     digest = hashlib.sha256()
-    code = Path(kwant_curl.__file__).parent.rglob("*.py")
-    for path in [*sorted(code), *sorted((ROOT / "tutorials").glob("*.npz"))]:
+    code = [*sorted(Path(kwant_curl.__file__).parent.rglob("*.py")), *sorted(HERE.glob("*.py"))]
+    for path in [*code, *sorted((ROOT / "tutorials").glob("*.npz"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
