@@ -1,6 +1,7 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
 from kwant_curl.algebra.integral_errors import IntegrationError
+from kwant_curl.algebra.sustained import NoCycleError
 from kwant_curl.coordinates import (
     Displacements,
     Exponential,
@@ -23,7 +24,15 @@ from kwant_curl.materials import (
 )
 from kwant_curl.model import Model
 from kwant_curl.model.solvers import direct_solver
-from kwant_curl.motion import ResponseField, curl_flux, force_along, force_plane, work
+from kwant_curl.motion import (
+    ResponseField,
+    curl_flux,
+    force_along,
+    force_plane,
+    limit_cycle,
+    limit_cycles,
+    work,
+)
 from kwant_curl.noise import noise_spectrum
 from kwant_curl.plotting import animate, plot, plot_interactive
 from kwant_curl.response import force_response
@@ -35,6 +44,8 @@ from kwant_curl.results import (
     ForcePlane,
     ForceResponse,
     GridField,
+    LimitCycle,
+    LimitCycles,
     NoiseSpectrum,
     PhononRates,
     PumpingRates,
@@ -53,6 +64,7 @@ from kwant_curl.vibrations import (
     Orbit,
     PhononLeads,
     PumpedPairs,
+    QuarticPotential,
     Stability,
     Trajectory,
     VibrationalModes,
@@ -87,12 +99,15 @@ __all__ = [
     "JunctionReport",
     "Lattice",
     "LatticeLead",
+    "LimitCycle",
+    "LimitCycles",
     "Linewidths",
     "LocalVibrations",
     "Matrices",
     "ModeOccupations",
     "Model",
     "MomentumCurrent",
+    "NoCycleError",
     "NoiseSpectrum",
     "NonequilibriumDensity",
     "Orbit",
@@ -103,6 +118,7 @@ __all__ = [
     "Probe",
     "PumpedPairs",
     "PumpingRates",
+    "QuarticPotential",
     "ResponseField",
     "Spectrum",
     "Stability",
@@ -121,6 +137,8 @@ __all__ = [
     "force_plane",
     "force_response",
     "langevin",
+    "limit_cycle",
+    "limit_cycles",
     "load",
     "mode_occupations",
     "noise_spectrum",

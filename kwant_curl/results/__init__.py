@@ -10,6 +10,8 @@ from kwant_curl.results.force_path import ForcePath
 from kwant_curl.results.force_plane import ForcePlane
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
+from kwant_curl.results.limit_cycle import LimitCycle
+from kwant_curl.results.limit_cycles import LimitCycles
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.results.phonon_rates import PhononRates
 from kwant_curl.results.pumping_rates import PumpingRates
@@ -23,6 +25,8 @@ __all__ = [
     "ForcePlane",
     "ForceResponse",
     "GridField",
+    "LimitCycle",
+    "LimitCycles",
     "NoiseSpectrum",
     "PhononRates",
     "PumpingRates",
