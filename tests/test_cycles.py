@@ -22,6 +22,7 @@ from kwant_curl.algebra.periodic import (
     size_of,
 )
 from kwant_curl.algebra.sustained import sustained_orbit
+from kwant_curl.motion.cycles import search_of
 
 SIGMA_X = np.array([[0.0, 1.0], [1.0, 0.0]])
 SIGMA_Z = np.diag([1.0, -1.0])
@@ -348,6 +349,52 @@ def test_a_start_from_another_bias():
     assert back.critical < 1
 
 
+def test_cycles_beside_a_stable_place_of_rest():
+    """Hysteresis: where friction falls with the amplitude, cycles go on below the onset."""
+    syst, moving = two_levels()
+    field = DenseField(syst, moving, 0.0)
+    well = kc.QuarticPotential(0.4 * np.eye(2), 20.0)
+    up = kc.limit_cycles(field, well, MASSES, [0.12, 0.14], max_amplitude=0.5)
+    down = kc.limit_cycles(field, well, MASSES, [0.14, 0.12], max_amplitude=0.5)
+    assert up.outcome == ("rest", "cycle")
+    assert down.outcome == ("cycle", "cycle")
+    assert down.amplitude[0] == pytest.approx(up.amplitude[1], rel=1e-6)
+    assert 0.12 < up.critical < 0.14
+    assert down.growth[1] < 0
+    assert down.critical == pytest.approx(up.critical, rel=1e-8)
+    # No line from the onset is drawn.
+    assert down.plot().lines[0].get_ydata() == pytest.approx(down.amplitude[::-1])
+    assert up.plot().lines[0].get_xdata()[1] == up.critical
+    # What is found there is a motion that goes on, and a stable one.
+    known = dict(bias=down.voltage[1], max_amplitude=0.5, multipliers=True)
+    start = kc.limit_cycle(field, well, MASSES, bias=0.14, max_amplitude=0.5)
+    cycle = kc.limit_cycle(field, well, MASSES, start=start, **known)
+    assert cycle.amplitude == pytest.approx(down.amplitude[1], rel=1e-5)
+    assert cycle.is_stable
+    plt.close("all")
+
+
+def test_friction_out_of_equilibrium_and_other_leads():
+    """The velocity tensor where the field has it; shifts by lead are those of a bias."""
+    place, masses = np.array([0.07, -0.04]), np.array([1000.0, 800.0])
+    for velocity in (False, True):
+        field = waterwheel(kc.ResponseField, bias=0.3, velocity=velocity)
+        search = search_of(field, WELL, masses, 1e-3, 1.0)
+        local = search.equation.local_at(np.sqrt(masses) * place[None])
+        response = field(place)
+        gamma = response.velocity if velocity else response.friction
+        expected = gamma / np.sqrt(np.outer(masses, masses)) + 1e-3 * np.eye(2)
+        assert local.damping[0] == pytest.approx(expected, rel=1e-12)
+    assert search.equation.shifts() == pytest.approx([0.15, -0.15])
+    other = search.at_bias({0: 0.1}).equation
+    assert other.shifts() == pytest.approx([0.1, 0])
+    assert other.error == 0
+    assert (
+        search_of(waterwheel(linear=False, rtol=1e-3), WELL, masses, 0.0, 1.0).equation.error
+        == 1e-3
+    )
+
+
 @pytest.mark.heavy
 def test_the_cycle_of_a_kwant_system(cycle):
     """With the electrons solved for by Kwant; few points say so."""
@@ -374,6 +421,10 @@ def test_results_are_kept_and_drawn(cycle, tmp_path):
     assert ax.get_xlabel() == "coordinate 0"
     with pytest.raises(ValueError, match="expected two of 0 to 1"):
         cycle.plot(coordinates=(0, 2))
+    one = dataclasses.replace(
+        cycle, **{name: getattr(cycle, name)[:, :1] for name in ("points", "velocities")}
+    )
+    assert one.plot().get_ylabel() == "its velocity"
     cycles = kc.limit_cycles(waterwheel(), WELL, MASSES, [0.02, 0.03])
     assert repr(cycles).startswith(
         "<LimitCycles at 2 biases: 1 rest, 1 cycle; vibrations grow from"
@@ -405,6 +456,7 @@ def test_what_users_may_get_wrong(cycle):
         ("returned a ndarray", ValueError, (field, lambda q: -0.4 * q, MASSES), {}),
         ("not finite", ValueError, (field, lambda q: (np.nan * q[:, 0], -q), MASSES), {}),
         ("no vibration", ValueError, (field, push, MASSES), {}),
+        ("one of 3 coordinates", ValueError, (field, kc.QuarticPotential(np.eye(3)), MASSES), {}),
     ):
         with pytest.raises(error, match=text):
             kc.limit_cycle(*arguments, **keywords)

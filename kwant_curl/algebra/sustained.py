@@ -28,10 +28,17 @@ GAINS = (
     "No limit cycle up to the largest amplitude (max_amplitude), where the motion still gains more "
     "energy in a turn than it loses: it runs away."
 )
+ENDS = (
+    "The orbits of growing amplitude end before one is found that neither gains nor loses energy, "
+    "at the amplitude {:.4g} of sqrt(M) Q: a start from another bias may lead further."
+)
 LOSES = "No limit cycle: the motion loses more energy than it gains at all amplitudes, and decays."
 
 FACTOR = 4.0
-"""By how much the square of the amplitude grows at most while the orbit still gains energy."""
+"""By how much the square of the amplitude grows at most while the orbit still gains energy.
+
+The root of that from where a step has failed.
+"""
 
 LOOSE = 0.1
 """How well, relative to the next change of its size, an orbit has to be known before that."""
@@ -43,10 +50,10 @@ NEAR = 0.25
 """Changes of the amplitude that are smaller are left to Newton's method."""
 
 ASTRAY = 0.5
-"""Points that it moves by more, relative to the amplitude, have gone to another orbit."""
+"""Points that have moved by more, relative to the amplitude, have gone to another orbit."""
 
 SMALLEST = 1e-3
-"""Steps of the surplus, relative to itself, that are not made smaller."""
+"""Relative steps of size or surplus that are not made smaller."""
 
 ASIDE = 1.1
 """A second size, relative to the first, where none is known."""
@@ -71,22 +78,18 @@ class NoCycleError(ValueError):
 
 
 class Found(NamedTuple):
-    """A sustained orbit, the forces at its points, and how far it was from them at the end.
-
-    moved: by how much the points were moved the last time, relative to the amplitude.
-    """
+    """A sustained orbit, the forces at its points, and its amplitude."""
 
     orbit: PeriodicOrbit
     local: Local
     amplitude: float
-    moved: float
 
 
 class _Sizes:
     """What is known of the surplus against the square of the amplitude, and where its zero is."""
 
     def __init__(self, limit: float, surplus_at_rest: float | None) -> None:
-        self._limit = limit
+        self._limit, self.factor = limit, FACTOR
         self._known = [] if surplus_at_rest is None else [(0.0, surplus_at_rest)]
 
     def next(self, square: float, surplus: float) -> tuple[float, bool]:
@@ -102,11 +105,11 @@ class _Sizes:
             return square * (ASIDE if surplus > 0 else 1 / ASIDE), False
         slope = (surplus - other[1]) / (square - other[0])
         found = square - surplus / slope if slope else np.inf
-        if low < found < min(high, FACTOR * square):
+        if low < found < min(high, self.factor * square):
             return min(found, self._limit), found < self._limit
         if np.isfinite(high):
             return 0.5 * (low + high), False
-        return min(FACTOR * square, self._limit), False
+        return min(self.factor * square, self._limit), False
 
 
 def sustained_orbit(
@@ -147,9 +150,8 @@ def sustained_orbit(
     local: Local | None = None
     for _ in range(sweeps):
         local = local_at(search.orbit.points).learned(local, search.amplitude)
-        moved = search.improve(local, springs)
-        if moved is not None:
-            return Found(search.orbit, local, search.amplitude, moved)
+        if search.improve(local, springs):
+            return Found(search.orbit, local, search.amplitude)
     raise NoCycleError(
         f"The search for a limit cycle has not ended after {sweeps} turns around it; allow more "
         "(max_turns), or a larger rtol."
@@ -170,10 +172,10 @@ class _Search:
         self._sizes = _Sizes(largest**2, surplus_at_rest)
         self._smallest = 0.0 if surplus_at_rest else VANISHED * self.amplitude
         self._target: float | None = None
-        self._last = start
+        self._last, self._begun = start, start.points
 
-    def improve(self, local: Local, springs: Springs) -> float | None:
-        """Return by how much the points moved, if the orbit is that which was looked for.
+    def improve(self, local: Local, springs: Springs) -> bool:
+        """Return whether the orbit is that which was looked for.
 
         Else `orbit` is the next one to ask for the forces of.
         """
@@ -181,25 +183,28 @@ class _Search:
             found = neutral_orbit(self.orbit, local, springs, self.amplitude, self._target)
         except (ValueError, np.linalg.LinAlgError) as failure:
             self._go_back(failure)
-            return None
-        moved = float(np.abs(found.points - self.orbit.points).max() / self.amplitude)
-        if self._target is not None and moved > ASTRAY:
+            return False
+        moved, strayed = (
+            float(np.abs(found.points - points).max() / self.amplitude)
+            for points in (self.orbit.points, self._begun)
+        )
+        if strayed > ASTRAY:
             self._go_back(None)
-            return None
+            return False
         self.orbit = found
         if self._target is None:
             self._resize(moved)
-            return None
+            return False
         self.amplitude = size_of(found.points)
         if self.amplitude > self._largest:
             raise NoCycleError(GAINS, RUNS_AWAY)
         if self.amplitude < self._smallest:
             raise NoCycleError(LOSES, DECAYS)
         if moved <= self._rtol and self._target == 0:
-            return moved
+            return True
         if moved <= LOOSE and self._target != 0:
-            self._last, self._target = found, 0.0
-        return None
+            self._last, self._begun, self._target = found, found.points, 0.0
+        return False
 
     def _resize(self, moved: float) -> None:
         """Choose the next size, if the orbit is known well enough for that."""
@@ -219,18 +224,17 @@ class _Search:
 
     def _go_back(self, failure: Exception | None) -> None:
         """Take half of the step that has failed, in size or in surplus."""
-        before = size_of(self._last.points)
+        before, surplus = size_of(self._last.points), self._last.surplus
         if self._target is None:
-            if self.amplitude == before:
-                raise NoCycleError(str(failure)) from failure
-            self._set(self._last, float(np.sqrt(self.amplitude * before)))
+            self._sizes.factor **= 0.5
+            middle = float(np.sqrt(self.amplitude * before))
+            if abs(middle / before - 1) < SMALLEST:
+                raise NoCycleError(ENDS.format(before)) from failure
+            self._set(self._last, middle)
             return
-        self._target = 0.5 * (self._target + self._last.surplus)
-        if abs(self._target - self._last.surplus) < SMALLEST * abs(self._last.surplus):
-            raise NoCycleError(
-                "The orbits of growing amplitude end before one is found that neither gains nor "
-                f"loses energy: at the amplitude {before:.4g}, in units in which masses are 1."
-            )
+        self._target = 0.5 * (self._target + surplus)
+        if abs(self._target - surplus) < SMALLEST * abs(surplus):
+            raise NoCycleError(ENDS.format(before)) from failure
         self._set(self._last, before)
 
     def _set(self, orbit: PeriodicOrbit, amplitude: float) -> None:
@@ -238,3 +242,4 @@ class _Search:
         centre = orbit.points.mean(axis=0)
         points = centre + amplitude / size_of(orbit.points) * (orbit.points - centre)
         self.orbit, self.amplitude = orbit._replace(points=points), amplitude
+        self._begun = points

@@ -1,6 +1,5 @@
 """Limit cycles from bias to bias."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +13,12 @@ from kwant_curl.results import LimitCycle, LimitCycles
 from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.potentials import Potential
+from kwant_curl.vibrations.runaway import Bias
+from kwant_curl.vibrations.search import scaled
 
 __all__ = ["limit_cycles"]
 
 FloatArray = NDArray[np.float64]
-Bias = float | Mapping[int, float]
 
 
 def limit_cycles(
@@ -81,7 +81,7 @@ def limit_cycles(
     notices: dict[str, None] = {}
     with bar(progress, " biases", len(factors)) as shown:
         for factor in factors.tolist():
-            point = _at(search.at_bias(_scaled(direction, factor)), place, last)
+            point = _at(search.at_bias(scaled(direction, factor)), place, last)
             points.append(point)
             place, last = point.rest.place / search.equation.roots, point.cycle
             notices.update(dict.fromkeys(point.notices))
@@ -126,15 +126,9 @@ def _critical(
     sign = float(np.sign(smallest))
 
     def rest_at(factor: float) -> Rest:
-        return search.at_bias(_scaled(direction, sign * factor)).rest()
+        return search.at_bias(scaled(direction, sign * factor)).rest()
 
     return sign * float(onset(rest_at, abs(smallest)))
-
-
-def _scaled(direction: Bias, factor: float) -> Bias:
-    if isinstance(direction, Mapping):
-        return {lead: factor * shift for lead, shift in direction.items()}
-    return factor * direction
 
 
 def _result(

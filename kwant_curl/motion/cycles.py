@@ -123,6 +123,14 @@ def limit_cycle(
 
     A cycle that exists beside a stable place of rest is found from a `start` alone, and one that
     is born from a vibration that grows more slowly than the fastest is not found.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.6)
+    >>> well = QuarticPotential(modes.force_constants, 20.0)
+    >>> cycle = limit_cycle(field, well, modes.masses, max_amplitude=0.5)
+    >>> cycle.amplitude, cycle.period, cycle.work
+    >>> limit_cycles(field, well, modes.masses, np.linspace(0.3, 1.0, 8)).plot()
     """
     search = search_of(field, potential, masses, damping, max_amplitude)
     search = search.refined(n_points, rtol, max_turns, progress)

@@ -75,7 +75,13 @@ class QuarticPotential:
 
     def __call__(self, displacements: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return energies (n,) and forces (n, n_c) at displacements (n, n_c)."""
-        drawn = displacements @ np.asarray(self.force_constants)
+        springs = np.asarray(self.force_constants)
+        if displacements.shape[-1] != len(springs):
+            raise ValueError(
+                f"The potential is one of {len(springs)} coordinates, the displacements are of "
+                f"{displacements.shape[-1]}."
+            )
+        drawn = displacements @ springs
         cubed = np.asarray(self.quartic) * displacements**3
         energy = np.sum(displacements * (0.5 * drawn + 0.25 * cubed), axis=-1)
         return energy, -drawn - cubed
