@@ -406,6 +406,42 @@ def test_the_cycle_of_a_kwant_system(cycle):
     assert found.warnings[0].startswith("The last harmonics that 9 points hold")
 
 
+def a_limit_cycle():
+    """One that only has all fields."""
+    points = np.array([[1.0, 0.0], [-0.5, 0.8], [-0.5, -0.8]])
+    known = dict(work=0.3, friction_loss=0.2, damping_loss=0.1, growth=0.01)
+    return kc.LimitCycle(
+        bias=np.array([0.1, -0.1]),
+        period=6.0,
+        points=points,
+        velocities=points[:, ::-1],
+        rest=np.zeros(2),
+        masses=np.ones(2),
+        residual=1e-7,
+        truncation=1e-4,
+        n_solved=51,
+        multipliers=np.array([1, 0.5 + 0.1j, 0.5 - 0.1j, 0.3]),
+        units=kc.EV_ANGSTROM_AMU,
+        **known,
+    )
+
+
+def two_biases():
+    """Two biases, one without a cycle."""
+    none, numbers = np.full((1, 3, 2), np.nan), np.array([0.0, 0.3])
+    return kc.LimitCycles(
+        voltage=numbers,
+        outcome=("rest", "cycle"),
+        amplitude=numbers,
+        frequency=np.array([np.nan, 1.0]),
+        work=numbers,
+        growth=numbers,
+        rest=np.zeros((2, 2)),
+        points=np.concatenate([none, a_limit_cycle().points[None]]),
+        critical=0.2,
+    )
+
+
 def test_results_are_kept_and_drawn(cycle, tmp_path):
     assert repr(cycle).startswith("<LimitCycle of 2 coordinates: amplitude 0.1086")
     assert repr(cycle).endswith("a turn; stable>")
