@@ -150,7 +150,9 @@ def langevin(
         For noise without a seed, or classical noise from a response that holds none; quantum
         noise at a bias without a `spectrum`, or one of other coordinates; a time step that is too
         long for the fastest motion; arrays of the wrong shape; modes of other coordinates; noise
-        that doesn't fit into `max_memory`.
+        that doesn't fit into `max_memory`.  With `anharmonic` or a field: for phonon leads, quantum
+        noise, an `executor` and other things of harmonic motion; a potential that returns arrays of
+        other shapes or numbers that are not finite.
 
     Warns
     -----
