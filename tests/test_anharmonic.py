@@ -114,7 +114,7 @@ def test_without_current_the_motion_is_canonical(springs):
     modes = kc.VibrationalModes([1.0], np.eye(1), [1.0])
     field = Uneven()
     for response in (response_of(1), field):
-        options = {"n_trajectories": 300, "seed": 7, "time_step": 0.15, "every": 4}
+        options = {"n_trajectories": 300, "seed": 7, "time_step": 0.15, "every": 4, "damping": 0.2}
         motion = kc.langevin(response, modes, 120.0, anharmonic=potential, **options)
         late = motion.times > 30
         for values, expected in (
