@@ -1,6 +1,7 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
 from kwant_curl.algebra.integral_errors import IntegrationError
+from kwant_curl.algebra.sustained import NoCycleError
 from kwant_curl.coordinates import (
     Displacements,
     Exponential,
@@ -28,6 +29,8 @@ from kwant_curl.motion import (
     curl_flux,
     force_along,
     force_plane,
+    limit_cycle,
+    limit_cycles,
     pumped_charge,
     work,
 )
@@ -43,6 +46,8 @@ from kwant_curl.results import (
     ForcePlane,
     ForceResponse,
     GridField,
+    LimitCycle,
+    LimitCycles,
     NoiseSpectrum,
     PhononRates,
     PumpedCharge,
@@ -62,6 +67,7 @@ from kwant_curl.vibrations import (
     Orbit,
     PhononLeads,
     PumpedPairs,
+    QuarticPotential,
     Stability,
     Trajectory,
     VibrationalModes,
@@ -97,12 +103,15 @@ __all__ = [
     "JunctionReport",
     "Lattice",
     "LatticeLead",
+    "LimitCycle",
+    "LimitCycles",
     "Linewidths",
     "LocalVibrations",
     "Matrices",
     "ModeOccupations",
     "Model",
     "MomentumCurrent",
+    "NoCycleError",
     "NoiseSpectrum",
     "NonequilibriumDensity",
     "Orbit",
@@ -114,6 +123,7 @@ __all__ = [
     "PumpedCharge",
     "PumpedPairs",
     "PumpingRates",
+    "QuarticPotential",
     "ResponseField",
     "Spectrum",
     "Stability",
@@ -132,6 +142,8 @@ __all__ = [
     "force_plane",
     "force_response",
     "langevin",
+    "limit_cycle",
+    "limit_cycles",
     "load",
     "mode_occupations",
     "noise_spectrum",

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from systems import square_wire
+from test_cycles import a_limit_cycle, two_biases
 
 import kwant_curl as kc
 from kwant_curl.support.storage import Storable
@@ -44,6 +45,9 @@ NAMES = (
     "NoiseSpectrum",
     "ModeOccupations",
     "PhononRates",
+    "LimitCycle",
+    "LimitCycles",
+    "of a potential",
 )
 
 
@@ -101,6 +105,11 @@ def all_results():
         "NoiseSpectrum": noise,
         "ModeOccupations": kc.mode_occupations(noise, vibrations),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
+        "LimitCycle": a_limit_cycle(),
+        "LimitCycles": two_biases(),
+        "of a potential": kc.langevin(
+            response, vibrations, 30.0, anharmonic=kc.QuarticPotential(np.eye(4)), seed=1
+        ),
     }
 
 

@@ -4,9 +4,20 @@ Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `mode
 `support`.
 """
 
+from kwant_curl.motion.continued import limit_cycles
+from kwant_curl.motion.cycles import limit_cycle
 from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.paths import curl_flux, force_along, work
 from kwant_curl.motion.planes import force_plane
 from kwant_curl.motion.pumping import pumped_charge
 
-__all__ = ["ResponseField", "curl_flux", "force_along", "force_plane", "pumped_charge", "work"]
+__all__ = [
+    "ResponseField",
+    "curl_flux",
+    "force_along",
+    "force_plane",
+    "limit_cycle",
+    "limit_cycles",
+    "pumped_charge",
+    "work",
+]

@@ -151,6 +151,12 @@ class ResponseField:
         self._kept.count(result.warnings)
         return result
 
+    def node(self, displacements: ArrayLike) -> NDArray[np.int64] | None:
+        """Return the numbers of the nearest node, of the same shape; None without `refresh`."""
+        if self.refresh is None:
+            return None
+        return np.rint(np.asarray(displacements, dtype=float) / self.refresh).astype(np.int64)
+
     def near(self, displacements: ArrayLike) -> tuple[ForceResponse, FloatArray]:
         """Return the response at the nearest node, and how far that is, (n_c,).
 
@@ -158,11 +164,11 @@ class ResponseField:
         not on where one was before: the same motion is the same again.
         """
         q = np.asarray(displacements, dtype=float)
-        if self.refresh is None:
+        number = self.node(q)
+        if self.refresh is None or number is None:
             return self(q), np.zeros_like(q)
-        number = np.rint(q / self.refresh)
         place = self.refresh * number
-        key = tuple(number.astype(np.int64).tolist())
+        key = tuple(number.tolist())
         found = self._kept.at(key, lambda: self(place))
         return found.at_bias(self.bias) if self.linear else found, q - place
 

@@ -6,6 +6,7 @@ Imports Matplotlib, `vibrations`, `results`, `model`, `algebra` and `support`.
 from kwant_curl.plotting.animation import animate
 from kwant_curl.plotting.charts import plot_pumping_rates, plot_stability, plot_trajectory
 from kwant_curl.plotting.curls import plot_curl_map
+from kwant_curl.plotting.cycles import plot_limit_cycle, plot_limit_cycles
 from kwant_curl.plotting.flows import plot_flow_map
 from kwant_curl.plotting.interactive import plot_interactive
 from kwant_curl.plotting.local import plot_local_vibrations
@@ -22,6 +23,8 @@ __all__ = [
     "plot_force_path",
     "plot_force_plane",
     "plot_interactive",
+    "plot_limit_cycle",
+    "plot_limit_cycles",
     "plot_local_vibrations",
     "plot_orbit",
     "plot_pumped_charge",
@@ -35,6 +38,8 @@ for draw in (
     plot_flow_map,
     plot_force_path,
     plot_force_plane,
+    plot_limit_cycle,
+    plot_limit_cycles,
     plot_local_vibrations,
     plot_orbit,
     plot_pumped_charge,

@@ -102,7 +102,7 @@ def plot_trajectory(
     """Draw the energy against time; the keywords are described in `Trajectory.plot`."""
     ax = chart_axes(ax)
     names = unit_names(result.units, energy_unit)
-    energy = result.energy.sum(axis=2)
+    energy = result.total_energy
     if len(energy) > 1:
         ax.plot(result.times, energy[:SHOWN].T, color=color, alpha=0.25, linewidth=0.6)
     name = f"mean of {len(energy)}" if label is None else label

@@ -11,6 +11,8 @@ from kwant_curl.results.force_path import ForcePath
 from kwant_curl.results.force_plane import ForcePlane
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.results.grid_field import GridField
+from kwant_curl.results.limit_cycle import LimitCycle
+from kwant_curl.results.limit_cycles import LimitCycles
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.results.phonon_rates import PhononRates
 from kwant_curl.results.pumped_charge import PumpedCharge
@@ -26,6 +28,8 @@ __all__ = [
     "ForcePlane",
     "ForceResponse",
     "GridField",
+    "LimitCycle",
+    "LimitCycles",
     "NoiseSpectrum",
     "PhononRates",
     "PumpedCharge",

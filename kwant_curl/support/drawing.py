@@ -17,7 +17,7 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
 
     Parameters
     ----------
-    result : CurlMap, FlowMap, ForcePath, ForcePlane, LocalVibrations, PumpingRates, Orbit, ...
+    result : CurlMap, FlowMap, ForcePath, ForcePlane, LimitCycle, LocalVibrations, Orbit, ...
         What to draw.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if not given.  3D results need 3D axes.
@@ -28,5 +28,6 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
     """
     raise TypeError(
         f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, ForcePath, "
-        "ForcePlane, LocalVibrations, PumpedCharge, PumpingRates, Orbit, Stability or Trajectory."
+        "ForcePlane, LimitCycle, LimitCycles, LocalVibrations, PumpedCharge, PumpingRates, Orbit, "
+        "Stability or Trajectory."
     )

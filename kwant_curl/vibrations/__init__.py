@@ -12,6 +12,7 @@ from kwant_curl.vibrations.occupations import ModeOccupations, mode_occupations
 from kwant_curl.vibrations.orbits import Orbit
 from kwant_curl.vibrations.pairs import PumpedPairs
 from kwant_curl.vibrations.phonon_leads import PhononLeads
+from kwant_curl.vibrations.potentials import QuarticPotential
 from kwant_curl.vibrations.pumping import pumped_pairs
 from kwant_curl.vibrations.runaway import stability
 from kwant_curl.vibrations.stabilities import Stability
@@ -28,6 +29,7 @@ __all__ = [
     "Orbit",
     "PhononLeads",
     "PumpedPairs",
+    "QuarticPotential",
     "Stability",
     "Trajectory",
     "VibrationalModes",

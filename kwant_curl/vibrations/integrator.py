@@ -1,11 +1,10 @@
 """Langevin dynamics of the atoms under current."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
-from numpy.random import BitGenerator, Generator, RandomState, SeedSequence
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.algebra.coloured import check_positive, period
@@ -18,6 +17,9 @@ from kwant_curl.support.checks import positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
 from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
+from kwant_curl.vibrations.anharmonic import Everywhere, Field
+from kwant_curl.vibrations.beginnings import Seed, Steps, generator_of, start_of, steps_of
+from kwant_curl.vibrations.far import Asked, anharmonic_motion, check_anharmonic
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
     either,
@@ -40,6 +42,7 @@ from kwant_curl.vibrations.noises import (
     spectrum_of_modes,
     temperatures_of_leads,
 )
+from kwant_curl.vibrations.potentials import Potential
 from kwant_curl.vibrations.runs import Group, Run, followed
 from kwant_curl.vibrations.trajectories import Trajectory
 
@@ -47,17 +50,8 @@ __all__ = ["langevin"]
 
 FloatArray = NDArray[np.float64]
 
-Seed = int | Sequence[int] | SeedSequence | BitGenerator | Generator | RandomState
-"""What `numpy.random.default_rng` takes."""
-
-STEPS_PER_RADIAN = 20
-"""Steps in 1/omega of the fastest mode, by default: 126 in its period."""
-
 TOGETHER = 2**13
 """Coordinates that move together: trajectories beyond go to another worker."""
-
-FEWEST_PER_RADIAN = 2
-"""Fewer steps in 1/omega than this are an error: at 1/2 the integrator is unstable."""
 
 CUTOFF = 10.0
 """Where quantum noise ends by default, in frequencies of the fastest motion."""
@@ -70,10 +64,11 @@ MAX_MEMORY = 2**29
 
 
 def langevin(
-    response: ForceResponse,
+    response: ForceResponse | Field,
     modes: VibrationalModes,
     duration: float,
     *,
+    anharmonic: Potential | None = None,
     time_step: float | None = None,
     coordinates: ArrayLike | None = None,
     velocities: ArrayLike | None = None,
@@ -98,13 +93,18 @@ def langevin(
 
     Parameters
     ----------
-    response : ForceResponse
+    response : ForceResponse or ResponseField
         Of the same coordinates as the modes, at the bias in question; with ``noise=True`` for
-        classical noise.
+        classical noise.  A `ResponseField`: the response wherever the atoms are at the time, see
+        the notes.
     modes : VibrationalModes
         The vibrations without current, with their `leads` if the lattice is to be there.
     duration : float
         How long, in units of 1/energy.
+    anharmonic : callable, optional
+        A potential in place of the modes' springs, all of it: ``anharmonic(q)`` returns the
+        potential energy (n,) and the forces (n, n_c) at displacements (n, n_c) of the coordinates,
+        n trajectories at a time.  Default: springs, sum_k omega_k^2 q_k^2/2.
     time_step : float, optional
         The longest step; `duration` is a whole number of steps.  Default: 1/20 of 1/omega of the
         fastest motion, that of the lattice included.
@@ -150,7 +150,9 @@ def langevin(
         For noise without a seed, or classical noise from a response that holds none; quantum
         noise at a bias without a `spectrum`, or one of other coordinates; a time step that is too
         long for the fastest motion; arrays of the wrong shape; modes of other coordinates; noise
-        that doesn't fit into `max_memory`.
+        that doesn't fit into `max_memory`.  With `anharmonic` or a field: for phonon leads, quantum
+        noise, an `executor` and other things of harmonic motion; a potential that returns arrays of
+        other shapes or numbers that are not finite.
 
     Warns
     -----
@@ -182,13 +184,33 @@ def langevin(
 
     The motion is about the atoms' equilibrium with the current: the constant part of the force,
     which shifts it, is left out.
+
+    With `anharmonic` or a `ResponseField` the atoms move in the potential with the whole force of
+    the current, the part included that shifts the equilibrium: M Q'' = -dU/dQ + F(Q) - gamma(Q) Q'
+    + xi, Q = sum_k q_k patterns[k], by the same integrator with the tensors of the middle of each
+    step; the noise is white, and there is no lattice with a memory.  Of one response F is linear,
+    F + J Q.  A field with `refresh` has the tensors of its nodes and, with ``jacobian=True``, the
+    force to first order from there; without `refresh` the electrons are solved for twice a step.
+    Trajectories move together.
     """
     check_executor(executor)
     kind = noise_kind(noise)
+    if anharmonic is not None or not isinstance(response, ForceResponse):
+        given = dict(lead_temperatures=lead_temperatures, spectrum=spectrum, cutoff=cutoff)
+        check_anharmonic(response, modes, kind, given | {"executor": executor})
+        field = Everywhere(response) if isinstance(response, ForceResponse) else response
+        return anharmonic_motion(
+            Asked(field, anharmonic, other_damping(damping, len(modes)), kind, seed, max_memory),
+            modes,
+            steps_of(duration, time_step, modes, np.diag(modes.frequencies**2), ()),
+            (coordinates, velocities, n_trajectories),
+            every,
+            progress,
+        )
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
     memories = lead_memories(modes)
-    steps = _steps(duration, time_step, modes, system.stiffness, memories)
+    steps = steps_of(duration, time_step, modes, system.stiffness, memories)
     shape = (positive_integer("n_trajectories", n_trajectories), len(modes))
     apart = positive_integer("every", every)
     wanted = _Wanted(kind, lead_temperatures, spectrum, cutoff)
@@ -196,12 +218,11 @@ def langevin(
     if spectrum is not None:
         own = np.diag(system.damping) - other_damping(damping, len(modes))
         notices += notices_of_spectrum(spectrum_of_modes(spectrum, modes), own, modes)
-    if kind != "none" and seed is None:
-        raise ValueError("seed is not given; pass one, so that the trajectory can be had again.")
+    generator = generator_of(kind, seed)
     run = _run(system, memories, noises, steps, apart)
-    q, v = _start("coordinates", coordinates, shape), _start("velocities", velocities, shape)
+    q, v = start_of("coordinates", coordinates, shape), start_of("velocities", velocities, shape)
     together = run.together(len(modes), positive_number("max_memory", max_memory))
-    groups = _groups(q, v, together, np.random.default_rng(seed) if kind != "none" else None)
+    groups = _groups(q, v, together, generator)
     with bar(progress, " steps", steps.number * len(groups)) as shown:
         kept, heat = zip(*followed(run, groups, executor, shown), strict=True)
     motion = np.concatenate(kept, axis=2)
@@ -216,14 +237,6 @@ def langevin(
         units=either(response.units, modes.units),
         warnings=issued(notices, notices_of_far_biases([response])),
     )
-
-
-class _Steps(NamedTuple):
-    """The time of a step, how many there are, and the frequency of the fastest motion."""
-
-    step: float
-    number: int
-    fastest: float
 
 
 class _Wanted(NamedTuple):
@@ -270,7 +283,7 @@ def _noises(
 
 
 def _run(
-    system: Mechanics, memories: tuple[Memory, ...], noises: Noises, steps: _Steps, every: int
+    system: Mechanics, memories: tuple[Memory, ...], noises: Noises, steps: Steps, every: int
 ) -> Run:
     """Return the steps to be taken."""
     own, *of_leads = noises.white
@@ -298,44 +311,3 @@ def _groups(
         Group(q[start : start + size], v[start : start + size], each)
         for start, each in zip(starts, own, strict=True)
     ]
-
-
-def _steps(
-    duration: Any,
-    time_step: float | None,
-    modes: VibrationalModes,
-    stiffness: FloatArray,
-    memories: tuple[Memory, ...],
-) -> _Steps:
-    """Return the steps; the current, and the lattice, may stiffen springs beyond the modes'."""
-    total = positive_number("duration", duration)
-    for memory in memories:
-        stiffness = stiffness + memory.constant
-    stiffest = np.sqrt(np.abs(np.linalg.eigvals(stiffness)).max())
-    fastest = max(float(modes.frequencies.max()), float(stiffest))
-    for memory in memories:
-        fastest = max(fastest, float(memory.poles.real.max(initial=0.0)))
-    longest = 1 / (STEPS_PER_RADIAN * fastest)
-    if time_step is not None:
-        longest = positive_number("time_step", time_step)
-    if longest * fastest > 1 / FEWEST_PER_RADIAN:
-        raise ValueError(
-            f"time_step is {longest:.4g}, too long for the fastest motion, of frequency "
-            f"{fastest:.4g}; expected at most {1 / (FEWEST_PER_RADIAN * fastest):.4g}."
-        )
-    number = math.ceil(total / longest - 1e-9)
-    return _Steps(total / number, number, fastest)
-
-
-def _start(name: str, values: ArrayLike | None, shape: tuple[int, int]) -> FloatArray:
-    if values is None:
-        return np.zeros(shape)
-    array = np.asarray(values)
-    if array.shape not in (shape, shape[1:]) or array.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{name} has shape {array.shape} and type {array.dtype}; expected real numbers of "
-            f"shape {shape[1:]} or {shape}."
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has entries that are not finite.")
-    return np.broadcast_to(array.astype(float), shape)

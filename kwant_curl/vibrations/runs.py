@@ -13,7 +13,7 @@ from kwant_curl.algebra.dynamics import Propagation
 from kwant_curl.algebra.surrounded import SurroundedPropagation
 from kwant_curl.support.parallel import Executor, mapped
 
-__all__ = ["Group", "Run", "followed"]
+__all__ = ["Group", "Run", "check_finite", "followed"]
 
 FloatArray = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Run:
                 if number % self.every == 0:
                     kept[:, number // self.every] = motion
                     heats[number // self.every] = heat
-                    _check_finite(motion[0], self.step * number)
+                    check_finite(motion[0], self.step * number)
                 if tick is not None:
                     tick()
         return kept, heats
@@ -121,7 +121,8 @@ def followed(
         yield kept
 
 
-def _check_finite(coordinates: FloatArray, time: float) -> None:
+def check_finite(coordinates: FloatArray, time: float) -> None:
+    """Raise if the motion has run away by this time."""
     if not np.isfinite(coordinates).all():
         raise ValueError(
             f"The motion has grown beyond all numbers by the time {time:.4g}: it runs away. Ask "

@@ -19,7 +19,7 @@ from kwant_curl.vibrations.mechanics import Mechanics
 from kwant_curl.vibrations.runaway import Bias, OperatedModes
 from kwant_curl.vibrations.stabilities import MARGINAL
 
-__all__ = ["Bracket", "Search"]
+__all__ = ["Bracket", "Search", "scaled"]
 
 ComplexArray = NDArray[np.complex128]
 FloatArray = NDArray[np.float64]
@@ -73,7 +73,7 @@ class Search:
     def at(self, v: float) -> tuple[ForceResponse, Mechanics]:
         """Return the response and the equation of motion at a multiple of the direction."""
         if v not in self._known:
-            self._keep(v, self._operated.at(_scaled(self._direction, v)))
+            self._keep(v, self._operated.at(scaled(self._direction, v)))
             self._bar.update()
         return self._known[v]
 
@@ -127,7 +127,7 @@ class Search:
     ) -> Iterator[tuple[float, tuple[ForceResponse, Mechanics]]]:
         for start in range(0, len(biases), ROUND):
             some = biases[start : start + ROUND]
-            points = [_scaled(self._direction, v) for v in some]
+            points = [scaled(self._direction, v) for v in some]
             yield from zip(
                 some, mapped(self._operated.at, points, self._executor, self._bar), strict=True
             )
@@ -228,7 +228,8 @@ def _root(excess: Callable[[float], float], low: float, high: float, rtol: float
     return float(brentq(excess, low, high, xtol=tiny, rtol=rtol, maxiter=ITERATIONS))
 
 
-def _scaled(direction: Bias, factor: float) -> Bias:
+def scaled(direction: Bias, factor: float) -> Bias:
+    """Return a multiple of a bias."""
     if isinstance(direction, Mapping):
         return {lead: factor * shift for lead, shift in direction.items()}
     return factor * direction

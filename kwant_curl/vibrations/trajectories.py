@@ -43,6 +43,12 @@ class Trajectory(Storable):
         its self-energy and its noise have done on the modes.  None without leads.
     noise : str
         Which noise acts: "none", "classical" or "quantum".
+    potential : array of float, shape (n_trajectories, n_times), or None
+        The potential energy, of motion that is not harmonic: in a potential of its own, or with a
+        force of the current that depends on the place.
+    works : array of float, shape (n_trajectories, n_times, 4), or None
+        With it, the work since the start of the potential, of the current, of friction and of
+        noise.  Their sum is the change of the kinetic energy to rounding.
     units : Units or None
         The units, for labels.
     warnings : tuple of str
@@ -56,8 +62,13 @@ class Trajectory(Storable):
         "mode_frequencies": ("mode",),
         "patterns": ("mode", "coordinate"),
         "heat": ("trajectory", "time", "lead"),
+        "potential": ("trajectory", "time"),
+        "works": ("trajectory", "time", "work"),
     }
-    DERIVED = {"energy": ("trajectory", "time", "mode")}  # noqa: RUF012
+    DERIVED = {  # noqa: RUF012
+        "energy": ("trajectory", "time", "mode"),
+        "total_energy": ("trajectory", "time"),
+    }
     AXES = {"time": "times"}  # noqa: RUF012
 
     times: FloatArray
@@ -68,13 +79,15 @@ class Trajectory(Storable):
     _: KW_ONLY
     heat: FloatArray | None = None
     noise: str = "classical"
+    potential: FloatArray | None = None
+    works: FloatArray | None = None
     units: Units | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many trajectories there are, and what becomes of the energy."""
         n, n_times, n_modes = self.coordinates.shape
-        mean = self.energy.sum(axis=2).mean(axis=0)
+        mean = self.total_energy.mean(axis=0)
         return (
             f"<Trajectory of {n_modes} modes, {n} times over, {n_times} times up to "
             f"{self.times[-1]:.4g}; mean energy from {mean[0]:.4g} to {mean[-1]:.4g}>{self._noted}"
@@ -82,16 +95,47 @@ class Trajectory(Storable):
 
     @property
     def energy(self) -> FloatArray:
-        """Energy of each mode, (dq/dt)^2/2 + omega^2 q^2/2, (n_trajectories, n_times, n_modes)."""
+        """Energy of each mode, (dq/dt)^2/2 + omega^2 q^2/2, (n_trajectories, n_times, n_modes).
+
+        Where the motion is not harmonic it is not all of the energy: see `total_energy`.
+        """
         potential = self.mode_frequencies**2 * self.coordinates**2
         return read_only(0.5 * (self.velocities**2 + potential))
+
+    @property
+    def total_energy(self) -> FloatArray:
+        """Kinetic and potential energy, (n_trajectories, n_times)."""
+        if self.potential is None:
+            return read_only(self.energy.sum(axis=2))
+        return read_only(0.5 * (self.velocities**2).sum(axis=2) + self.potential)
+
+    @property
+    def drift(self) -> FloatArray:
+        """Energy that came from nowhere since the start, (n_trajectories, n_times).
+
+        The change of `total_energy` less the work of current, friction and noise: the error of the
+        integrator, which falls as the square of the step.
+
+        Raises
+        ------
+        ValueError
+            Of harmonic motion, of which the works are not noted.
+        """
+        if self.works is None:
+            raise ValueError(
+                "The works are noted of motion that is not harmonic alone: call langevin with a "
+                "ResponseField, or anharmonic=."
+            )
+        energy = self.total_energy
+        return read_only(energy - energy[:, :1] - self.works[:, :, 1:].sum(axis=2))
 
     def occupation(self, after: float = 0.0) -> FloatArray:
         """Return the mean number of phonons of each mode, shape (n_modes,).
 
         The mean energy over omega, less the zero-point energy's 1/2 if the noise is quantum.  With
         phonon leads twice the kinetic energy is taken: the frequencies are those of atoms whose
-        lattice is held, and in a lattice that nothing holds the coordinates drift without end.
+        lattice is held, and in a lattice that nothing holds the coordinates drift without end.  So
+        it is where the motion is not harmonic.
 
         Parameters
         ----------
@@ -107,7 +151,8 @@ class Trajectory(Storable):
         if not late.any():
             raise ValueError(f"after is {after!r}; the motion ends at {self.times[-1]:.6g}.")
         zero_point = 0.5 if self.noise == "quantum" else 0.0
-        energy = self.energy if self.heat is None else self.velocities**2
+        is_harmonic = self.heat is None and self.potential is None
+        energy = self.energy if is_harmonic else self.velocities**2
         mean = energy[:, late].mean(axis=(0, 1))
         return read_only(mean / self.mode_frequencies - zero_point)
 
@@ -135,7 +180,7 @@ class Trajectory(Storable):
         label: str | None = None,
         energy_unit: str | None = None,
     ) -> "Axes":
-        """Draw the energy of all modes against time, each trajectory and their mean.
+        """Draw the total energy against time, each trajectory and their mean.
 
         Parameters
         ----------
