@@ -239,8 +239,9 @@ def ornstein_uhlenbeck(
     ValueError
         For a noise that is not positive semidefinite.
     """
-    largest = float(np.abs(np.linalg.eigvalsh(noise)).max(initial=0.0))
-    lowest = float(np.linalg.eigvalsh(noise).min(initial=0.0))
+    eigenvalues = np.linalg.eigvalsh(noise)
+    largest = float(np.abs(eigenvalues).max(initial=0.0))
+    lowest = float(eigenvalues.min(initial=0.0))
     if lowest < -ROUNDING * largest:
         raise ValueError(
             f"The noise is not positive semidefinite: it has an eigenvalue of {lowest:.3g} (the "

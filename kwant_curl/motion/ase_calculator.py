@@ -93,7 +93,7 @@ class CurrentInducedForces(Calculator):
         super().__init__()
         if not isinstance(field, ResponseField):
             raise TypeError(f"field is a {type(field).__name__}; expected a ResponseField.")
-        if base is not None and not hasattr(base, "get_forces"):
+        if isinstance(base, type) or not (base is None or hasattr(base, "get_forces")):
             raise TypeError(f"base is {base!r}; expected a calculator of ASE, or None.")
         self.field, self.base = field, base
         self.warnings: tuple[str, ...] = ()
@@ -107,6 +107,12 @@ class CurrentInducedForces(Calculator):
         """Which atoms the coordinates displace; raises as long as that is not known."""
         return self._atoms_of.indices
 
+    def check_state(self, atoms: Any, tol: float = 0.0) -> list[str]:
+        """Return what has changed since the last calculation, by the least bit."""
+        if self.atoms is None:
+            return list(all_changes)
+        return [name for name in all_changes if not _same(name, self.atoms, atoms)]
+
     def calculate(
         self,
         atoms: Any = None,
@@ -118,8 +124,9 @@ class CurrentInducedForces(Calculator):
         if "forces" in properties:
             self._parts = self.base_forces(self.atoms), self.current_forces(self.atoms)
             self.results["forces"] = self._parts[0] + self._parts[1]
-        for name in set(properties) & {"energy", "free_energy"}:
-            self.results[name] = self._energy(force_consistent=name == "free_energy")
+        self.results["energy"] = self._energy()
+        if "free_energy" in properties:
+            self.results["free_energy"] = self._energy(force_consistent=True)
 
     def base_forces(self, atoms: Any) -> FloatArray:
         """Return the forces of `base`, (n_atoms, 3) in eV/Å."""
@@ -204,12 +211,11 @@ class CurrentInducedForces(Calculator):
         """KT of the electrons, in eV."""
         return self._atoms_of.units.energy * self.field.temperature
 
-    def _energy(self, *, force_consistent: bool) -> float:
+    def _energy(self, **kind: bool) -> float:
+        """Return the energy of the base."""
         if self.base is None:
             return 0.0
-        if force_consistent:
-            return float(self.base.get_potential_energy(self.atoms, force_consistent=True))
-        return float(self.base.get_potential_energy(self.atoms))
+        return float(self.base.get_potential_energy(self.atoms, **kind))
 
     def _tensor(self, tensor: FloatArray, unit: float) -> FloatArray:
         return unit * self._atoms_of.in_space(tensor)
@@ -237,3 +243,14 @@ class CurrentInducedForces(Calculator):
             f"So where the atoms are by now: atom {self.indices[most]} is {moved[most]:.4g} Å from "
             "its site, the others less."
         )
+
+
+def _same(name: str, first: Any, second: Any) -> bool:
+    """Return whether two atoms objects have the same positions, or cell, or what else is named."""
+    if name in ("cell", "pbc"):
+        return np.array_equal(getattr(first, name), getattr(second, name))
+    if name not in first.arrays and name not in second.arrays:
+        return True
+    if name in first.arrays and name in second.arrays:
+        return np.array_equal(first.arrays[name], second.arrays[name])
+    return False

@@ -141,7 +141,8 @@ class CurrentInducedLangevin(MolecularDynamics):
             loginterval=loginterval,
             append_trajectory=append_trajectory,
         )
-        self.insert_observer(self._note_state, 0, loginterval)
+        if trajectory is not None:
+            self.insert_observer(self._note_state, 0, loginterval)
         self._calculator: CurrentInducedForces = atoms.calc
         self._noise = true_or_false("noise", noise)
         self._bonds = Bonds({} if bonds is None else bonds, len(atoms))
