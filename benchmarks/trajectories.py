@@ -2,7 +2,7 @@
 
 python benchmarks/trajectories.py
 
-At a bias of 0.2 V, where springs and a damping of 5/ps (at 300 K) hold the atoms against the
+At a bias of 0.1 V, where springs and a damping of 5/ps (at 300 K) hold the atoms against the
 current.  Prints a table.  --refresh: the spacing of the grid where electrons are solved for, in Å.
 """
 
@@ -48,7 +48,7 @@ class Springs(Calculator):
         }
 
 
-BIAS, DAMPING, TEMPERATURE = 0.2, 5.0, 300.0
+BIAS, DAMPING, TEMPERATURE = 0.1, 5.0, 300.0
 """In V, per ps and in K."""
 
 

@@ -15,6 +15,7 @@ from ase import units
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixedLine, FixedPlane
+from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 from scipy.linalg import expm
 
@@ -27,14 +28,31 @@ from kwant_curl import (
     Matrices,
     PowerLaw,
     ResponseField,
+    VibrationalModes,
     devices,
     force_response,
+    langevin,
 )
 from kwant_curl.devices import Atoms
 from kwant_curl.motion.bath import Bath, Damping
 from kwant_curl.support.ase_units import AseUnits
 
 BOND = 2.5
+
+
+@pytest.fixture(autouse=True)
+def _closed_files(monkeypatch):
+    """Older versions of ASE keep a log file open, if only /dev/null."""
+    made, make = [], MolecularDynamics.__init__
+
+    def noted(self, *arguments, **keywords):
+        made.append(self)
+        make(self, *arguments, **keywords)
+
+    monkeypatch.setattr(MolecularDynamics, "__init__", noted)
+    yield
+    for dynamics in made:
+        dynamics.close()
 
 
 def chain(places, shifts=0.0, length=1.0, energy=1.0):
@@ -225,6 +243,46 @@ def test_without_friction_it_is_velocity_verlet_and_drifts_as_the_square_of_the_
     total = ours.get_total_energy() - energies.kinetic_start - energies.potential_start
     assert energies.drift == pytest.approx(total, abs=1e-13)
     assert drift / moved(langevin, 200)[2] == pytest.approx(4, rel=0.05)
+
+
+def test_near_the_sites_it_is_the_motion_of_the_modes():
+    """With the tensors of one place it is `langevin`, which knows hbar = 1 and modes alone."""
+    field = field_of(refresh=10.0, jacobian=True, velocity=True)
+    response, mass, n_steps = field(np.zeros(9)), 40.0, 60
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(9, 9))
+    constants = 2.0 * np.eye(9) + 0.1 * root @ root.T
+    modes = VibrationalModes.from_force_constants(
+        constants, EV_ANGSTROM_AMU.mass(mass), units=EV_ANGSTROM_AMU
+    )
+    start = 0.05 * rng.normal(size=9)
+    step = 2 * units.fs
+    rate = EV_ANGSTROM_AMU.per_picosecond(1.0) / (1000 * units.fs)  # E/hbar in ASE's unit
+    times = langevin(
+        response,
+        modes,
+        n_steps * step * rate,
+        time_step=step * rate * (1 + 1e-9),
+        coordinates=np.linalg.solve(modes.patterns.T, start),
+        damping=0.01 / rate,
+        noise=False,
+    )
+    expected = times.coordinates[0] @ modes.patterns
+    assert len(expected) == n_steps + 1
+
+    atoms = ase.Atoms("Ar3", positions=BENT, masses=[mass] * 3)
+    # The force at rest, which `langevin` leaves out, is held.
+    held = response.force.reshape(3, 3)
+    base = Potential(BENT, lambda x: 0 * x, lambda x: held + (constants @ x.ravel()).reshape(3, 3))
+    atoms.calc = CurrentInducedForces(field, base, indices=[0, 1, 2])
+    atoms.positions += start.reshape(3, 3)
+    motion = CurrentInducedLangevin(atoms, step, noise=False, damping=0.01)
+    found = [start]
+    motion.attach(lambda: found.append((atoms.positions - BENT).ravel()))
+    motion.run(n_steps)
+    found.pop(1)  # ASE calls at the start too
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(start).max())
+    assert np.abs(response.lorentz).max() > 0.01 * np.abs(response.friction).max()
 
 
 def rotating(kappa):

@@ -80,7 +80,7 @@ class CurrentInducedLangevin(MolecularDynamics):
     -----
     gamma is the field's velocity tensor with ``velocity=True``, otherwise the friction of
     equilibrium.  The noise is classical and white, that of the field with ``noise=True``, and
-    2 kT gamma without a bias.  Without `refresh` electrons are solved for twice in each step.
+    2 kT friction without a bias.  Without `refresh` electrons are solved for twice in each step.
 
     The integrator is BAOAB (B. Leimkuhler, C. Matthews, Appl. Math. Res. Express 2013, 34
     (2013)): the force acts for half a step, atoms drift for half a step, friction and noise act
@@ -132,7 +132,15 @@ class CurrentInducedLangevin(MolecularDynamics):
                 f"The atoms' calculator is a {type(atoms.calc).__name__}; expected "
                 "CurrentInducedForces(field, base). Without a current ASE's own Langevin does it."
             )
-        step = positive_number("timestep", timestep)
+        # First of all what may raise: ASE deletes a trajectory that isn't appended to.
+        step, state = positive_number("timestep", timestep), state_of(restart, atoms)
+        self._calculator: CurrentInducedForces = atoms.calc
+        self._noise = true_or_false("noise", noise)
+        self._generator = generator_of(rng, state, self._noise)
+        self._rates = other_damping(damping, len(atoms), "atom")
+        self._kt = self._temperature(temperature_K)
+        self._bonds = Bonds({} if bonds is None else bonds, len(atoms))
+        self._free = free_directions(atoms)
         super().__init__(
             atoms,
             step,
@@ -143,19 +151,11 @@ class CurrentInducedLangevin(MolecularDynamics):
         )
         if trajectory is not None:
             self.insert_observer(self._note_state, 0, loginterval)
-        self._calculator: CurrentInducedForces = atoms.calc
-        self._noise = true_or_false("noise", noise)
-        self._bonds = Bonds({} if bonds is None else bonds, len(atoms))
         self._on_break = on_break
         self.stopped: str | None = None
-        self._free = free_directions(atoms)
-        self._rates = other_damping(damping, len(atoms), "atom")
-        self._kt = self._temperature(temperature_K)
         self._bath: Bath | None = None
         self._works = dict.fromkeys(WORKS, 0.0)
         self._start: tuple[float, float] | None = None
-        state = state_of(restart, atoms)
-        self._generator = generator_of(rng, state, self._noise)
         if state is None:
             atoms.set_momenta(self._allowed(atoms.get_momenta()), apply_constraint=False)
         else:
