@@ -208,7 +208,7 @@ class CurrentInducedForces(Calculator):
 
     @property
     def electron_temperature(self) -> float:
-        """KT of the electrons, in eV."""
+        """Temperature kT of the electrons, in eV."""
         return self._atoms_of.units.energy * self.field.temperature
 
     def _energy(self, **kind: bool) -> float:
