@@ -90,7 +90,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--refresh", type=float, default=0.05)
+    parser.add_argument("--refresh", type=float, default=0.2)
     options = parser.parse_args()
     print(machine())
     field = field_of(options.refresh)
