@@ -376,7 +376,7 @@ def test_friction_with_a_matrix_in_closed_form(held):
 def test_friction_and_noise_leave_maxwells_distribution():
     """At every position, with constraints too: decay kT m decay^T + noise = kT m."""
     masses, moving, kt = np.array([1.0, 3.0, 2.0]), np.array([2, 0]), 0.7
-    free = np.stack([np.diag([1.0, 0, 1]), np.eye(3), np.eye(3) - 1 / 3])
+    free = np.stack([np.diag([1.0, 0, 1]), np.diag([0.0, 1, 1]), np.eye(3) - 1 / 3])
     damping = Damping(np.array([0.2, 0.5, 0.0]), kt, 0.4, True)
     bath = Bath(masses, moving, damping, free)
     gamma = GAMMA
