@@ -1,5 +1,10 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
+from importlib import import_module as _import_module
+from importlib.util import find_spec as _find_spec
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from kwant_curl.algebra.integral_errors import IntegrationError
 from kwant_curl.algebra.sustained import NoCycleError
 from kwant_curl.coordinates import (
@@ -77,6 +82,10 @@ from kwant_curl.vibrations import (
     pumped_pairs,
     stability,
 )
+
+if _TYPE_CHECKING:
+    from kwant_curl.motion.ase_calculator import CurrentInducedForces
+    from kwant_curl.motion.ase_dynamics import CurrentInducedLangevin
 
 __all__ = [
     "ATOMIC_UNITS",
@@ -156,3 +165,30 @@ __all__ = [
     "sweep",
     "work",
 ]
+
+_OF_ASE = {
+    "CurrentInducedForces": "kwant_curl.motion.ase_calculator",
+    "CurrentInducedLangevin": "kwant_curl.motion.ase_dynamics",
+}
+"""Classes that derive from ASE's, which is imported when somebody asks for them."""
+
+if _find_spec("ase") is not None:
+    __all__ += ["CurrentInducedForces", "CurrentInducedLangevin"]
+
+
+if not _TYPE_CHECKING:  # for type checkers any name would be there
+
+    def __getattr__(name: str) -> _Any:
+        """Import what needs ASE."""
+        if name not in _OF_ASE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if _find_spec("ase") is None:
+            raise ImportError(
+                f"{name} needs ASE, which is not installed: pip install 'kwant-curl[ase]'."
+            )
+        return getattr(_import_module(_OF_ASE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names, those that are imported later among them."""
+    return sorted({*globals(), *__all__})

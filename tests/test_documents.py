@@ -73,6 +73,7 @@ def test_files_of_the_cluster_page_run(tmp_path):
 def test_pages_with_code_are_known():
     assert {path.stem for path in WITH_CODE} == {
         "arrays",
+        "ase",
         "cluster",
         "README",
         "gallery",

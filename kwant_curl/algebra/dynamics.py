@@ -18,6 +18,7 @@ __all__ = [
     "fastest_growth",
     "forward_frequencies",
     "normalised",
+    "ornstein_uhlenbeck",
     "propagation",
     "travel",
 ]
@@ -217,8 +218,30 @@ def propagation(
     ValueError
         For a noise that is not positive semidefinite.
     """
-    largest = float(np.abs(np.linalg.eigvalsh(noise)).max(initial=0.0))
-    lowest = float(np.linalg.eigvalsh(noise).min(initial=0.0))
+    decay, root = ornstein_uhlenbeck(damping, noise, step)
+    return Propagation(-0.5 * step * stiffness, decay, root, step)
+
+
+def ornstein_uhlenbeck(
+    damping: FloatArray, noise: FloatArray, step: float
+) -> tuple[FloatArray, FloatArray]:
+    """Solve v' = -gamma v + xi for a step, <xi(t) xi^T(t')> = noise delta(t - t'): masses are 1.
+
+    Returns
+    -------
+    decay : array (n, n)
+        exp(-gamma h).
+    root : array (n, n)
+        The symmetric root R of the covariance R R^T that the noise adds.
+
+    Raises
+    ------
+    ValueError
+        For a noise that is not positive semidefinite.
+    """
+    eigenvalues = np.linalg.eigvalsh(noise)
+    largest = float(np.abs(eigenvalues).max(initial=0.0))
+    lowest = float(eigenvalues.min(initial=0.0))
     if lowest < -ROUNDING * largest:
         raise ValueError(
             f"The noise is not positive semidefinite: it has an eigenvalue of {lowest:.3g} (the "
@@ -226,14 +249,13 @@ def propagation(
         )
     # In a unit in which the noise is as large as the friction: an exponential of both is taken.
     unit = largest / (float(np.linalg.norm(damping, 2)) or 1 / step) or 1.0
-    decay, covariance = _ornstein_uhlenbeck(damping, noise / unit, step)
+    decay, covariance = _decay_and_covariance(damping, noise / unit, step)
     values, columns = eigh(0.5 * (covariance + covariance.T))
     # The symmetric root, which no choice of signs of the columns changes.
-    root = (columns * np.sqrt(unit * np.maximum(values, 0.0))) @ columns.T
-    return Propagation(-0.5 * step * stiffness, decay, root, step)
+    return decay, (columns * np.sqrt(unit * np.maximum(values, 0.0))) @ columns.T
 
 
-def _ornstein_uhlenbeck(
+def _decay_and_covariance(
     damping: FloatArray, noise: FloatArray, step: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return exp(-gamma h) and the covariance of what the noise adds in the time h.

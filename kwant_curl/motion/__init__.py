@@ -1,7 +1,8 @@
 """Motion beyond small vibrations: forces at displaced coordinates, their work, cycles.
 
 Imports the routines, `vibrations`, `results`, `electrons`, `coordinates`, `model`, `algebra` and
-`support`.
+`support`.  What derives from classes of ASE, `ase_calculator` and `ase_dynamics`, is imported by
+those who ask for it.
 """
 
 from kwant_curl.motion.continued import limit_cycles

@@ -106,17 +106,17 @@ def jacobian_of(response: ForceResponse) -> FloatArray:
     return -0.5 * response.curl if response.lead_jacobian is None else response.jacobian
 
 
-def other_damping(damping: ArrayLike, n_modes: int) -> FloatArray:
-    """Return damping of other origin, one number per mode; raise if it is negative."""
+def other_damping(damping: ArrayLike, number: int, of: str = "mode") -> FloatArray:
+    """Return damping of other origin, one number per mode (or atom); raise if it is negative."""
     rates = np.asarray(damping)
-    if rates.shape not in ((), (n_modes,)) or rates.dtype.kind not in "fiu":
+    if rates.shape not in ((), (number,)) or rates.dtype.kind not in "fiu":
         raise ValueError(
             f"damping has shape {rates.shape} and type {rates.dtype}; expected one real number, or "
-            f"{n_modes}, one per mode."
+            f"{number}, one per {of}."
         )
     if not (np.isfinite(rates) & (rates >= 0)).all():
         raise ValueError(f"damping is {damping!r}; expected numbers that are not negative.")
-    return np.broadcast_to(rates.astype(float), (n_modes,))
+    return np.broadcast_to(rates.astype(float), (number,))
 
 
 def growth_shares(
