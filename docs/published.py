@@ -118,6 +118,38 @@ def donor_acceptor(gamma, bias, *, centres=(0.0, 0.0), **keywords):
     return kc.force_response(syst, kc.Matrices([SLOPE * SIGMA_X]), 0.0, bias=bias, **settings)
 
 
+def motor(n_sites, depth=0.5):
+    """Return a chain along which a potential of period 4 slides with the parameter theta."""
+    lattice = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    for i in range(n_sites):
+        builder[lattice(i)] = lambda site, theta: depth * np.cos(np.pi * site.tag[0] / 2 - theta)
+    builder[lattice(-1)] = builder[lattice(n_sites)] = 0
+    builder[lattice.neighbors()] = -1
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[lattice(0)] = 0
+    lead[lattice.neighbors()] = -1
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized()
+
+
+def pumped_by_the_scattering_matrix(syst, energy, angles, step=1e-3):
+    """Return the electrons that lead 0 gives in a cycle, from differences of Kwant's S (Brouwer).
+
+    The sum over angles of (1/2 pi) Im sum_n S_0n^* dS_0n/dtheta.
+    """
+    total = 0.0
+    for angle in angles:
+        here, *around = (
+            kwant.smatrix(syst, energy, params={"theta": angle + x}).data[0]
+            for x in (0, step, -step, 2 * step, -2 * step)
+        )
+        slope = (8 * (around[0] - around[1]) - (around[2] - around[3])) / (12 * step)
+        total += np.sum(here.conj() * slope).imag / (2 * np.pi)
+    return total * 2 * np.pi / len(angles)
+
+
 def donor_acceptor_by_quadrature(gamma, bias):
     """Return friction and noise from 2 x 2 matrices on a grid of energies, bands at 0."""
     u = np.linspace(-9, 9, 4001)

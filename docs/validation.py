@@ -15,6 +15,8 @@ from published import (
     inverse_quality,
     junction,
     matrices_of_sclmd,
+    motor,
+    pumped_by_the_scattering_matrix,
     resonant_level,
     resonant_level_in_closed_form,
     two_sites,
@@ -144,6 +146,20 @@ def compare_donor_acceptor():
         yield f"sign change at V, Γ = {gamma}", zero, ours, 1e-6
 
 
+def compare_motor():
+    """Work of a sliding potential per cycle and bias: the charge that it pumps, ideally 1."""
+    angles = np.linspace(0, 2 * np.pi, 25)
+    for n_sites, allowed in ((20, 1e-9), (40, 1e-9), (80, 1e-10)):
+        syst = motor(n_sites)
+        moving = kc.Parameters("theta")
+        field = kc.ResponseField(syst, moving, -1.41, bias=1.0, params={"theta": 0.0})
+        work = kc.force_along(field, angles[:, None], is_cycle=True).work
+        pumped = 1.0
+        if n_sites < 80:
+            pumped = pumped_by_the_scattering_matrix(syst, -1.41, angles[:-1])
+        yield f"work per cycle / V, {n_sites} sites", pumped, work, allowed
+
+
 def compare_matrices_of_sclmd():
     """1/Q of each mode at one bias."""
     eta, xim, zeta1, zeta2 = matrices = matrices_of_sclmd()
@@ -161,6 +177,7 @@ CASES = {
     "narrow level, hot": compare_hot_level,
     "uniform chain": compare_chain,
     "donor and acceptor": compare_donor_acceptor,
+    "Thouless motor": compare_motor,
     "matrices of sclmd": compare_matrices_of_sclmd,
 }
 

@@ -72,6 +72,11 @@ EXPECTED = {
         "sign change at V, Γ = 0.05": 0.05707776,
         "sign change at V, Γ = 0.1": 0.07097209,
     },
+    "Thouless motor": {
+        "work per cycle / V, 20 sites": 0.9958854,
+        "work per cycle / V, 40 sites": 0.9999956601,
+        "work per cycle / V, 80 sites": 1.0,
+    },
     "matrices of sclmd": {
         "1/Q of mode 0": 1.44379467e-4,
         "1/Q of mode 1": 6.92545887e-4,
