@@ -105,7 +105,7 @@ def test_every_public_name_is_on_the_api_page():
 
 
 def texts_of_the_package():
-    """All strings of the code, each as often as it stands there; what is formatted in is left out."""
+    """All strings of the code, without what is formatted in."""
     for path in Path(kwant_curl.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -182,6 +182,13 @@ def langevin(
 
     The motion is about the atoms' equilibrium with the current: the constant part of the force,
     which shifts it, is left out.
+
+    Examples
+    --------
+    >>> start = {"coordinates": [1.0, 0.0], "noise": False}
+    >>> run = langevin(response.at_bias(0.0), modes, 2000.0, every=50, **start)
+    >>> bool(run.energy[0, -1].sum() < run.energy[0, 0].sum())  # friction
+    True
     """
     check_executor(executor)
     kind = noise_kind(noise)
