@@ -25,7 +25,7 @@ def test_matrices_of_wannier_functions_go_where_they_belong():
     groups = [[2], [0, 1]]
     lat = kwant.lattice.general(np.eye(2), [(0, 0), (0.5, 0.3)], norbs=[1, 2])
     builder = kwant.Builder()
-    names["fill"](builder, lat, groups, hoppings, lambda p: -1.6 < min(p) and max(p) < 2.6, (0, 0))
+    names["fill"](builder, lat, groups, hoppings, lambda p: min(p) > -1.6 and max(p) < 2.6, (0, 0))
     syst = builder.finalized()
     index = {(site.family, tuple(site.tag)): n for n, site in enumerate(syst.sites)}
     for R, expected in hoppings.items():
