@@ -3,11 +3,15 @@
 import hashlib
 import os
 import re
+import shutil
+import sys
 from importlib.metadata import version as version_of
+from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
 from numpydoc import xref
+from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 import kwant_curl
@@ -15,6 +19,9 @@ from kwant_curl import devices
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+
+sys.path.insert(0, str(HERE))
+from offline import loaded_from_outside  # noqa: E402
 
 project = "kwant_curl"
 author = "The kwant_curl authors"
@@ -104,11 +111,45 @@ def ask_for_figures(app, doctree) -> None:
         logging.getLogger(__name__).warning("%s has no figure", name, location=name)
 
 
+def offer_notebook(app, pagename, templatename, context, doctree) -> None:
+    """Lay the executed notebook beside the page's source, where the theme's button looks."""
+    source = HERE / f"{pagename}.md"
+    if source.exists() and "{code-cell}" in source.read_text():
+        executed = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
+        copy = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(executed, copy)
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def copy_mathjax(app) -> None:
+    """Copy of MathJax what pages load, so that formulas need no network."""
+    static = Path(app.outdir) / "_static" / "mathjax"
+    for name in ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions"):
+        source, copy = MATHJAX / name, static / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, copy)
+
+
+def finish(app, failure) -> None:
+    """Lay MathJax beside the pages, and fail if a page needs a network to be seen."""
+    if failure is None and app.builder.format == "html":
+        copy_mathjax(app)
+        outside = loaded_from_outside(Path(app.outdir))
+        if outside:
+            raise SphinxError("loaded over a network:\n" + "\n".join(outside))
+
+
 def setup(app) -> None:
-    """Come before numpydoc, and see the pages before and after they are read."""
+    """Come before numpydoc and the theme, and see the pages before and after they are read."""
     app.connect("autodoc-process-docstring", keep_bars, priority=400)
     app.connect("env-before-read-docs", spread_notebooks)
     app.connect("doctree-read", ask_for_figures)
+    app.connect("html-page-context", offer_notebook, priority=400)
+    app.connect("build-finished", finish)
 
 
 # The API, from the docstrings.
@@ -131,13 +172,16 @@ numpydoc_xref_aliases = {
     for name in module.__all__
 }
 
+# The package holds files; as an extension it would copy all 24 MB of them, and forbid `--jobs`.
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+mathjax_path = "mathjax/tex-chtml.js"
+
 html_theme = "sphinx_book_theme"
 html_title = "kwant_curl"
 html_theme_options = {
-    "use_download_button": False,
     "show_toc_level": 2,
     "navbar_persistent": [],  # the side bar has a search field
 }
 html_show_sourcelink = False
-html_copy_source = False
+html_copy_source = True  # the theme's button offers it, and the notebook
 copybutton_exclude = ".linenos, .gp, .go"

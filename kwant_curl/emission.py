@@ -127,6 +127,11 @@ def phonon_rates(
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 28 and 29, before the bias and the
     frequency are taken to be small.  Where D does not depend on energy over the window,
     emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
+
+    Examples
+    --------
+    >>> phonon_rates(syst, moving, modes, energy, bias=0.05, temperature=0.01)
+    <PhononRates of 1 pairs of modes, of which 0 grow>
     """
     model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, False, units)

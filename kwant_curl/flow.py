@@ -121,6 +121,11 @@ def flow_map(
     -----
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 7 and 9 to 11.  That D j
     is the whole capacity needs time-reversal symmetry; `FlowMap.magnetic_correction` has the rest.
+
+    Examples
+    --------
+    >>> flow_map(syst, energy, bias=0.1)
+    <FlowMap of 15 sites in 2D, energy 0.5, bias {0: 0.05, 1: -0.05}>
     """
     model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)
@@ -204,6 +209,11 @@ def born_cross_section(
     -----
     Equation 8 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  In 3D D is proportional
     to p, and sigma is constant: m^2 C^2 / (pi hbar^4).
+
+    Examples
+    --------
+    >>> float(born_cross_section(0.1, local_dos=0.2, momentum=1.5, mass=0.5).round(5))
+    0.00419
     """
     m = positive_number("mass", mass)
     p = np.asarray(momentum, dtype=float)

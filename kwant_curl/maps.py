@@ -108,6 +108,12 @@ def curl_map(
     -----
     Only the orbitals that an atom touches enter its traces, so the cost grows as sites times
     modes.  Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
+
+    Examples
+    --------
+    >>> result = curl_map(syst, Displacements(scaling=PowerLaw(2)), energy, bias=0.1)
+    >>> len(result.curl), result.friction.shape
+    (9, (9, 2, 2))
     """
     model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)

@@ -112,6 +112,12 @@ def noise_spectrum(
     -----
     The rates of `phonon_rates` are of the same traces: for a pair of modes with mass M the
     emission of (+) is sum_IJ u_I u_J^* emission_IJ/(4 M omega) with u = X + iY.
+
+    Examples
+    --------
+    >>> spectrum = noise_spectrum(syst, moving, energy, [0.005, 0.01], bias=0.05, temperature=0.01)
+    >>> np.allclose(spectrum.damping, spectrum.damping.conj().swapaxes(1, 2))
+    True
     """
     model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, False, units)

@@ -154,6 +154,14 @@ def force_response(
     The states are kept only at the orbitals that the coordinates touch.  The result holds
     n_c^2 numbers per lead: for the local curl of many atoms use `curl_map`.  Todorov et al.,
     Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 1, 2, 31, 32.
+
+    Examples
+    --------
+    >>> response = force_response(syst, moving, energy, bias=0.1, noise=True)
+    >>> response.force.shape, response.curl.shape, response.noise.shape
+    ((2,), (2, 2), (2, 2))
+    >>> bool(np.isclose(response.curl[0, 1], -response.curl[1, 0]))
+    True
     """
     model = scattering_model(syst, params, charge, energy_parameter, energy)
     point = operating_point(model, energy, bias, degeneracy, temperature, linear, units)

@@ -1,5 +1,6 @@
 """Every Python block of README, docs and tutorials runs, and the docs leave nothing out."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -75,12 +76,14 @@ def test_pages_with_code_are_known():
         "arrays",
         "ase",
         "cluster",
+        "enough",
         "README",
         "gallery",
         "index",
         "install",
         "quickstart",
         "validation",
+        "recipes",
     }
 
 
@@ -102,6 +105,25 @@ def test_every_public_name_is_on_the_api_page():
     entry = re.compile(r"^(?:   |\.\. py:data:: )(\w+)$", re.MULTILINE)
     assert sorted(entry.findall(ours)) == sorted(kwant_curl.__all__)
     assert sorted(entry.findall(of_devices)) == sorted(devices.__all__)
+
+
+def texts_of_the_package():
+    """All strings of the code, without what is formatted in."""
+    for path in Path(kwant_curl.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_messages_on_the_page_of_symptoms_are_the_packages():
+    """Kwant's own ones aside."""
+    rows = re.findall(r"^\| (.*?) \|", (DOCS / "symptoms.md").read_text(), re.MULTILINE)
+    quoted = [text for row in rows for text in re.findall(r'"([^"]+)"', row)]
+    pieces = {piece for text in quoted for piece in text.split(" ... ")}
+    pieces = {piece for piece in pieces if "kwant.continuum" not in piece and "MUMPS" not in piece}
+    assert len(pieces) > 20
+    texts = "\n".join(texts_of_the_package())
+    assert sorted(piece for piece in pieces if piece not in texts) == []
 
 
 @pytest.mark.parametrize("path", [*PAGES, *TUTORIALS], ids=lambda path: path.stem)

@@ -114,6 +114,12 @@ class Displacements(Specification):
 
     Sites on a lead's interface can't move: hoppings into the lead would change, which are no
     part of the model.
+
+    Examples
+    --------
+    >>> column = Displacements(where=lambda site: site.pos[0] == 2, scaling=PowerLaw(2))
+    >>> curl_map(syst, column, energy).positions.tolist()
+    [[2.0, 0.0], [2.0, 1.0], [2.0, 2.0]]
     """
 
     where: Where = None

@@ -49,6 +49,11 @@ class PowerLaw:
     ----------
     exponent : float
         Dimensionless; positive for a hopping that weakens as the bond is stretched.
+
+    Examples
+    --------
+    >>> PowerLaw(2).ratio(np.array([1.0]), np.array([1.1])).round(4)
+    array([0.8264])
     """
 
     exponent: float
@@ -74,6 +79,11 @@ class Exponential:
     length : float
         Decay length, positive, in the unit of the sites' positions.  A law written as
         exp(-b (d/d0 - 1)) has length d0/b.
+
+    Examples
+    --------
+    >>> print(Exponential(0.5).log_derivative(np.array([1.0, 1.5])))
+    [-2. -2.]
     """
 
     length: float

@@ -54,6 +54,13 @@ class Matrices(Specification):
     -----
     Coordinates are ordered as `matrices`.  Shapes and Hermiticity are checked when a system
     is at hand: a matrix of the wrong shape, or one that is not Hermitian, raises ValueError.
+
+    Examples
+    --------
+    >>> shift = np.zeros((15, 15))
+    >>> shift[7, 7] = 1.0  # the onsite term of one orbital, per unit of Q
+    >>> force_response(syst, Matrices([shift]), energy).friction.shape
+    (1, 1)
     """
 
     matrices: Sequence[Any] = field(repr=False)

@@ -57,6 +57,14 @@ class Parameters(Specification):
 
     Second derivatives are always numerical, from the value functions, to a relative error below
     1e-8 where they are smooth.
+
+    Examples
+    --------
+    >>> builder[lat(2, 2)] = lambda site, depth: depth
+    >>> tunable = builder.finalized()
+    >>> depth = Parameters(["depth"])
+    >>> force_response(tunable, depth, energy, params={"depth": 0.5}).friction.shape
+    (1, 1)
     """
 
     names: Sequence[str]

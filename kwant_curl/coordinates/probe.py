@@ -72,6 +72,12 @@ class Probe(Specification):
 
     A point that has no site within reach gives zeros; how many there are is said in a warning.
     Sites in the leads are not part of the system, so near a lead the Gaussian is cut off.
+
+    Examples
+    --------
+    >>> probe = Probe([(2.0, 1.0), (2.5, 1.0)], width=1.0)
+    >>> curl_map(syst, probe, energy).curl.shape
+    (2,)
     """
 
     points: ArrayLike

@@ -41,7 +41,8 @@ def bond_lengths(syst: FiniteSystem, bonds: BondRows) -> FloatArray:
         worst = np.flatnonzero(distance == 0)[0]
         raise ValueError(
             f"{syst.sites[bonds.here[worst]]} and {syst.sites[bonds.there[worst]]} share a bond "
-            "and a position; a scaling law needs bonds of nonzero length."
+            "and a position; a scaling law needs bonds of nonzero length. Make them one site with "
+            "several orbitals, or give hopping_gradient, zero for such a bond."
         )
     return np.asarray(distance)
 

@@ -20,6 +20,12 @@ class Atoms(SiteFamily):
         Tells apart families with the same positions.
     norbs : int, default 1
         Number of orbitals per atom.
+
+    Examples
+    --------
+    >>> atoms = Atoms([(0.0, 0.0), (1.2, 0.7)])
+    >>> print(atoms(1).pos)
+    [1.2 0.7]
     """
 
     def __init__(self, positions: Any, name: str = "", norbs: int = 1) -> None:

@@ -48,6 +48,12 @@ def point_contact(
     Structure and the Properties of Solids, 1980): what moves are points of the lattice, which
     stand for whole cells of the crystal, so read the map as the shape of the flow's curl rather
     than as the forces on gallium and arsenic.  The vibration is the optical phonon at 36 meV.
+
+    Examples
+    --------
+    >>> device = point_contact()
+    >>> device.units.energy_unit, device.units.length_unit
+    ('meV', 'nm')
     """
     mass = EFFECTIVE_MASS * constants.electron_mass
     hopping = constants.hbar**2 / (2 * mass * (spacing * constants.nano) ** 2)

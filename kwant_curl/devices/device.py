@@ -41,6 +41,12 @@ class Device:
         2: the Hamiltonian is spinless and stands for both spins.
     params : mapping or None
         Parameters of the value functions.
+
+    Examples
+    --------
+    >>> device = gold_chain(10)
+    >>> device.name, device.frequency
+    ('gold chain', 0.01)
     """
 
     name: str

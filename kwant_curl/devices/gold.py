@@ -49,6 +49,11 @@ def gold_chain(n_atoms: int = 100) -> Device:
     The model of Sutton et al., Phil. Mag. A 81, 1833 (2001): t = -3.88 eV at 2.5 Angstrom,
     t ~ d^-4, band filling 0.36, hence k_F = 0.36 pi / 2.5 Angstrom.  Gold chains begin to emit
     phonons at 10 to 20 meV (N. Agrait et al., Phys. Rev. Lett. 88, 216803 (2002)).
+
+    Examples
+    --------
+    >>> len(gold_chain(10).syst.sites)
+    12
     """
     lattice = kwant.lattice.chain(BOND, norbs=1)
     builder = kwant.Builder()
@@ -89,6 +94,12 @@ def bent_molecule(n_atoms: int = 3, angle: float = 40.0) -> Device:
     Bonds of 2.5 Angstrom and the model of Sutton et al., Phil. Mag. A 81, 1833 (2001):
     t = -3.88 eV at 2.5 Angstrom, t ~ d^-4, band filling 0.36.  A bent chain of gold atoms is the
     atomic waterwheel of D. Dundas, E. J. McEniry, T. N. Todorov, Nat. Nanotechnol. 4, 99 (2009).
+
+    Examples
+    --------
+    >>> device = bent_molecule()
+    >>> curl_map(device.syst, device.coordinates, device.energy).curl.round(3)
+    array([0.493, 0.493, 0.493])
     """
     turns = np.radians(angle) * (n_atoms / 2 - np.arange(n_atoms + 1))
     steps = BOND * np.stack([np.cos(turns), np.sin(turns)], axis=1)
@@ -145,6 +156,12 @@ def nanowire(radius: float = 7.5, neck: float = 4.5, length: float = 8.0) -> Dev
     Lattice constant 4.08 Angstrom, bonds of 2.885 Angstrom to 12 neighbours, and the model of
     Sutton et al., Phil. Mag. A 81, 1833 (2001): t = -3.88 eV at 2.5 Angstrom, t ~ d^-4, band
     filling 0.36 in the crystal.
+
+    Examples
+    --------
+    >>> device = nanowire(radius=4.0, neck=3.0, length=3.0)
+    >>> curl_map(device.syst, device.coordinates, device.energy).curl.shape[1]  # a vector per atom
+    3
     """
     h = FCC / 2
     lattice = kwant.lattice.general([(0, h, h), (h, 0, h), (h, h, 0)], norbs=1)

@@ -38,6 +38,11 @@ def graphene_constriction(
     t ~ exp(-3.37 (d/d0 - 1)) (V. M. Pereira, A. H. Castro Neto, N. M. R. Peres, Phys. Rev. B 80,
     045401 (2009)).  The vibration is the optical phonon at 0.196 eV (S. Piscanec et al., Phys.
     Rev. Lett. 93, 185503 (2004)).
+
+    Examples
+    --------
+    >>> len(graphene_constriction(width=30.0, neck=15.0, length=10.0).syst.leads)
+    2
     """
     # A bond's centre at the origin, so that the device has mirror symmetry in x and y.
     constant = np.sqrt(3) * BOND

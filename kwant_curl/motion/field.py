@@ -85,9 +85,9 @@ class ResponseField:
     Examples
     --------
     >>> field = ResponseField(syst, moving, energy, bias=0.5)
-    >>> field(0.1 * np.ones(6)).force
-    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
-    >>> float(work(field, turn))
+    >>> print(field([0.1, 0.05]).force.round(4))
+    [ 0.0249 -0.0088]
+    >>> stronger = field.at_bias(1.0)
     """
 
     syst: FiniteSystem | Model

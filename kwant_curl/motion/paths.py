@@ -71,6 +71,12 @@ def force_along(
     derivatives by Fourier transforms, along other ways cubic splines.  With an odd number of
     points the work has an error, that of leaving out every second one; `work` takes as many points
     as a given error needs.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> force_along(field, [[0.0, 0.0], [0.05, 0.0], [0.1, 0.0]]).force.shape
+    (3, 2)
     """
     result = _path(through(field, path, is_cycle, progress))
     return replace(result, warnings=issued(result.warnings))
@@ -123,6 +129,13 @@ def work(
     -----
     Points are doubled, those that are there being kept: at equal steps of s for cycles, at
     Chebyshev's points otherwise.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
+    >>> print(f"{float(work(field, turn)):.6f}")
+    0.000618
     """
     goal = positive_number("rtol", rtol)
     for walk in refined(field, way, is_cycle, max_points, progress):
@@ -188,6 +201,13 @@ def curl_flux(
     -----
     The sum over I, J of int ds dt kappa_IJ dQ_I/dt dQ_J/ds on Q(s, t) = centre + t (way(s) -
     centre), with kappa_IJ = dF_J/dQ_I - dF_I/dQ_J.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
+    >>> print(f"{float(curl_flux(field, turn, rtol=1e-3)):.6f}")
+    0.000618
     """
     goal = positive_number("rtol", rtol)
     if not is_closed(np.stack([place_on(way, s) for s in (0.0, 0.37, 1.0)])):

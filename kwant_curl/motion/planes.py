@@ -51,6 +51,13 @@ def force_plane(
     -----
     RuntimeWarning
         As `force_response`, of all points once.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> plane = force_plane(field, np.eye(2), [-0.1, 0.0, 0.1], [0.0, 0.1])
+    >>> plane.rotation.shape
+    (3, 2)
     """
     axes = np.asarray(directions, dtype=float)
     if axes.ndim != 2 or len(axes) != 2 or not np.isfinite(axes).all():

@@ -59,6 +59,11 @@ def animate(
     ------
     ValueError
         For an orbit that is not in 2D, a current without its system, or fewer than two frames.
+
+    Examples
+    --------
+    >>> film = animate(stability(response, modes, 0.02).orbit(), frames=2)
+    >>> film.save("orbit.gif", writer="pillow")
     """
     if not isinstance(orbit, Orbit):
         raise TypeError(

@@ -39,6 +39,12 @@ def plot_interactive(result: CurlMap, *, syst: FiniteSystem | None = None) -> An
         Where Plotly isn't installed.
     ValueError
         For a map in 2D, which `plot` draws.
+
+    Examples
+    --------
+    >>> device = nanowire(radius=4.0, neck=3.0, length=3.0)
+    >>> result = curl_map(device.syst, device.coordinates, device.energy)
+    >>> figure = plot_interactive(result)
     """
     try:
         from plotly import graph_objects

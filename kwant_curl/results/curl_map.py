@@ -52,6 +52,15 @@ class CurlMap(Response):
     temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
     spectrum
         See `Response`.
+
+    Examples
+    --------
+    >>> result = curl_map(syst, Displacements(scaling=PowerLaw(2)), energy, bias=0.1)
+    >>> np.allclose(result.at_bias(0.2).curl, 2 * result.curl)  # without a new solve
+    True
+    >>> rates = result.pumping_rates(frequency=0.01, mass=5000.0)
+    >>> rates.threshold.shape  # one for every site that moves
+    (9,)
     """
 
     DIMENSIONS = {  # noqa: RUF012

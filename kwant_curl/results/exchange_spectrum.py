@@ -42,6 +42,12 @@ class ExchangeSpectrum(Samples):
         hbar omega of each pair of modes, or of each frequency.
     parts : tuple of arrays, shape (n_of_quantum, n_leads, n_leads, ...)
         For each different quantum the samples of what has it, the lead at the upper energy first.
+
+    Examples
+    --------
+    >>> rates = phonon_rates(syst, moving, modes, energy, bias=0.05, temperature=0.01)
+    >>> type(rates.spectrum).__name__, rates.spectrum.nbytes > 0
+    ('ExchangeSpectrum', True)
     """
 
     DIMENSIONS = {**Samples.DIMENSIONS, "quanta": ("quantum",)}  # noqa: RUF012

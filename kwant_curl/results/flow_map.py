@@ -63,6 +63,14 @@ class FlowMap(Response):
     temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
     spectrum
         See `Response`.
+
+    Examples
+    --------
+    >>> flow = flow_map(syst, energy, bias=0.1)
+    >>> flow.current.shape, flow.local_dos.shape
+    ((15, 2), (15,))
+    >>> bool(flow.current[:, 0].sum() > 0)  # along x, from lead 0 to lead 1
+    True
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -73,6 +73,13 @@ class ForceResponse(Response):
     temperature, linear, error, partial, units, pinned, band_distance, resonance_distance, warnings,
     spectrum
         See `Response`.
+
+    Examples
+    --------
+    >>> np.allclose(response.at_bias(0.1).curl, 2 * response.curl)  # without a new solve
+    True
+    >>> response.pumping_rates(np.eye(2), frequency=0.01, mass=5000.0).damping.shape
+    (1,)
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -29,6 +29,12 @@ class GridField(Storable):
         The curl of that very field, from the gradient of the Gaussian.
     width : float
         Standard deviation of the Gaussian.
+
+    Examples
+    --------
+    >>> grid = flow_map(syst, energy, bias=0.1).interpolate(spacing=0.5)
+    >>> type(grid).__name__, grid.curl.ndim
+    ('GridField', 2)
     """
 
     axes: tuple[FloatArray, ...]

@@ -73,6 +73,14 @@ class NoiseSpectrum(Operated):
     spectrum : ExchangeSpectrum or None
         The energies that were sampled (not in a Nambu model, nor between the frequencies): other
         biases and temperatures within the window follow from it.
+
+    Examples
+    --------
+    >>> spectrum = noise_spectrum(syst, moving, energy, [0.005, 0.01], bias=0.05, temperature=0.01)
+    >>> spectrum.noise.shape  # frequencies, coordinates, coordinates
+    (2, 2, 2)
+    >>> spectrum.at([0.007]).noise.shape
+    (1, 2, 2)
     """
 
     DIMENSIONS = {  # noqa: RUF012

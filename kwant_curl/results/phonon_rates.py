@@ -57,6 +57,14 @@ class PhononRates(Operated):
         temperatures within the window follow from it.
     pairs : array of int, shape (n_pairs, 2), or None
         Which modes X and Y are, where they are those of `VibrationalModes`.
+
+    Examples
+    --------
+    >>> rates = phonon_rates(syst, moving, modes, energy, bias=0.05, temperature=0.01)
+    >>> np.allclose(rates.growth, rates.emission - rates.absorption)
+    True
+    >>> rates.at_bias(0.02).growth.shape  # within the window, without a new solve
+    (1, 2)
     """
 
     DIMENSIONS = {  # noqa: RUF012

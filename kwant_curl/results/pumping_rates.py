@@ -59,6 +59,14 @@ class PumpingRates(Storable):
     They hold for driving and damping well below omega, for hbar omega below the distance of the
     Fermi level from the next band edge, and thresholds for biases below it: `warnings` says where
     not.
+
+    Examples
+    --------
+    >>> rates = response.at_bias(0.01).pumping_rates(np.eye(2), frequency=0.01, mass=5000.0)
+    >>> [*rates.driving.shape, *rates.growth.shape]
+    [1, 1, 2]
+    >>> bool(rates.driving[0] > 0)  # so the (+) mode is driven, from x to y
+    True
     """
 
     DIMENSIONS = {"driving": ("pair",), "damping": ("pair",), "pairs": ("pair", "member")}  # noqa: RUF012

@@ -56,6 +56,14 @@ class Spectrum(Samples):
         f_alpha (1 - f_beta), or -df/dE; in linear response -df/dE always.
     parts : tuple of arrays, shape (n, ...)
         The samples of each field.
+
+    Examples
+    --------
+    >>> window = force_response(syst, moving, energy, bias=0.05, linear=False)
+    >>> bool(len(window.spectrum.energies) > 2)
+    True
+    >>> window.without_spectrum().spectrum is None
+    True
     """
 
     DIMENSIONS = {**Samples.DIMENSIONS, "limits": ("end",)}  # noqa: RUF012

@@ -25,6 +25,11 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> axes = plot(curl_map(syst, Displacements(scaling=PowerLaw(2)), energy), syst=syst)
+    >>> axes.figure.savefig("curl.png")
     """
     raise TypeError(
         f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, ForcePath, "

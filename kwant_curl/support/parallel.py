@@ -32,6 +32,14 @@ class SweepError(RuntimeError):
         ``{index: result}`` of all points that are finished: none is lost.
     failures : dict
         ``{index: exception}`` of the others.
+
+    Examples
+    --------
+    >>> try:
+    ...     sweep(lambda x: 1 / x, [1, 0])
+    ... except SweepError as failure:
+    ...     print(type(failure.__cause__).__name__)
+    ZeroDivisionError
     """
 
     def __init__(
@@ -142,6 +150,12 @@ def sweep(
         calculated where that can be, and finished ones are in the error.
     TypeError
         For an executor without `map`.
+
+    Examples
+    --------
+    >>> maps = sweep(lambda energy: curl_map(syst, moving, energy), energies)
+    >>> [float(result.energy) for result in maps]
+    [0.45, 0.5]
     """
     check_executor(executor)
     listed = list(points)

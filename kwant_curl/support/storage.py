@@ -199,6 +199,12 @@ def load(path: str | PathLike[str]) -> Any:
         For a file of another kind.
     OSError
         If there is no such file.
+
+    Examples
+    --------
+    >>> response.save("response.npz")
+    >>> np.array_equal(load("response.npz").curl, response.curl)
+    True
     """
     return read_result(path)
 

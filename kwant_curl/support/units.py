@@ -51,6 +51,14 @@ class Units:
         E in joule.
     length : float
         L in metre.
+
+    Examples
+    --------
+    >>> units = Units.named("eV", "Å")
+    >>> round(units.mass(12.0), 1), round(units.temperature(300.0), 5)
+    (2870.7, 0.02585)
+    >>> round(units.per_picosecond(1e-3), 3)  # 1 meV/hbar
+    1.519
     """
 
     energy_unit: str

@@ -54,6 +54,12 @@ class CriticalBias(float, Motions):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> critical = critical_bias(response, modes, 0.1)
+    >>> float(critical), critical.mode, critical.largest  # nothing grows up to 0.1
+    (inf, None, 0.1)
     """
 
     DIMENSIONS = {  # noqa: RUF012

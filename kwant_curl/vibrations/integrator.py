@@ -192,6 +192,13 @@ def langevin(
     F + J Q.  A field with `refresh` has the tensors of its nodes and, with ``jacobian=True``, the
     force to first order from there; without `refresh` the electrons are solved for twice a step.
     Trajectories move together.
+
+    Examples
+    --------
+    >>> start = {"coordinates": [1.0, 0.0], "noise": False}
+    >>> run = langevin(response.at_bias(0.0), modes, 2000.0, every=50, **start)
+    >>> bool(run.energy[0, -1].sum() < run.energy[0, 0].sum())  # friction
+    True
     """
     check_executor(executor)
     kind = noise_kind(noise)

@@ -49,6 +49,15 @@ class LocalVibrations(Storable):
         Frequencies at which branches of the leads begin and end, if these are known.
     units : Units or None
         The units, for labels.
+
+    Examples
+    --------
+    >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
+    >>> springs = 2 * np.eye(3) - np.eye(3, k=1) - np.eye(3, k=-1)
+    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([2])])
+    >>> density = chain.local_density([0.5, 1.0], [1])
+    >>> density.density.shape
+    (2, 1)
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -121,6 +130,15 @@ class Linewidths(Storable):
         the slow one, which governs how long its energy stays.
     units : Units or None
         The units, for labels.
+
+    Examples
+    --------
+    >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
+    >>> springs = 2 * np.eye(3) - np.eye(3, k=1) - np.eye(3, k=-1)
+    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([2])])
+    >>> widths = chain.modes([1]).linewidths()
+    >>> widths
+    <Linewidths of 1 modes: damping from 3.48 to 3.48>
     """
 
     DIMENSIONS = {  # noqa: RUF012

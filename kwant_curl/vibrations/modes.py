@@ -88,6 +88,13 @@ class VibrationalModes(ModeSet, Storable):
     The attributes have the names of the parameters: `patterns`, of shape (n_modes, n_c), are
     normalised, sum_I M_I u_I^2 = 1, so that u_I = sum_k patterns[k, I] q_k and the mass of each q_k
     is 1; `masses` are those of the coordinates, (n_c,).
+
+    Examples
+    --------
+    >>> units = EV_ANGSTROM_AMU
+    >>> omega = units.frequency_from_millielectronvolt(np.array([18.0, 18.5]))
+    >>> VibrationalModes(omega, [[1.0, 0.0], [0.0, 1.0]], units.mass(12.0), units=units)
+    <VibrationalModes: 2 modes of 2 coordinates, frequencies from 0.018 to 0.0185 eV>
     """
 
     DIMENSIONS = {  # noqa: RUF012

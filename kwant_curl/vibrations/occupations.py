@@ -43,6 +43,13 @@ class ModeOccupations(Storable):
         kT of these.
     units : Units or None
         The units, for labels.
+
+    Examples
+    --------
+    >>> spectrum = noise_spectrum(syst, moving, energy, modes.frequencies, temperature=0.01, bias=0)
+    >>> equilibrium = mode_occupations(spectrum, modes)
+    >>> equilibrium.effective_temperature.round(4)
+    array([0.01, 0.01])
     """
 
     DIMENSIONS = {  # noqa: RUF012
@@ -142,6 +149,14 @@ def mode_occupations(
     -----
     Each mode by itself: what mixes modes (the curl, off-diagonal friction, the lattice's shift of
     frequencies) is left out; `langevin` with quantum noise has it.
+
+    Examples
+    --------
+    >>> spectrum = noise_spectrum(
+    ...     syst, moving, energy, modes.frequencies, bias=0.05, temperature=0.01
+    ... )
+    >>> mode_occupations(spectrum, modes).occupation.round(2)
+    array([1.84, 1.27])
     """
     found = spectrum_of_modes(spectrum, modes)
     omega = modes.frequencies

@@ -41,6 +41,12 @@ class Orbit(Motions):
         Where the atoms are.
     units : Units or None
         The units, for labels.
+
+    Examples
+    --------
+    >>> orbit = stability(response, modes, 0.02).orbit()
+    >>> orbit.displacements([0.0, np.pi / 2]).shape
+    (2, 2)
     """
 
     DIMENSIONS = {"vector": ("coordinate",), **Motions.DIMENSIONS}  # noqa: RUF012

@@ -95,6 +95,14 @@ class PumpedPairs(Motions):
       lost;
     - "lattice": the self-energy of the modes' phonon leads, if they have any;
     - "other damping": the keyword `damping`.
+
+    Examples
+    --------
+    >>> pairs = pumped_pairs(response, modes)
+    >>> pairs.pairs.tolist()  # which two modes
+    [[0, 1]]
+    >>> pairs.table(1).split()[:4]
+    ['modes', 'frequency', 'detuning', 'driving']
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -48,6 +48,15 @@ class PhononLeads(Frozen):
     error : float
         By how much Pi(omega) differs from that of the lattice at frequencies between those of the
         fit, relative to Pi(omega) there or to Pi(0), whichever is larger.
+
+    Examples
+    --------
+    >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
+    >>> springs = 2 * np.eye(3) - np.eye(3, k=1) - np.eye(3, k=-1)
+    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([2])])
+    >>> vibrations = chain.modes([1])
+    >>> type(vibrations.leads).__name__
+    'PhononLeads'
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -103,6 +103,11 @@ def pumped_pairs(
 
     A mode that grows alone, by a negative friction or a spring that is lost, does so in all its
     pairs: `PumpedPairs.single` names it once, and `PumpedPairs.of_single` these pairs.
+
+    Examples
+    --------
+    >>> pumped_pairs(response, modes)
+    <PumpedPairs: 1 pairs of modes, of which 0 grow; first modes 0 and 1>
     """
     check_executor(executor)
     if by not in ("driving", "growth"):

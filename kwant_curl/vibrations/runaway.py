@@ -108,6 +108,11 @@ def stability(
 
     The positions of the atoms are those without current: the shift of the equilibrium by the force
     is not followed.  A threshold from linear response is worth a check with the whole window.
+
+    Examples
+    --------
+    >>> stability(response, modes, [0.0, 0.02])
+    <Stability of 2 modes at 2 biases: stable>
     """
     if bias is None and not isinstance(response, ForceResponse) and callable(response):
         raise TypeError("response is a function of the bias, but bias is not given.")

@@ -54,6 +54,14 @@ class Stability(Motions):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> curve = stability(response, modes, [0.0, 0.02, 0.04])
+    >>> curve.growth.shape  # biases, modes
+    (3, 2)
+    >>> bool((curve.growth < 0).all())  # all vibrations decay
+    True
     """
 
     DIMENSIONS = {  # noqa: RUF012

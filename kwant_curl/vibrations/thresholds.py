@@ -93,6 +93,11 @@ def critical_bias(
 
     For two degenerate modes with diagonal friction and the curl alone,
     V = 2 omega sqrt(eta_XX eta_YY)/|kappa_XY/V|.
+
+    Examples
+    --------
+    >>> critical_bias(response, modes, 0.1)
+    <CriticalBias: none up to 0.1>
     """
     limit, accuracy = positive_number("largest", largest), positive_number("rtol", rtol)
     _check_direction(direction)

@@ -53,6 +53,15 @@ class Trajectory(Storable):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> start = {"coordinates": [1.0, 0.0], "noise": False}
+    >>> run = langevin(response, modes, 2000.0, every=50, **start)
+    >>> run.energy.shape
+    (1, 9, 2)
+    >>> run.displacements.shape
+    (1, 9, 2)
     """
 
     DIMENSIONS = {  # noqa: RUF012

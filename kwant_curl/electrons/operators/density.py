@@ -88,6 +88,12 @@ class NonequilibriumDensity:
     Notes
     -----
     Equations 25 to 27 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).  hbar = 1.
+
+    Examples
+    --------
+    >>> rho = NonequilibriumDensity(syst, energy, bias=0.05)
+    >>> np.allclose(rho.expectation(Force(syst, moving)), response.force)
+    True
     """
 
     def __init__(

@@ -40,6 +40,13 @@ class Force(StackedOperator):
     so that it needs to know them: ``bind(charge=...)``, or a `Model` with `charge`.
 
     Equation 2 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+
+    Examples
+    --------
+    >>> force = Force(syst, moving)
+    >>> states = kwant.wave_function(syst, energy)(0)
+    >>> force(states).shape  # a row per state
+    (3, 2)
     """
 
     def __init__(

@@ -68,6 +68,12 @@ class MomentumCurrent(StackedOperator):
     `NonequilibriumDensity.expectation` takes it.
 
     Equation 11 of Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011).
+
+    Examples
+    --------
+    >>> current = MomentumCurrent(syst)
+    >>> current(kwant.wave_function(syst, energy)(0)).shape
+    (3, 15, 2)
     """
 
     def __init__(

@@ -58,6 +58,16 @@ class Lattice:
         Each attached to atoms of the device.
     positions : array of float, shape (n_atoms, dim), or None
     units : Units or None
+
+    Examples
+    --------
+    >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
+    >>> springs = 2 * np.eye(3) - np.eye(3, k=1) - np.eye(3, k=-1)
+    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([2])])
+    >>> chain
+    <Lattice: 3 atoms, 1 coordinates each, 2 leads>
+    >>> chain.modes([1])
+    <VibrationalModes: 1 modes of 1 coordinates, frequencies from 1.414 to 1.414>
     """
 
     force_constants: Any

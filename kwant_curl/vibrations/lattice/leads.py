@@ -41,6 +41,12 @@ class LatticeLead(Frozen):
     dropped : float
         The largest force constant beyond the next cell, which was left out, relative to the
         largest of all; for information.
+
+    Examples
+    --------
+    >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
+    >>> lead.at([0]).atoms.tolist()
+    [0]
     """
 
     DIMENSIONS = {  # noqa: RUF012

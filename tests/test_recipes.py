@@ -1,0 +1,35 @@
+"""What the page of recipes builds is what it says."""
+
+import re
+from pathlib import Path
+
+import kwant
+import numpy as np
+
+PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
+
+
+def test_matrices_of_wannier_functions_go_where_they_belong():
+    """<m 0|H|n R> between two cells, of two atoms with one and two functions, in any order."""
+    rng = np.random.default_rng(18)
+    code = re.search(r"def fill\(.*?\n\n\n", PAGE.read_text(), re.DOTALL)[0]
+    names = {"np": np, "kwant": kwant}
+    exec(code, names)
+
+    def matrix():
+        return rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+
+    own, along, aslant = matrix(), matrix(), matrix()
+    hoppings = {(0, 0): own + own.conj().T, (1, 0): along, (-1, 0): along.conj().T}
+    hoppings |= {(1, -1): aslant, (-1, 1): aslant.conj().T}
+    groups = [[2], [0, 1]]
+    lat = kwant.lattice.general(np.eye(2), [(0, 0), (0.5, 0.3)], norbs=[1, 2])
+    builder = kwant.Builder()
+    names["fill"](builder, lat, groups, hoppings, lambda p: min(p) > -1.6 and max(p) < 2.6, (0, 0))
+    syst = builder.finalized()
+    index = {(site.family, tuple(site.tag)): n for n, site in enumerate(syst.sites)}
+    for R, expected in hoppings.items():
+        for atom, rows in zip(lat.sublattices, groups, strict=True):
+            for other, columns in zip(lat.sublattices, groups, strict=True):
+                found = syst.hamiltonian(index[atom, (0, 0)], index[other, R])
+                assert np.array_equal(found, expected[np.ix_(rows, columns)])
