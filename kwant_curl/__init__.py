@@ -1,5 +1,7 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
+from importlib.metadata import version as _version
+
 from kwant_curl.algebra.integral_errors import IntegrationError
 from kwant_curl.coordinates import (
     Displacements,
@@ -41,6 +43,7 @@ from kwant_curl.results import (
     PumpingRates,
     Spectrum,
 )
+from kwant_curl.studies import Study, study
 from kwant_curl.support.parallel import SweepError, sweep
 from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
@@ -108,6 +111,7 @@ __all__ = [
     "ResponseField",
     "Spectrum",
     "Stability",
+    "Study",
     "SweepError",
     "Trajectory",
     "Units",
@@ -131,6 +135,9 @@ __all__ = [
     "plot_interactive",
     "pumped_pairs",
     "stability",
+    "study",
     "sweep",
     "work",
 ]
+
+__version__ = _version("kwant_curl")

@@ -176,7 +176,7 @@ def _unpacked(
     for name, inner in metadata.get("parts", {}).items():
         start = f"{name}/"
         own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
-        others[name] = _unpacked(inner, own, PARTS)
+        others[name] = _unpacked(inner, own, SAVED | PARTS)
     return kind(**found, **others)
 
 
