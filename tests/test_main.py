@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
+import kwant_curl
 from kwant_curl import Displacements, IntegrationError, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.algebra.interpolated import Interpolated, Skipped
@@ -554,3 +555,76 @@ def test_atoms():
     assert atoms != devices.Atoms([(0, 0), (1.5, 0.6)], norbs=2)
     with pytest.raises(ValueError, match="atom 2 is not among the 2 positions"):
         atoms(2)
+
+
+def test_version_list_and_unknown_options(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"kwant_curl {kwant_curl.__version__}\n"
+    assert main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines()] == list(DEVICES)
+    assert main(["molecule", "--bais", "0.1"]) == 2
+    assert "unknown option --bais 0.1; --help lists those" in capsys.readouterr().err
+
+
+def test_the_result_is_saved(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "f.png")]
+    assert main(["molecule", "--save", str(tmp_path / "r.npz"), *out]) == 0
+    assert f"result: {tmp_path / 'r.npz'}" in capsys.readouterr().out
+    made = devices.bent_molecule()
+    alone = curl_map(made.syst, made.coordinates, made.energy, bias=made.bias, degeneracy=2)
+    np.testing.assert_allclose(kwant_curl.load(tmp_path / "r.npz").curl, alone.curl)
+    assert main(["molecule", "--save", str(tmp_path / "no" / "r.npz"), *out]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_kelvin_and_atomic_mass_units(run):
+    units = ["--energy-unit", "eV", "--length-unit", "nm"]
+    vibration = ["--energy", "2.5", "--power-law", "2", "--frequency", "0.1"]
+    amu = run(BUILDER, *vibration, *units, "--amu", "12")
+    mass = kwant_curl.Units.named("eV", "nm").mass(12.0)
+    assert amu.out == run(BUILDER, *vibration, *units, "--mass", f"{mass!r}").out
+    warm = run(BUILDER, *vibration, *units, "--amu", "12", "--kelvin", "30", "--rtol", "1e-3")
+    assert f"kT {kwant_curl.Units.named('eV', 'nm').temperature(30.0):g} eV" in warm.out
+    assert "--amu needs the units" in run(BUILDER, *vibration, "--amu", "12").err
+    assert "not allowed with" in run(BUILDER, *vibration, *units, "--amu", "1", "--mass", "1").err
+    both = run(BUILDER, *vibration, *units, "--kelvin", "3", "--temperature", "1", "--amu", "1")
+    assert "not allowed with" in both.err
+
+
+def test_a_function_that_returns_system_and_leads(run):
+    """As in many scripts: attached already, or not."""
+    text = """
+import kwant
+
+def make(attached=%s):
+    lat = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lat(x, y) for x in range(6) for y in range(3) if (x, y) != (2, 0))] = 4
+    builder[lat.neighbors()] = -1
+    leads = []
+    for direction in (-1, 1):
+        lead = kwant.Builder(kwant.TranslationalSymmetry((direction, 0)))
+        lead[(lat(0, y) for y in range(3))] = 4
+        lead[lat.neighbors()] = -1
+        leads.append(lead)
+        if attached:
+            builder.attach_lead(lead)
+    return builder, leads
+"""
+    options = ["--energy", "2.5", "--power-law", "3"]
+    alone = run(BUILDER, *options).out
+    for attached in (True, False):
+        assert run(text % attached, *options).out == alone
+    wrong = run("from wires import wire\ndef make():\n    return wire(), 3\n", *options)
+    assert "returned a system and int; expected a list of leads" in wrong.err
+
+
+def test_a_threshold_says_what_it_takes_for_granted(tmp_path, capsys):
+    """The tutorial's springs make it 0.395 eV."""
+    assert main(["molecule", "--out", str(tmp_path / "f.png")]) == 0
+    printed = capsys.readouterr().out
+    assert "lowest threshold bias: 0.03091 eV" in printed
+    assert "takes all vibrations to have one frequency" in printed

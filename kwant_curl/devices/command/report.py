@@ -10,7 +10,7 @@ from kwant_curl.devices.command.job import Job
 from kwant_curl.flow import flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.response import force_response
-from kwant_curl.results import CurlMap, PumpingRates
+from kwant_curl.results import CurlMap, ForceResponse, PumpingRates
 from kwant_curl.support.warning import issued
 
 __all__ = ["report"]
@@ -18,7 +18,20 @@ __all__ = ["report"]
 ROWS = 8
 """Lines of a table."""
 
+DEGENERATE = (
+    "It takes all vibrations to have one frequency. Those of real springs differ, and run away at\n"
+    "biases that may be ten times as large: give force constants or modes to study() in Python."
+)
+"""What a threshold of Eq. 30 is to be read with."""
+
 FloatArray = NDArray[np.float64]
+
+
+class Report(NamedTuple):
+    """The figure, and what it is of."""
+
+    figure: Any
+    result: CurlMap | ForceResponse
 
 
 class Column(NamedTuple):
@@ -29,12 +42,12 @@ class Column(NamedTuple):
     entries: Sequence[str]
 
 
-def report(job: Job) -> Any:
-    """Print what the current does, and return the figure."""
+def report(job: Job) -> Report:
+    """Print what the current does, and return the figure and the result."""
     at = f"Fermi level {job.energy_text(job.energy)}, {_driven(job)}"
     print(f"{job.name}: {len(job.syst.sites)} sites, {at}")
-    axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
-    return axes.figure
+    result, axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
+    return Report(axes.figure, result)
 
 
 def _driven(job: Job) -> str:
@@ -45,11 +58,12 @@ def _driven(job: Job) -> str:
 
 def _keywords(job: Job) -> dict[str, Any]:
     """Return the keywords that every routine takes."""
-    names = ("bias", "temperature", "params", "exclude", "max_energies", "degeneracy", "units")
+    operation = ("bias", "temperature", "params", "degeneracy", "units")
+    names = (*operation, "exclude", "max_energies", "rtol")
     return {name: getattr(job, name) for name in names}
 
 
-def _local_modes(job: Job) -> Any:
+def _local_modes(job: Job) -> tuple[CurlMap, Any]:
     """Take every atom by itself: curl map and local pumping rates."""
     result = curl_map(job.syst, job.coordinates, job.energy, **_keywords(job))
     if job.frequency is None or job.mass is None:
@@ -63,7 +77,7 @@ def _local_modes(job: Job) -> Any:
         energy_unit=job.energy_unit,
     )
     axes.set_title(f"{job.name}, {_driven(job)}")
-    return axes
+    return result, axes
 
 
 def _current(job: Job, result: CurlMap) -> FloatArray | None:
@@ -151,11 +165,12 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
     lowest = abs(job.bias) * rates.threshold[first]
     if np.isfinite(lowest):
         print(f"\nlowest threshold bias: {job.energy_text(lowest)} at {where[first]}")
+        print(DEGENERATE)
     else:
         print("\nThe current drives no vibration, so there is no threshold bias.")
 
 
-def _travelling_waves(job: Job) -> Any:
+def _travelling_waves(job: Job) -> tuple[ForceResponse, Any]:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
     response = force_response(job.syst, job.coordinates, job.energy, **_keywords(job))
     n = len(response.friction)
@@ -172,4 +187,4 @@ def _travelling_waves(job: Job) -> Any:
     _print_threshold(job, rates, [f"q a / pi = {x}" for x in q])
     axes = rates.plot(x=wave_number / np.pi, xlabel="q a / π", energy_unit=job.energy_unit)
     axes.set_title(f"{job.name}, {_driven(job)}: waves along the chain")
-    return axes
+    return response, axes
