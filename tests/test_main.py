@@ -628,3 +628,27 @@ def test_a_threshold_says_what_it_takes_for_granted(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "lowest threshold bias: 0.03091 eV" in printed
     assert "takes all vibrations to have one frequency" in printed
+
+
+def test_the_page_of_all_atoms_together(tmp_path, capsys):
+    """As `study` says it, by curl and friction; with the whole window where that is asked for."""
+    out = ["--out", str(tmp_path / "f.png"), "--bias", "0.005"]
+    assert main(["molecule", *out]) == 0
+    printed = capsys.readouterr().out
+    made = devices.bent_molecule()
+    known = {"frequency": made.frequency, "mass": made.mass, "degeneracy": 2, "bias": 0.005}
+    tensors = {"jacobian": False, "velocity": False, "window": False}
+    where = made.syst, made.coordinates, made.energy
+    found = kwant_curl.study(*where, **known, **tensors, units=made.units)
+    assert str(found) in printed
+    assert "of the whole window" not in printed
+    assert main(["molecule", *out, "--window"]) == 0
+    assert "of the whole window" in capsys.readouterr().out
+    assert main(["gold-chain", *out]) == 0
+    assert "is for 2 to 60 coordinates; here are 100." in capsys.readouterr().out
+
+
+def test_notices_of_far_windows_name_the_option():
+    text = "Check with the whole bias window: pass a function of the bias that calls "
+    text += "force_response with linear=False."
+    assert in_options(text) == "Check with the whole bias window, by --window."

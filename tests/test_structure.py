@@ -45,7 +45,16 @@ ROOMS = {
         "vibrations",
         "routines",
     ),
-    "devices": ("support", "algebra", "model", "coordinates", "electrons", "results", "routines"),
+    "devices": (
+        "support",
+        "algebra",
+        "model",
+        "coordinates",
+        "electrons",
+        "results",
+        "routines",
+        "studies",
+    ),
 }
 ROUTINES = ("maps", "response", "flow", "emission", "noise")
 KNOWN_TO_ROUTINES = ("support", "algebra", "model", "coordinates", "electrons", "results")

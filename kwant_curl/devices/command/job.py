@@ -19,7 +19,7 @@ __all__ = ["Job", "job"]
 OWN_ONLY = ("power_law", "exponential", "energy_unit", "length_unit")
 """Options that a `Device` answers itself."""
 
-OF_THE_COMMAND = ("temperature", "exclude", "max_energies", "rtol")
+OF_THE_COMMAND = ("temperature", "exclude", "max_energies", "rtol", "window")
 """Options that no device says anything of."""
 
 OVERRIDES = ("energy", "bias", "degeneracy", "frequency", "mass")
@@ -45,6 +45,7 @@ class Job:
     exclude: float
     max_energies: int
     rtol: float
+    window: bool
 
     @property
     def units(self) -> Units | None:

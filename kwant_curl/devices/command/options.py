@@ -176,13 +176,20 @@ def _add_operation(result: Parser) -> None:
 
 def _add_integral(result: Parser) -> None:
     """Add what is to be said of the integral over energies."""
-    group = result.add_argument_group("the integral over energies, at a temperature")
+    group = result.add_argument_group(
+        "the integral over energies, at a temperature or with --window"
+    )
     group.add_argument(
         "--exclude",
         type=nonnegative,
         metavar="E",
         default=0.0,
         help="leave out energies so close to the leads' band edges; default: 0",
+    )
+    group.add_argument(
+        "--window",
+        action="store_true",
+        help="compare the page of all atoms together with the whole bias window",
     )
     group.add_argument(
         "--rtol",

@@ -1,6 +1,7 @@
 """The report on a job: tables on the screen, and a figure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,16 @@ from kwant_curl.flow import flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.response import force_response
 from kwant_curl.results import CurlMap, ForceResponse, PumpingRates
+from kwant_curl.studies import study
 from kwant_curl.support.warning import issued
 
 __all__ = ["report"]
 
 ROWS = 8
 """Lines of a table."""
+
+STUDIED = 60
+"""Coordinates up to which all atoms together are looked at: a second or so."""
 
 DEGENERATE = (
     "It takes all vibrations to have one frequency. Those of real springs differ, and run away at\n"
@@ -47,7 +52,31 @@ def report(job: Job) -> Report:
     at = f"Fermi level {job.energy_text(job.energy)}, {_driven(job)}"
     print(f"{job.name}: {len(job.syst.sites)} sites, {at}")
     result, axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
+    _print_study(job, result)
     return Report(axes.figure, result)
+
+
+def _print_study(job: Job, result: CurlMap | ForceResponse) -> None:
+    """Print the page of all moving atoms together, where they are few and their rates known."""
+    n = job.dim * (0 if result.positions is None else len(result.positions))
+    if job.frequency is None or job.mass is None or not result.friction.any():
+        return
+    if not 2 <= n <= STUDIED:
+        print(f"\nThe page of all atoms together is for 2 to {STUDIED} coordinates; here are {n}.")
+        return
+    found = study(
+        job.syst,
+        job.coordinates,
+        job.energy,
+        frequency=job.frequency,
+        mass=job.mass,
+        window=job.window,
+        jacobian=False,
+        velocity=False,
+        **_keywords(job),
+    )
+    print("\nAll atoms together, by curl and friction:\n")
+    print(replace(found, warnings=()))  # they are printed with the others
 
 
 def _driven(job: Job) -> str:
