@@ -58,7 +58,7 @@ def _run(options: Namespace) -> None:
             raise CommandError(in_options(str(error))) from error
         return
     own = OwnFunction.named(chosen, DEVICES)
-    output = figure_file(options.out or Path(f"kwant_curl_{own.path.stem}.png"))
+    output = figure_file(options.out or Path(f"kwant_curl_{own.path.stem}_{own.name}.png"))
     with own.at_home():
         _draw(job(own(), options, str(own)), output, save)
 

@@ -652,3 +652,27 @@ def test_notices_of_far_windows_name_the_option():
     text = "Check with the whole bias window: pass a function of the bias that calls "
     text += "force_response with linear=False."
     assert in_options(text) == "Check with the whole bias window, by --window."
+
+
+def test_atoms_that_are_alike_have_one_row(tmp_path, capsys):
+    """Mirror images in a wire: in pairs, or fours, with the same numbers on each."""
+    assert main(["nanowire", "--out", str(tmp_path / "f.png")]) == 0
+    table = capsys.readouterr().out.split("Where the curl is largest:")[1].split("\n\n")[0]
+    rows = [row[24:] for row in table.splitlines()[3:]]
+    assert len(set(rows)) == len(rows) == report.ROWS
+    assert any("alike" in row for row in rows)
+    columns = [
+        report.Column("at", "", ["a", "b", "c"]),
+        report.Column("curl", "", ["1", "2", "1"]),
+    ]
+    order = np.array([0, 1, 2])
+    assert report._distinct(columns, order) == [["a", "1", "2 alike"], ["b", "2"]]
+
+
+def test_figures_of_two_functions_in_a_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wires.py").write_text(WIRES)
+    (tmp_path / "device.py").write_text(BUILDER + "\nother = make\n")
+    for name in ("make", "other"):
+        assert main([f"device.py:{name}", "--energy", "2.5", "--power-law", "2"]) == 0
+        assert (tmp_path / f"kwant_curl_device_{name}.png").exists()

@@ -400,3 +400,18 @@ def test_a_warning_comes_once():
 
 def test_the_version_has_one_source():
     assert kwant_curl.__version__ == metadata.version("kwant-curl")
+
+
+def test_threshold_as_a_bias(tmp_path):
+    """At it the driven mode neither grows nor decays, whatever the present bias is."""
+    response = force_response(*WHERE, bias=-0.02, **UNITS)
+    patterns = np.eye(6)[2:4]
+    rates = response.pumping_rates(patterns, 0.01, MOLECULE.mass)
+    there = response.at_bias(float(rates.threshold_bias[0]))
+    growth = there.pumping_rates(patterns, 0.01, MOLECULE.mass).growth
+    assert growth.max() == pytest.approx(0, abs=1e-12 * np.abs(growth).max())
+    assert rates.threshold_bias[0] == pytest.approx(0.02 * rates.threshold[0])
+    rates.save(tmp_path / "rates.npz")
+    np.testing.assert_array_equal(load(tmp_path / "rates.npz").threshold_bias, rates.threshold_bias)
+    with pytest.raises(ValueError, match="The present bias is not known to these rates"):
+        _ = kwant_curl.PumpingRates(rates.driving, rates.damping).threshold_bias

@@ -156,11 +156,24 @@ def _print_table(title: str, columns: Sequence[Column], order: FloatArray) -> No
     rows = [[column.heading for column in columns]]
     if any(column.unit for column in columns):
         rows.append([column.unit for column in columns])
-    for n in np.argsort(order, kind="stable")[:ROWS]:
-        rows.append([column.entries[n] for column in columns])
+    rows += _distinct(columns, np.argsort(order, kind="stable"))
     print(f"\n{title}")
     for first, *others in rows:
         print(" ".join([f"{first:>24}", *(f"{text:>12}" for text in others)]))
+
+
+def _distinct(columns: Sequence[Column], order: NDArray[np.intp]) -> list[list[str]]:
+    """Return the first rows, those that differ in the first column alone once, with their number.
+
+    The first column says where: atoms that symmetry makes equal have all other entries in common.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for n in order.tolist():
+        alike.setdefault(tuple(column.entries[n] for column in columns[1:]), []).append(n)
+    return [
+        [columns[0].entries[same[0]], *others, *([f"{len(same)} alike"] if len(same) > 1 else [])]
+        for others, same in list(alike.items())[:ROWS]
+    ]
 
 
 def _print_curls(job: Job, result: CurlMap) -> None:
