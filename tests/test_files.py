@@ -9,6 +9,7 @@ import pytest
 from systems import square_wire
 
 import kwant_curl as kc
+from kwant_curl.support.frozen import Frozen
 from kwant_curl.support.storage import Storable
 
 MOVING = kc.Displacements(scaling=kc.PowerLaw(2))
@@ -21,6 +22,9 @@ NAMES = (
     "ForceResponse",
     "of arrays",
     "FlowMap",
+    "ForcePath",
+    "ForcePlane",
+    "CurlFlux",
     "without momentum",
     "GridField",
     "PumpingRates",
@@ -40,6 +44,7 @@ NAMES = (
     "NoiseSpectrum",
     "ModeOccupations",
     "PhononRates",
+    "Study",
 )
 
 
@@ -96,6 +101,7 @@ def all_results():
         "NoiseSpectrum": noise,
         "ModeOccupations": kc.mode_occupations(noise, vibrations),
         "PhononRates": kc.phonon_rates(syst, MOVING, modes, 1.7, frequency=0.1, rtol=1e-3),
+        "Study": kc.study(syst, some, 1.7, modes=vibrations, bias=0.01, rtol=1e-3),
     }
 
 
@@ -108,7 +114,7 @@ def assert_equal(one, other):
         assert one.dtype == other.dtype
         assert not other.flags.writeable
         np.testing.assert_array_equal(one, other)
-    elif isinstance(one, kc.Spectrum | kc.ExchangeSpectrum | kc.PhononLeads):
+    elif isinstance(one, Frozen):
         for field in one.__dataclass_fields__:
             assert_equal(getattr(one, field), getattr(other, field))
     else:
