@@ -1,6 +1,7 @@
 """Nonconservative current-induced forces and directional-phonon pumping for Kwant systems."""
 
 from importlib import import_module as _import_module
+from importlib.metadata import version as _version
 from importlib.util import find_spec as _find_spec
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
@@ -59,6 +60,7 @@ from kwant_curl.results import (
     PumpingRates,
     Spectrum,
 )
+from kwant_curl.studies import Study, study
 from kwant_curl.support.parallel import SweepError, sweep
 from kwant_curl.support.storage import load
 from kwant_curl.support.units import ATOMIC_UNITS, EV_ANGSTROM_AMU, MEV_NANOMETRE_AMU, Units
@@ -136,6 +138,7 @@ __all__ = [
     "ResponseField",
     "Spectrum",
     "Stability",
+    "Study",
     "SweepError",
     "Trajectory",
     "Units",
@@ -162,6 +165,7 @@ __all__ = [
     "pumped_charge",
     "pumped_pairs",
     "stability",
+    "study",
     "sweep",
     "work",
 ]
@@ -192,3 +196,6 @@ if not _TYPE_CHECKING:  # for type checkers any name would be there
 def __dir__() -> list[str]:
     """Return the names, those that are imported later among them."""
     return sorted({*globals(), *__all__})
+
+
+__version__ = _version("kwant_curl")

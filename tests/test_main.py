@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
+import kwant_curl
 from kwant_curl import Displacements, IntegrationError, PowerLaw, curl_map, devices, force_response
 from kwant_curl.__main__ import DEVICES, main
 from kwant_curl.algebra.interpolated import Interpolated, Skipped
@@ -554,3 +555,124 @@ def test_atoms():
     assert atoms != devices.Atoms([(0, 0), (1.5, 0.6)], norbs=2)
     with pytest.raises(ValueError, match="atom 2 is not among the 2 positions"):
         atoms(2)
+
+
+def test_version_list_and_unknown_options(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"kwant_curl {kwant_curl.__version__}\n"
+    assert main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines()] == list(DEVICES)
+    assert main(["molecule", "--bais", "0.1"]) == 2
+    assert "unknown option --bais 0.1; --help lists those" in capsys.readouterr().err
+
+
+def test_the_result_is_saved(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "f.png")]
+    assert main(["molecule", "--save", str(tmp_path / "r.npz"), *out]) == 0
+    assert f"result: {tmp_path / 'r.npz'}" in capsys.readouterr().out
+    made = devices.bent_molecule()
+    alone = curl_map(made.syst, made.coordinates, made.energy, bias=made.bias, degeneracy=2)
+    np.testing.assert_allclose(kwant_curl.load(tmp_path / "r.npz").curl, alone.curl)
+    assert main(["molecule", "--save", str(tmp_path / "no" / "r.npz"), *out]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_kelvin_and_atomic_mass_units(run):
+    units = ["--energy-unit", "eV", "--length-unit", "nm"]
+    vibration = ["--energy", "2.5", "--power-law", "2", "--frequency", "0.1"]
+    amu = run(BUILDER, *vibration, *units, "--amu", "12")
+    mass = kwant_curl.Units.named("eV", "nm").mass(12.0)
+    assert amu.out == run(BUILDER, *vibration, *units, "--mass", f"{mass!r}").out
+    warm = run(BUILDER, *vibration, *units, "--amu", "12", "--kelvin", "30", "--rtol", "1e-3")
+    assert f"kT {kwant_curl.Units.named('eV', 'nm').temperature(30.0):g} eV" in warm.out
+    assert "--amu needs the units" in run(BUILDER, *vibration, "--amu", "12").err
+    assert "not allowed with" in run(BUILDER, *vibration, *units, "--amu", "1", "--mass", "1").err
+    both = run(BUILDER, *vibration, *units, "--kelvin", "3", "--temperature", "1", "--amu", "1")
+    assert "not allowed with" in both.err
+
+
+def test_a_function_that_returns_system_and_leads(run):
+    """As in many scripts: attached already, or not."""
+    text = """
+import kwant
+
+def make(attached=%s):
+    lat = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lat(x, y) for x in range(6) for y in range(3) if (x, y) != (2, 0))] = 4
+    builder[lat.neighbors()] = -1
+    leads = []
+    for direction in (-1, 1):
+        lead = kwant.Builder(kwant.TranslationalSymmetry((direction, 0)))
+        lead[(lat(0, y) for y in range(3))] = 4
+        lead[lat.neighbors()] = -1
+        leads.append(lead)
+        if attached:
+            builder.attach_lead(lead)
+    return builder, leads
+"""
+    options = ["--energy", "2.5", "--power-law", "3"]
+    alone = run(BUILDER, *options).out
+    for attached in (True, False):
+        assert run(text % attached, *options).out == alone
+    wrong = run("from wires import wire\ndef make():\n    return wire(), 3\n", *options)
+    assert "returned a system and int; expected a list of leads" in wrong.err
+
+
+def test_a_threshold_says_what_it_takes_for_granted(tmp_path, capsys):
+    """The tutorial's springs make it 0.395 eV."""
+    assert main(["molecule", "--out", str(tmp_path / "f.png")]) == 0
+    printed = capsys.readouterr().out
+    assert "lowest threshold bias: 0.03091 eV" in printed
+    assert "takes all vibrations to have one frequency" in printed
+
+
+def test_the_page_of_all_atoms_together(tmp_path, capsys):
+    """As `study` says it, by curl and friction; with the whole window where that is asked for."""
+    out = ["--out", str(tmp_path / "f.png"), "--bias", "0.005"]
+    assert main(["molecule", *out]) == 0
+    printed = capsys.readouterr().out
+    made = devices.bent_molecule()
+    known = {"frequency": made.frequency, "mass": made.mass, "degeneracy": 2, "bias": 0.005}
+    tensors = {"jacobian": False, "velocity": False, "window": False}
+    where = made.syst, made.coordinates, made.energy
+    found = kwant_curl.study(*where, **known, **tensors, units=made.units)
+    assert str(found) in printed
+    assert "of the whole window" not in printed
+    assert main(["molecule", *out, "--window"]) == 0
+    assert "of the whole window" in capsys.readouterr().out
+    assert main(["gold-chain", *out]) == 0
+    assert "is for 2 to 60 coordinates; here are 100." in capsys.readouterr().out
+
+
+def test_notices_of_far_windows_name_the_option():
+    text = "Check with the whole bias window: pass a function of the bias that calls "
+    text += "force_response with linear=False."
+    assert in_options(text) == "Check with the whole bias window, by --window."
+
+
+def test_atoms_that_are_alike_have_one_row(tmp_path, capsys):
+    """Mirror images in a wire: in pairs, or fours, with the same numbers on each."""
+    assert main(["nanowire", "--out", str(tmp_path / "f.png")]) == 0
+    table = capsys.readouterr().out.split("Where the curl is largest:")[1].split("\n\n")[0]
+    rows = [row[24:] for row in table.splitlines()[3:]]
+    assert len(set(rows)) == len(rows) == report.ROWS
+    assert any("alike" in row for row in rows)
+    columns = [
+        report.Column("at", "", ["a", "b", "c"]),
+        report.Column("curl", "", ["1", "2", "1"]),
+    ]
+    order = np.array([0, 1, 2])
+    assert report._distinct(columns, order) == [["a", "1", "2 alike"], ["b", "2"]]
+
+
+def test_figures_of_two_functions_in_a_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wires.py").write_text(WIRES)
+    (tmp_path / "device.py").write_text(BUILDER + "\nother = make\n")
+    for name in ("make", "other"):
+        assert main([f"device.py:{name}", "--energy", "2.5", "--power-law", "2"]) == 0
+        assert (tmp_path / f"kwant_curl_device_{name}.png").exists()

@@ -1,7 +1,7 @@
 """Ready-made systems, and the command line that runs them or a system of the user's own.
 
-Imports the routines, `results`, `electrons`, `coordinates`, `model`, `algebra` and `support`;
-figures are drawn through the results' own `plot`.
+Imports the routines, `studies`, `results`, `electrons`, `coordinates`, `model`, `algebra` and
+`support`; figures are drawn through the results' own `plot`.
 """
 
 from kwant_curl.devices.atoms import Atoms

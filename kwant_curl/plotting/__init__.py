@@ -1,6 +1,6 @@
 """Draws results: each function takes `ax`, draws on it and returns it.
 
-Imports Matplotlib, `vibrations`, `results`, `model`, `algebra` and `support`.
+Imports Matplotlib, `studies`, `vibrations`, `results`, `model`, `algebra` and `support`.
 """
 
 from kwant_curl.plotting.animation import animate
@@ -13,7 +13,8 @@ from kwant_curl.plotting.local import plot_local_vibrations
 from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.plotting.paths import plot_force_path, plot_force_plane
 from kwant_curl.plotting.pumping import plot_pumped_charge
-from kwant_curl.support.drawing import plot
+from kwant_curl.plotting.studies import picture_of_study, plot_study
+from kwant_curl.support.drawing import picture, plot
 
 __all__ = [
     "animate",
@@ -30,6 +31,7 @@ __all__ = [
     "plot_pumped_charge",
     "plot_pumping_rates",
     "plot_stability",
+    "plot_study",
     "plot_trajectory",
 ]
 
@@ -45,6 +47,8 @@ for draw in (
     plot_pumped_charge,
     plot_pumping_rates,
     plot_stability,
+    plot_study,
     plot_trajectory,
 ):
     plot.register(draw)
+picture.register(picture_of_study)

@@ -49,6 +49,8 @@ class PumpingRates(Storable):
         Where the assumptions of these rates don't hold, with the numbers; see Notes.
     pairs : array of int, shape (n, 2), or None
         Which modes X and Y are, where they are those of `VibrationalModes`.
+    voltage : float or None
+        The present bias as one number: the largest difference of the leads' chemical potentials.
 
     Notes
     -----
@@ -77,6 +79,7 @@ class PumpingRates(Storable):
     units: Units | None = None
     warnings: tuple[str, ...] = ()
     pairs: NDArray[np.int64] | None = None
+    voltage: float | None = None
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""
@@ -105,6 +108,24 @@ class PumpingRates(Storable):
         result = np.full_like(driving, np.inf)
         np.divide(self.damping, driving, out=result, where=driving > 0)
         return read_only(result)
+
+    @property
+    def threshold_bias(self) -> FloatArray:
+        """The bias at which the driven mode starts to grow, shape (n,): `threshold` as an energy.
+
+        The largest difference of the leads' chemical potentials there, positive.
+
+        Raises
+        ------
+        ValueError
+            If the present bias is not known: of a file of an earlier version, or made by hand.
+        """
+        if self.voltage is None:
+            raise ValueError(
+                "The present bias is not known to these rates; multiply `threshold` with it, or "
+                "call pumping_rates again."
+            )
+        return read_only(self.threshold * self.voltage)
 
     def plot(
         self,
@@ -165,11 +186,13 @@ def pumping_rates(
             "length^2)."
         )
     rates = PumpingRates(driving, damping)
+    voltage = float(np.ptp(response.bias))
+    rates = replace(rates, units=response.units, voltage=voltage)
     if not len(kappa):
-        return replace(rates, units=response.units)
+        return rates
     notices = [*_notices_of_fast_rates(rates, omega), *_notices_of_quanta(response, omega)]
     far = _notices_of_far_thresholds(response, float(rates.threshold.min()))
-    return replace(rates, units=response.units, warnings=issued(notices, far))
+    return replace(rates, warnings=issued(notices, far))
 
 
 def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot"]
+__all__ = ["picture", "plot"]
 
 
 @singledispatch
@@ -36,3 +36,9 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
         "ForcePlane, LimitCycle, LimitCycles, LocalVibrations, PumpedCharge, PumpingRates, Orbit, "
         "Stability or Trajectory."
     )
+
+
+@singledispatch
+def picture(result: Any) -> str:
+    """Return the figure of a result as PNG in base64, for a notebook; no figure is left open."""
+    raise TypeError(f"There is no figure of a {type(result).__name__} for notebooks.")

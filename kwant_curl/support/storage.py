@@ -128,7 +128,10 @@ class Storable(Frozen):
             elif name == "warnings":
                 attributes[name] = "\n".join(value)  # files have no lists of texts
             elif isinstance(value, str | int | float) and value is not None:
-                attributes[name] = int(value) if isinstance(value, bool) else value
+                kind = (
+                    int if isinstance(value, bool) else float if isinstance(value, float) else None
+                )
+                attributes[name] = value if kind is None else kind(value)  # files know no others
         for name, dimensions in self.derived().items():
             values = np.asarray(getattr(self, name))
             variables[name] = (dimensions[: values.ndim], values)
@@ -176,7 +179,7 @@ def _unpacked(
     for name, inner in metadata.get("parts", {}).items():
         start = f"{name}/"
         own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
-        others[name] = _unpacked(inner, own, PARTS)
+        others[name] = _unpacked(inner, own, SAVED | PARTS)
     return kind(**found, **others)
 
 

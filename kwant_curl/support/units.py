@@ -151,6 +151,18 @@ class Units:
         """Return a rate given in E/hbar, per picosecond."""
         return rate * (constants.pico / self.time_unit)
 
+    def volt(self, energy: Number) -> Number:
+        """Return the voltage, in V, whose times the electron's charge is an energy in E."""
+        return energy * (self.energy / constants.electron_volt)
+
+    def ampere(self, current: Number) -> Number:
+        """Return the current, in A, of electrons at a rate given in E/hbar."""
+        return current * (constants.elementary_charge / self.time_unit)
+
+    def watt(self, power: Number) -> Number:
+        """Return a power given in E^2/hbar, in W."""
+        return power * (self.energy / self.time_unit)
+
     def nanonewton(self, force: Number) -> Number:
         """Return a force given in E/L, in nN."""
         return force * (self.energy / self.length / constants.nano)

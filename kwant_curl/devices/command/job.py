@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import kwant
@@ -19,7 +19,7 @@ __all__ = ["Job", "job"]
 OWN_ONLY = ("power_law", "exponential", "energy_unit", "length_unit")
 """Options that a `Device` answers itself."""
 
-OF_THE_COMMAND = ("temperature", "exclude", "max_energies")
+OF_THE_COMMAND = ("temperature", "exclude", "max_energies", "rtol", "window")
 """Options that no device says anything of."""
 
 OVERRIDES = ("energy", "bias", "degeneracy", "frequency", "mass")
@@ -44,6 +44,8 @@ class Job:
     temperature: float
     exclude: float
     max_energies: int
+    rtol: float
+    window: bool
 
     @property
     def units(self) -> Units | None:
@@ -69,9 +71,28 @@ def job(made: Any, options: Namespace, name: str = "") -> Job:
         result = _of_device(made, options)
     else:
         result = _of_system(_finalized(made, name), options, name)
+    result = _converted(result, options)
     if result.bias == 0:
         raise CommandError("the bias is zero: nothing is driven, and there is no threshold.")
     return result
+
+
+def _converted(job: Job, options: Namespace) -> Job:
+    """Return a job with what was given in kelvin and in atomic mass units."""
+    if options.kelvin is None and options.amu is None:
+        return job
+    given = "--kelvin" if options.amu is None else "--amu"
+    if job.units is None:
+        raise CommandError(
+            f"{given} needs the units of the Hamiltonian; give --energy-unit and --length-unit, of "
+            "those that are known: eV, meV, Hartree or Rydberg; Å, nm or Bohr."
+        )
+    changed: dict[str, Any] = {}
+    if options.kelvin is not None:
+        changed["temperature"] = job.units.temperature(options.kelvin)
+    if options.amu is not None:
+        changed["mass"] = job.units.mass(options.amu)
+    return replace(job, **changed)
 
 
 def _of_device(device: Device, options: Namespace) -> Job:
@@ -96,6 +117,8 @@ def _of_the_command(options: Namespace) -> dict[str, Any]:
 
 
 def _finalized(made: Any, name: str) -> Any:
+    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], kwant.Builder):
+        made = _with_leads(made[0], made[1], name)
     if isinstance(made, kwant.Builder):
         return made.finalized()
     if not isinstance(made, kwant.system.System):
@@ -104,6 +127,20 @@ def _finalized(made: Any, name: str) -> Any:
             "system, or a kwant_curl.devices.Device."
         )
     return made
+
+
+def _with_leads(builder: kwant.Builder, leads: Any, name: str) -> kwant.Builder:
+    """Return the Builder of `syst, leads`, with the leads attached unless they are already."""
+    given = list(leads) if isinstance(leads, list | tuple) else [leads]
+    if not all(isinstance(lead, kwant.Builder) for lead in given):
+        raise CommandError(
+            f"{name} returned a system and {type(leads).__name__}; expected a list of leads that "
+            "are Builders, or the system with its leads attached."
+        )
+    if not builder.leads:
+        for lead in given:
+            builder.attach_lead(lead)
+    return builder
 
 
 def _of_system(syst: Any, options: Namespace, name: str) -> Job:
@@ -115,8 +152,8 @@ def _of_system(syst: Any, options: Namespace, name: str) -> Job:
         )
     if options.energy is None:
         raise CommandError(f"the Fermi level of {name} is not known; give --energy.")
-    if (options.frequency is None) != (options.mass is None):
-        raise CommandError("--frequency and --mass go together; give both, or neither.")
+    if (options.frequency is None) != (options.mass is None and options.amu is None):
+        raise CommandError("--frequency and --mass go together (or --amu); give both, or neither.")
     _check_params(syst, dict(options.params), {})
     return Job(
         name=name,

@@ -4,14 +4,15 @@ import argparse
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 from matplotlib.backend_bases import FigureCanvasBase
 
-from kwant_curl.electrons.numerics import MAX_ENERGIES
+from kwant_curl.electrons.numerics import MAX_ENERGIES, RTOL
 
-__all__ = ["CommandError", "figure_file", "parser", "target"]
+__all__ = ["CommandError", "figure_file", "listed", "parser", "result_file", "target"]
 
 
 class CommandError(Exception):
@@ -23,6 +24,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse, instead of printing the usage and leaving."""
+        unknown = "unrecognized arguments: "
+        if message.startswith(unknown):
+            message = (
+                f"unknown option {message.removeprefix(unknown)}; --help lists those there are."
+            )
         raise CommandError(message)
 
 
@@ -75,12 +81,17 @@ def assignment(text: str) -> tuple[str, float]:
         return name, finite(value)
 
 
-def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
-    """Return the parser of the command line, which lists these devices."""
-    listing = "\n".join(
+def listed(devices: Mapping[str, Callable[..., Any]]) -> str:
+    """Return names and first sentences of devices, one per line."""
+    return "\n".join(
         f"  {name:<14} {(inspect.getdoc(builder) or '').splitlines()[0]}"
         for name, builder in devices.items()
     )
+
+
+def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
+    """Return the parser of the command line, which lists these devices."""
+    listing = listed(devices)
     result = Parser(
         prog="kwant-curl",
         usage="kwant-curl [DEVICE | FILE.py:FUNCTION] [options]",
@@ -109,6 +120,13 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
         metavar="FILE",
         help="the figure, its format by the suffix; default: kwant_curl_DEVICE.png",
     )
+    result.add_argument(
+        "--save", type=Path, metavar="FILE", help="also the result, for kwant_curl.load"
+    )
+    result.add_argument("--list", action="store_true", help="list the devices, and leave")
+    result.add_argument(
+        "--version", action="version", version=f"kwant_curl {version('kwant_curl')}"
+    )
     _add_operation(result)
     _add_integral(result)
     _add_own(result)
@@ -124,20 +142,26 @@ def _add_operation(result: Parser) -> None:
     group.add_argument(
         "--bias", type=finite, metavar="V", help="lead 0 at +V/2, lead 1 at -V/2; default: 1"
     )
-    group.add_argument(
+    warm = group.add_mutually_exclusive_group()
+    warm.add_argument(
         "--temperature", type=nonnegative, metavar="KT", default=0.0, help="kT; default: 0"
     )
+    warm.add_argument("--kelvin", type=nonnegative, metavar="T", help="or in kelvin, with units")
     group.add_argument(
         "--degeneracy", type=positive, metavar="G", help="2 for both spins; default: 1"
     )
     group.add_argument(
         "--frequency", type=positive, metavar="OMEGA", help="hbar omega of a vibration"
     )
-    group.add_argument(
+    heavy = group.add_mutually_exclusive_group()
+    heavy.add_argument(
         "--mass",
         type=positive,
         metavar="M",
         help="of an atom, in hbar^2/(energy length^2); without frequency and mass: no rates",
+    )
+    heavy.add_argument(
+        "--amu", type=positive, metavar="M", help="or in atomic mass units, with units"
     )
     group.add_argument(
         "--params",
@@ -152,13 +176,27 @@ def _add_operation(result: Parser) -> None:
 
 def _add_integral(result: Parser) -> None:
     """Add what is to be said of the integral over energies."""
-    group = result.add_argument_group("the integral over energies, at a temperature")
+    group = result.add_argument_group(
+        "the integral over energies, at a temperature or with --window"
+    )
     group.add_argument(
         "--exclude",
         type=nonnegative,
         metavar="E",
         default=0.0,
         help="leave out energies so close to the leads' band edges; default: 0",
+    )
+    group.add_argument(
+        "--window",
+        action="store_true",
+        help="compare the page of all atoms together with the whole bias window",
+    )
+    group.add_argument(
+        "--rtol",
+        type=positive,
+        metavar="R",
+        default=RTOL,
+        help=f"the error to be reached, relative to the largest element; default: {RTOL:g}",
     )
     group.add_argument(
         "--max-energies",
@@ -204,3 +242,10 @@ def figure_file(out: Path) -> Path:
     if not out.absolute().parent.is_dir():
         raise CommandError(f"there is no folder {out.parent} to write the figure to.")
     return out
+
+
+def result_file(save: Path | None) -> Path | None:
+    """Return the file of the result, or refuse one that can't be written."""
+    if save is not None and not save.absolute().parent.is_dir():
+        raise CommandError(f"there is no folder {save.parent} to save the result to.")
+    return save

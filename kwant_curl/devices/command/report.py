@@ -1,6 +1,7 @@
 """The report on a job: tables on the screen, and a figure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,8 @@ from kwant_curl.devices.command.job import Job
 from kwant_curl.flow import flow_map
 from kwant_curl.maps import curl_map
 from kwant_curl.response import force_response
-from kwant_curl.results import CurlMap, PumpingRates
+from kwant_curl.results import CurlMap, ForceResponse, PumpingRates
+from kwant_curl.studies import study
 from kwant_curl.support.warning import issued
 
 __all__ = ["report"]
@@ -18,7 +20,23 @@ __all__ = ["report"]
 ROWS = 8
 """Lines of a table."""
 
+STUDIED = 60
+"""Coordinates up to which all atoms together are looked at: a second or so."""
+
+DEGENERATE = (
+    "It takes all vibrations to have one frequency. Those of real springs differ, and run away at\n"
+    "biases that may be ten times as large: give force constants or modes to study() in Python."
+)
+"""What a threshold of Eq. 30 is to be read with."""
+
 FloatArray = NDArray[np.float64]
+
+
+class Report(NamedTuple):
+    """The figure, and what it is of."""
+
+    figure: Any
+    result: CurlMap | ForceResponse
 
 
 class Column(NamedTuple):
@@ -29,12 +47,36 @@ class Column(NamedTuple):
     entries: Sequence[str]
 
 
-def report(job: Job) -> Any:
-    """Print what the current does, and return the figure."""
+def report(job: Job) -> Report:
+    """Print what the current does, and return the figure and the result."""
     at = f"Fermi level {job.energy_text(job.energy)}, {_driven(job)}"
     print(f"{job.name}: {len(job.syst.sites)} sites, {at}")
-    axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
-    return axes.figure
+    result, axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
+    _print_study(job, result)
+    return Report(axes.figure, result)
+
+
+def _print_study(job: Job, result: CurlMap | ForceResponse) -> None:
+    """Print the page of all moving atoms together, where they are few and their rates known."""
+    n = job.dim * (0 if result.positions is None else len(result.positions))
+    if job.frequency is None or job.mass is None or not result.friction.any():
+        return
+    if not 2 <= n <= STUDIED:
+        print(f"\nThe page of all atoms together is for 2 to {STUDIED} coordinates; here are {n}.")
+        return
+    found = study(
+        job.syst,
+        job.coordinates,
+        job.energy,
+        frequency=job.frequency,
+        mass=job.mass,
+        window=job.window,
+        jacobian=False,
+        velocity=False,
+        **_keywords(job),
+    )
+    print("\nAll atoms together, by curl and friction:\n")
+    print(replace(found, warnings=()))  # they are printed with the others
 
 
 def _driven(job: Job) -> str:
@@ -45,11 +87,12 @@ def _driven(job: Job) -> str:
 
 def _keywords(job: Job) -> dict[str, Any]:
     """Return the keywords that every routine takes."""
-    names = ("bias", "temperature", "params", "exclude", "max_energies", "degeneracy", "units")
+    operation = ("bias", "temperature", "params", "degeneracy", "units")
+    names = (*operation, "exclude", "max_energies", "rtol")
     return {name: getattr(job, name) for name in names}
 
 
-def _local_modes(job: Job) -> Any:
+def _local_modes(job: Job) -> tuple[CurlMap, Any]:
     """Take every atom by itself: curl map and local pumping rates."""
     result = curl_map(job.syst, job.coordinates, job.energy, **_keywords(job))
     if job.frequency is None or job.mass is None:
@@ -63,7 +106,7 @@ def _local_modes(job: Job) -> Any:
         energy_unit=job.energy_unit,
     )
     axes.set_title(f"{job.name}, {_driven(job)}")
-    return axes
+    return result, axes
 
 
 def _current(job: Job, result: CurlMap) -> FloatArray | None:
@@ -113,11 +156,24 @@ def _print_table(title: str, columns: Sequence[Column], order: FloatArray) -> No
     rows = [[column.heading for column in columns]]
     if any(column.unit for column in columns):
         rows.append([column.unit for column in columns])
-    for n in np.argsort(order, kind="stable")[:ROWS]:
-        rows.append([column.entries[n] for column in columns])
+    rows += _distinct(columns, np.argsort(order, kind="stable"))
     print(f"\n{title}")
     for first, *others in rows:
         print(" ".join([f"{first:>24}", *(f"{text:>12}" for text in others)]))
+
+
+def _distinct(columns: Sequence[Column], order: NDArray[np.intp]) -> list[list[str]]:
+    """Return the first rows, those that differ in the first column alone once, with their number.
+
+    The first column says where: atoms that symmetry makes equal have all other entries in common.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for n in order.tolist():
+        alike.setdefault(tuple(column.entries[n] for column in columns[1:]), []).append(n)
+    return [
+        [columns[0].entries[same[0]], *others, *([f"{len(same)} alike"] if len(same) > 1 else [])]
+        for others, same in list(alike.items())[:ROWS]
+    ]
 
 
 def _print_curls(job: Job, result: CurlMap) -> None:
@@ -151,11 +207,12 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
     lowest = abs(job.bias) * rates.threshold[first]
     if np.isfinite(lowest):
         print(f"\nlowest threshold bias: {job.energy_text(lowest)} at {where[first]}")
+        print(DEGENERATE)
     else:
         print("\nThe current drives no vibration, so there is no threshold bias.")
 
 
-def _travelling_waves(job: Job) -> Any:
+def _travelling_waves(job: Job) -> tuple[ForceResponse, Any]:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
     response = force_response(job.syst, job.coordinates, job.energy, **_keywords(job))
     n = len(response.friction)
@@ -172,4 +229,4 @@ def _travelling_waves(job: Job) -> Any:
     _print_threshold(job, rates, [f"q a / pi = {x}" for x in q])
     axes = rates.plot(x=wave_number / np.pi, xlabel="q a / π", energy_unit=job.energy_unit)
     axes.set_title(f"{job.name}, {_driven(job)}: waves along the chain")
-    return axes
+    return response, axes

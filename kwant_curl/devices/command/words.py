@@ -13,6 +13,10 @@ PHRASES = (
         r"with hopping_gradient=\.\.\. and onsite_gradient=\.\.\. instead",
         "with --power-law or --exponential, or return a Device with gradients",
     ),
+    (
+        r": pass a function of the bias that calls force_response with linear=False",
+        ", by --window",
+    ),
     (r"units\.\w+\([^)]*\)(?:,| =) ", ""),
     (r" \((?:linear|fermi_sea)=\w+\)", ""),
     (r", by at_bias,", ""),

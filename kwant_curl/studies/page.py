@@ -1,0 +1,173 @@
+"""A study as a page of text, and as a table."""
+
+from html import escape
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kwant_curl.studies.checks import Check
+from kwant_curl.support.units import Units
+from kwant_curl.vibrations.critical import CriticalBias
+from kwant_curl.vibrations.orbits import Orbit
+
+if TYPE_CHECKING:
+    from kwant_curl.studies.study import Study
+
+__all__ = ["page", "sections", "table"]
+
+Rows = list[tuple[str, str]]
+
+STILL = 1e-3
+"""Angular momentum, in hbar per quantum, below which nothing turns."""
+
+BIASES, RATES, FREQUENCIES, CURRENTS, POWERS = range(5)
+
+
+def _text(units: Units | None, kind: int, value: float) -> str:
+    """Return a quantity with its unit: V, 1/ps, meV, µA, µW, or in units of the Hamiltonian."""
+    if units is None:
+        return f"{value:.4g}"
+    if kind == BIASES:
+        return f"{units.volt(value):.4g} V"
+    if kind == RATES:
+        return f"{units.per_picosecond(value):.4g} /ps"
+    if kind == FREQUENCIES:
+        return f"{units.millielectronvolt(value):.4g} meV"
+    if kind == CURRENTS:
+        return f"{1e6 * units.ampere(value):.4g} µA"
+    return f"{1e6 * units.watt(value):.4g} µW"
+
+
+def sections(study: "Study") -> list[tuple[str, Rows]]:
+    """Return headings, and what is said below each as (what, text)."""
+    return [
+        ("the junction", _junction(study)),
+        ("which vibrations are driven", _driven(study)),
+        ("when they run away", _runaway(study)),
+        (f"at {_text(study.units, BIASES, study.voltage)}", _at_bias(study)),
+        ("can it be believed?", [(_verdict(check), _reason(check)) for check in study.checks]),
+    ]
+
+
+def page(study: "Study") -> str:
+    """Return a study as text."""
+    lines = []
+    for heading, rows in sections(study):
+        lines += ["", heading]
+        for name, text in rows:
+            start = f"  {name:<22} "
+            lines.append(fill(start + text, 100, subsequent_indent=" " * len(start)))
+    lines += [fill(f"warning: {text}", 100) for text in study.warnings]
+    return "\n".join(lines[1:])
+
+
+def table(study: "Study") -> str:
+    """Return a study as HTML."""
+    rows = []
+    for heading, entries in sections(study):
+        rows.append(f"<tr><th colspan=2 style='text-align:left'>{escape(heading)}</th></tr>")
+        rows += [
+            f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in entries
+        ]
+    noted = "".join(f"<p>warning: {escape(text)}</p>" for text in study.warnings)
+    return f"<table>{''.join(rows)}</table>{noted}"
+
+
+def _junction(study: "Study") -> Rows:
+    response, units = study.response, study.units
+    energy = f"{response.energy:.6g}{'' if units is None else ' ' + units.energy_unit}"
+    shifts = ", ".join(
+        f"lead {lead} {_text(units, BIASES, shift)}" for lead, shift in enumerate(response.bias)
+    )
+    rows = [("Fermi level", energy), ("leads' shifts", shifts)]
+    if response.temperature:
+        kelvin = "" if units is None else f" ({units.kelvin(response.temperature):.4g} K)"
+        kt = _text(units, FREQUENCIES, response.temperature)
+        rows.append(("temperature", f"kT = {kt}{kelvin}"))
+    low, high = (float(f(study.modes.frequencies)) for f in (np.min, np.max))
+    same = ", all taken as equal" if study.assumed_equal else ""
+    ends = f"{_text(units, FREQUENCIES, low)} to {_text(units, FREQUENCIES, high)}"
+    rows.append(("vibrations", f"{len(study.modes)}, {ends}{same}"))
+    return [*rows, ("params", ", ".join(study.params))] if study.params else rows
+
+
+def _driven(study: "Study") -> Rows:
+    pairs, units = study.pairs, study.units
+    first, second = study.driven
+    omega = [_text(units, FREQUENCIES, study.modes.frequencies[n]) for n in (first, second)]
+    driving = _text(units, RATES, abs(pairs.driving[0]))
+    return [
+        ("pair", f"modes {first} and {second} ({omega[0]} and {omega[1]})"),
+        ("driving", f"{driving}, from mode {first} to mode {second}"),
+        ("damping", _text(units, RATES, pairs.damping[0])),
+        ("its motion", _motion(pairs.orbit())),
+        ("threshold, Eq. 30", f"{_text(units, BIASES, study.degenerate_bias)}, if degenerate"),
+    ]
+
+
+def _motion(orbit: Orbit) -> str:
+    """Return which way the atoms go round, or the wave travels, as text."""
+    if orbit.frequency == 0:
+        return "no vibration: the atoms leave their places"
+    if orbit.positions is None:
+        return "not of atoms whose positions are known"
+    dim = orbit.positions.shape[1]
+    if dim > 1:
+        turns = orbit.angular_momentum
+        if np.abs(turns).max() > STILL:
+            rounded = np.array2string(np.round(turns, 3) + 0.0, separator=", ")
+            sense = "" if dim == 3 else (", anticlockwise" if turns > 0 else ", clockwise")
+            return f"angular momentum {rounded} ħ per quantum{sense}"
+    travels = np.round(orbit.travel, 3) + 0.0
+    return f"travels {travels}" if travels.any() else "to and fro"
+
+
+def _runaway(study: "Study") -> Rows:
+    rows = [("critical bias", _critical(study.critical, study.units))]
+    if study.critical.vector is not None:
+        rows.append(("its motion", _motion(study.orbit())))
+    if study.whole_critical is not None:
+        rows.append(("of the whole window", _critical(study.whole_critical, study.units)))
+    return rows
+
+
+def _critical(critical: CriticalBias, units: Units | None) -> str:
+    if critical.frequency is None:
+        return f"none up to {_text(units, BIASES, critical.largest)}"
+    return (
+        f"{_text(units, BIASES, critical.bias)}: mode {critical.mode}, mostly vibration "
+        f"{critical.vibration}, at {_text(units, FREQUENCIES, critical.frequency)}"
+    )
+
+
+def _at_bias(study: "Study") -> Rows:
+    units = study.units
+    rows = [("growth", _growth(study.growth, units))]
+    if study.whole_stability is not None:
+        growth = float(study.whole_stability.growth.max())
+        rows.append(("of the whole window", _growth(growth, units)))
+    of = "linear response" if study.whole is None else "whole window"
+    if len(study.currents) == 2:
+        current = f"{_text(units, CURRENTS, study.currents[0])} of electrons from lead 0 to lead 1"
+    else:
+        current = ", ".join(
+            f"lead {lead} {_text(units, CURRENTS, one)}" for lead, one in enumerate(study.currents)
+        )
+    return [*rows, ("current", f"{current} ({of})"), ("power", _text(units, POWERS, study.power))]
+
+
+def _growth(growth: float, units: Units | None) -> str:
+    if growth > 0:
+        return f"{_text(units, RATES, growth)}, of the fastest vibration's energy"
+    return f"none: all decay, the slowest with {_text(units, RATES, -growth)}"
+
+
+def _verdict(check: Check) -> str:
+    word = {True: "yes", False: "no", None: "?"}[check.holds]
+    return f"{word:<4}{check.name}"
+
+
+def _reason(check: Check) -> str:
+    number = "not known" if check.number is None else f"{check.number:.3g}"
+    return f"{number} (up to {check.limit:.3g}): {check.text}"
