@@ -1,6 +1,8 @@
 """Models at displaced coordinates against systems that are built there."""
 
 import warnings
+from copy import deepcopy
+from functools import lru_cache
 
 import kwant
 import numpy as np
@@ -11,6 +13,7 @@ from systems import MODELS, atoms_of, chain, random_hermitian, random_system, ra
 from kwant_curl import (
     Displacements,
     Exponential,
+    Force,
     Matrices,
     Model,
     Parameters,
@@ -136,28 +139,6 @@ def test_laws_of_families_and_of_ones_own():
         np.testing.assert_allclose(found, -factor, rtol=1e-13)
 
 
-def test_onsite_gradients_are_integrated():
-    """H_ii = sum over neighbours of 1/d^2, along the straight way."""
-    syst = chain(7).finalized()
-
-    def slope(site, other):
-        if site == other:
-            return np.sum([-pull(site, lattice_at(site, step)) for step in (-1, 1)], axis=0)
-        return pull(site, other)
-
-    def lattice_at(site, step):
-        return syst.sites[site.tag[0] + step]
-
-    def pull(site, other):
-        return 2 * (site.pos[0] - other.pos[0]) / abs(site.pos[0] - other.pos[0]) ** 4 * np.ones(1)
-
-    moving = Displacements([3], scaling=PowerLaw(2), onsite_gradient=slope)
-    moved = Model(syst).moved(moving, [0.1])
-    expected = [1 / 1.1**2 - 1, 1 / 1.1**2 + 1 / 0.9**2 - 2, 1 / 0.9**2 - 1]
-    found = moved.hamiltonian.diagonal()[[2, 3, 4]]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
 def test_a_nonorthogonal_system_moves_at_every_energy():
     way = np.random.default_rng(3).uniform(-0.05, 0.05, overlapping.REST.shape)
     syst, there = overlapping.syst_of(), overlapping.syst_of(overlapping.REST + way)
@@ -260,6 +241,11 @@ def test_what_is_refused():
         start.moved(moving, np.zeros((n, 1)))
     with pytest.raises(TypeError, match="A Probe is not there for the electrons"):
         start.moved(Probe([(0.0, 0.0)], width=1.5), [0.1, 0.1])
+    onsite = Displacements(
+        moving.where, scaling=PowerLaw(3), onsite_gradient=lambda site, other: np.zeros(2)
+    )
+    with pytest.raises(ValueError, match="can't know where all neighbours"):
+        start.moved(onsite, np.zeros(n))
     with pytest.raises(TypeError, match="expected Displacements, Parameters or Matrices"):
         start.moved(object(), [0.1])
     # On top of its neighbour, and nearly so.
@@ -280,3 +266,143 @@ def test_what_is_refused():
         pytest.raises(ValueError, match="expected 1 finite numbers"),
     ):
         Model(strange).moved(Displacements(atoms_of(strange)), 0.9 * near.ravel())
+
+
+def random_chain(n_sites, hopping=-1.0, onsite=None):
+    """A chain with levels at random, whose ends are those of its leads."""
+    levels = np.random.default_rng(0).uniform(-0.5, 0.5, n_sites)
+    builder = chain(n_sites)
+    lattice = next(iter(builder.sites())).family
+    for i in range(1, n_sites - 1):
+        builder[lattice(i)] = levels[i] if onsite is None else onsite(levels[i])
+    for i in range(1, n_sites - 2):
+        builder[lattice(i), lattice(i + 1)] = hopping
+    return builder.finalized()
+
+
+def test_coordinates_that_ask_functions_do_not_go_on_from_a_law():
+    """What a law has changed is no longer what the functions return."""
+    syst = random_chain(8, hopping=lambda a, b, t: -t)
+    start, bonds = Model(syst, {"t": 1.0}), Parameters("t")
+    stretched = start.moved(Displacements([3], scaling=PowerLaw(2)), [0.1])
+    for ask in (
+        lambda: stretched.moved(bonds, [0.2]),
+        lambda: force_response(stretched, bonds, 0.3),
+        lambda: force_response(stretched, bonds, 0.3, jacobian=True),
+    ):
+        with pytest.raises(ValueError, match="returns another value than the displaced model"):
+            ask()
+    # In the other order the law scales what the parameter has made.
+    other = start.moved(bonds, [0.2]).moved(Displacements([3], scaling=PowerLaw(2)), [0.1])
+    assert other.hamiltonian[3, 2] == pytest.approx(-1.2 / 1.1**2)
+
+
+def test_the_system_of_a_law_has_no_hoppings_of_its_own():
+    """It knows places; its value functions would return what is no longer there."""
+    moving = Displacements([4], scaling=PowerLaw(2))
+    moved = Model(random_chain(9)).moved(moving, [0.3])
+    assert moved.syst.sites[4].pos[0] == pytest.approx(4.3)
+    for ask in (
+        lambda: kwant.smatrix(moved.syst, 0.3),
+        lambda: Model(moved.syst).hamiltonian,
+        lambda: force_response(moved.syst, moving, 0.3),
+    ):
+        with pytest.raises(ValueError, match="the system of a displaced model"):
+            ask()
+
+
+def ring_of_atoms():
+    """A wire that closes on itself across."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(6) for y in range(4))] = lambda site, mu: mu
+    builder[lattice.neighbors()] = -1
+    builder[((lattice(x, 0), lattice(x, 3)) for x in range(6))] = -1
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lattice(0, y) for y in range(4))] = 0
+    lead[lattice.neighbors()] = -1
+    lead[lattice(0, 0), lattice(0, 3)] = -1
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized(), lattice
+
+
+def test_bonds_that_close_are_refused_in_displaced_models_too():
+    syst, lattice = ring_of_atoms()
+    moved = Model(syst, {"mu": 0.3}).moved(Parameters("mu"), [0.1])
+    moving = Displacements([syst.id_by_site[lattice(2, 0)]], scaling=PowerLaw(2))
+    for ask in (
+        lambda: force_response(moved, moving, -0.7),
+        lambda: flow_map(moved, -0.7, cell_volume=1.0),
+    ):
+        with pytest.raises(ValueError, match="periods"):
+            ask()
+
+
+@pytest.mark.parametrize("far", [0.5, 1.1, 1.5])
+def test_bonds_keep_their_image_however_far_an_atom_goes(far):
+    """Half a period is 2: the force stays the derivative of the Hamiltonian."""
+    syst, lattice = ring_of_atoms()
+    site, other = (syst.id_by_site[lattice(2, y)] for y in (0, 3))
+    moving = Displacements([site], scaling=PowerLaw(2), periods=[(0, 4)])
+    start = Model(syst, {"mu": 0.0})
+
+    def element(q):
+        return start.moved(moving, [0.0, q]).hamiltonian[site, other].real
+
+    slope = (element(far + 1e-4) - element(far - 1e-4)) / 2e-4
+    (_, force) = Force(start.moved(moving, [0.0, far]), moving).matrices()
+    assert -force.toarray()[site, other].real == pytest.approx(slope, rel=1e-6)
+    back = start.moved(moving, [0.0, far]).moved(moving, [0.0, -far])
+    np.testing.assert_allclose(back.hamiltonian.toarray(), start.hamiltonian.toarray(), atol=1e-13)
+
+
+def test_operators_see_displacements_whatever_the_model_is_for():
+    moving = Displacements([3], scaling=PowerLaw(2))
+    by_purpose = [
+        force_response(Model(random_chain(9), purpose=purpose).moved(moving, [0.1]), moving, 0.3)
+        for purpose in ("operators", "many calls", "one call")
+    ]
+    for result in by_purpose[1:]:
+        np.testing.assert_allclose(result.force, by_purpose[0].force, rtol=1e-12)
+
+
+def test_functions_that_do_not_see_displacements():
+    """They are refused before anything is kept by site."""
+
+    @lru_cache(None)
+    def kept(a, b):
+        return -(abs(a.pos[0] - b.pos[0]) ** -2.0)
+
+    syst = random_chain(8, hopping=kept)
+    with pytest.raises(ValueError, match="it keeps values by site"):
+        Model(syst).moved(Displacements([3]), [0.1])
+    assert syst.hamiltonian(3, 4) == -1
+    with pytest.raises(ValueError, match="No value function of the sites that move"):
+        Model(random_chain(8)).moved(Displacements([3]), [0.1])
+
+
+def test_copies_know_of_displacements():
+    """Of second derivatives, dH/dQ is another one where matrices are displaced to."""
+    first = [np.diag(np.eye(7)[3]), np.diag(np.eye(7)[2] + np.eye(7)[3])]
+    second = {(0, 1): first[1], (0, 0): first[0]}
+    moving = Matrices(first, second=second)
+    moved = Model(random_chain(7)).moved(moving, [0.3, 0.4])
+    expected = force_response(moved, moving, 0.3).force
+    again = Matrices([m.copy() for m in first], second=dict(second))
+    for other in (again, deepcopy(moving)):
+        np.testing.assert_array_equal(force_response(moved, other, 0.3).force, expected)
+    at_rest = force_response(Model(random_chain(7)), moving, 0.3).force
+    assert np.abs(at_rest - expected).max() > 1e-3
+
+
+def test_a_matrix_for_a_displaced_parameter_is_refused():
+    syst = random_chain(8, onsite=lambda level: lambda site, x: level + x**2)
+    (slope,) = Force(Model(syst, {"x": 0.1}), Parameters("x")).matrices()
+    fixed = Parameters("x", derivatives={"x": -slope})
+    start = Model(syst, {"x": 0.1})
+    np.testing.assert_allclose(
+        force_response(start, fixed, 0.3).force, force_response(start, Parameters("x"), 0.3).force
+    )
+    with pytest.raises(ValueError, match="lambda params: matrix"):
+        force_response(start.moved(fixed, [0.5]), fixed, 0.3)

@@ -95,6 +95,15 @@ def test_work_of_a_sliding_potential(n_sites, expected, digits):
     assert back.work == pytest.approx(-cycle.work, rel=1e-12)
 
 
+def test_work_of_a_mirror_symmetric_motor():
+    """Its force has a period of pi/2 nearly, which rules of four and of two points both miss."""
+    field = ResponseField(motor(12), Parameters("theta"), -0.9, params={"theta": 0.0})
+    by_points = force_along(field, np.linspace(0, 2 * np.pi, 65)[:, None], is_cycle=True)
+    found = work(field, lambda s: [2 * np.pi * s], is_cycle=True)
+    assert found.work == pytest.approx(by_points.work, rel=1e-6)
+    assert found.work == pytest.approx(0.027713, rel=1e-4)
+
+
 STOKES = {
     "two orbitals, spin-orbit": "function",
     "magnetic field": "function",
@@ -267,6 +276,19 @@ def test_ways_that_are_none():
         force_along(field, [[0.0, 0.1], [0.1, 0.1], [0.2, 0.3]], is_cycle=True)
     with pytest.raises(ValueError, match=r"way\(1\) is not way\(0\)"):
         curl_flux(field, lambda s: np.array([s, 0.0]))
+    # A small cycle whose last point was forgotten.
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    small = 5e-7 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    with pytest.raises(ValueError, match="differs from that at its beginning"):
+        force_along(field, small, is_cycle=True)
+    with pytest.raises(ValueError, match="two points at least"):
+        force_along(field, [[0.1, 0.0]])
+    with pytest.raises(TypeError, match="Functions go to work"):
+        force_along(field, circle)
+    with pytest.raises(TypeError, match="Given points go"):
+        work(field, small)
+    with pytest.raises(ValueError, match=r"expected finite numbers \(n_c,\)"):
+        work(field, lambda s: 0.1 * s)
     with pytest.raises(ValueError, match="expected a positive number"):
         work(field, circle, rtol=0.0)
     with pytest.raises(ValueError, match=r"\(2, n_c\), u and v"):

@@ -17,7 +17,6 @@ from kwant_curl.coordinates.finite import (
     of_gradients,
     of_scaled_bonds,
     of_value_functions,
-    onsite_of_gradients,
     system_moved,
 )
 from kwant_curl.coordinates.gradients import Gradient, hopping_gradients, onsite_gradients
@@ -184,6 +183,12 @@ class Displacements(Specification):
 
     def change(self, model: Model, displacement: FloatArray) -> Change:
         """Return what a finite displacement (n_c,) changes."""
+        if self.onsite_gradient is not None:
+            raise ValueError(
+                "onsite_gradient sees a site and one other, so it can't know where all neighbours "
+                "of a site are displaced to. For finite displacements write value functions that "
+                "see site.pos."
+            )
         moving = self._moving(model)
         check_number(displacement, moving.sites.size * moving.dim)
         mine = displacement.reshape(-1, moving.dim)
@@ -195,9 +200,6 @@ class Displacements(Specification):
             change = Change(of_gradients(moving, shifts, self.hopping_gradient))
         else:
             change = of_value_functions(moving, shifts)
-        if self.onsite_gradient is not None:
-            onsite = onsite_of_gradients(moving, shifts, self.onsite_gradient)
-            change = change._replace(added=change.added + onsite)
         positions = read_only(model.positions + shifts)
         syst = system_moved(model.syst, moving.sites, mine, positions)
         return change._replace(syst=syst, positions=positions)

@@ -22,6 +22,7 @@ __all__ = [
     "onsites",
     "params_of",
     "present_values",
+    "value_at",
 ]
 
 IntArray = NDArray[np.int64]
@@ -99,9 +100,19 @@ def present_values(model: Model, elements: Sequence[Element]) -> list[NDArray[np
     return np.split(values, np.cumsum(size)[:-1])
 
 
+def value_at(model: Model, element: Element, params: Mapping[str, Any]) -> NDArray[np.complex128]:
+    """Call the value function of an element at other params, flattened."""
+    sites = [model.syst.sites[site] for site in dict.fromkeys((element.i, element.j))]
+    value = element.value(*sites, *_taken(element, params))
+    return np.ravel(np.asarray(value, dtype=complex))
+
+
 def params_of(model: Model, element: Element) -> list[Any]:
     """Return the parameters that an element's value function takes."""
-    params = model.params or {}
+    return _taken(element, model.params or {})
+
+
+def _taken(element: Element, params: Mapping[str, Any]) -> list[Any]:
     missing = [name for name in element.names or () if name not in params]
     if missing:
         raise TypeError(

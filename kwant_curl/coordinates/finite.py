@@ -11,10 +11,18 @@ from scipy import sparse
 from kwant_curl.algebra.stack import Entries, SecondDerivatives
 from kwant_curl.algebra.straight import along
 from kwant_curl.coordinates.displaced import DisplacedSites, at_image, displaced
-from kwant_curl.coordinates.elements import Element, called, hoppings, onsites, present_values
-from kwant_curl.coordinates.gradients import Gradient, OwnGradient, block_norbs, onsite_pairs
+from kwant_curl.coordinates.elements import (
+    Element,
+    called,
+    element_name,
+    hoppings,
+    onsites,
+    present_values,
+)
+from kwant_curl.coordinates.gradients import Gradient, OwnGradient, block_norbs
 from kwant_curl.coordinates.laws import Scaling
 from kwant_curl.coordinates.scaled import bond_lengths, ratios
+from kwant_curl.coordinates.seen import displacements_seen
 from kwant_curl.coordinates.where import MovingSites
 from kwant_curl.model.bonds import bond_rows
 from kwant_curl.model.model import Model
@@ -22,14 +30,17 @@ from kwant_curl.model.moved import Change
 from kwant_curl.model.orbitals import block_orbitals
 
 __all__ = [
+    "check_as_functions",
     "expanded",
     "of_gradients",
     "of_scaled_bonds",
     "of_value_functions",
-    "onsite_of_gradients",
     "replaced",
     "system_moved",
 ]
+
+CHANGED = 1e-12
+"""By how much an element may differ from what its value function returns, by rounding."""
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -71,8 +82,11 @@ def of_scaled_bonds(moving: MovingSites, shifts: FloatArray, scaling: Scaling) -
 def of_value_functions(moving: MovingSites, shifts: FloatArray) -> Change:
     """Return what value functions return at displaced sites, in place of what is there."""
     syst = moving.model.syst
-    found = onsites(syst, moving.sites) + hoppings(syst, moving.index >= 0)
-    elements = [element for element in found if element.names is not None]
+    on_sites, bonds = onsites(syst, moving.sites), hoppings(syst, moving.index >= 0)
+    elements = [element for element in on_sites + bonds if element.names is not None]
+    check_as_functions(moving.model, elements)
+    if moving.model.origin is moving.model:  # whether they see it, before anything is kept by site
+        displacements_seen(moving, [e for e in on_sites if e.names is not None], bonds)
     blocks = []
     for element in elements:
         ends = {end: shifts[site] for end, site in enumerate((element.i, element.j))}
@@ -80,6 +94,21 @@ def of_value_functions(moving: MovingSites, shifts: FloatArray) -> Change:
             del ends[1]
         blocks.append(called(moving.model, element, ends, _displaced_if_moved))
     return replaced(moving.model, elements, blocks)
+
+
+def check_as_functions(model: Model, elements: list[Element]) -> None:
+    """Raise if a displaced model's elements are no longer what their value functions return."""
+    if model.origin is model:
+        return
+    for element, present in zip(elements, present_values(model, elements), strict=True):
+        value = called(model, element, {})
+        if np.abs(value - present).max(initial=0.0) > CHANGED * np.abs(present).max(initial=0.0):
+            raise ValueError(
+                f"{element_name(model, element)[:1].upper()}{element_name(model, element)[1:]} "
+                "returns another value than the displaced model has there: other coordinates, "
+                "which follow a law, a gradient or matrices, have changed it. Coordinates that ask "
+                "value functions can't go on from there; describe both by one law, or by matrices."
+            )
 
 
 def replaced(model: Model, elements: list[Element], blocks: list[ComplexArray]) -> Change:
@@ -104,28 +133,8 @@ def of_gradients(moving: MovingSites, shifts: FloatArray, gradient: Gradient) ->
     found = [(e.i, e.j) for e in hoppings(model.syst, moving.index >= 0)]
     bonds = np.array(found, np.int64).reshape(-1, 2)
     apart = shifts[bonds[:, 0]] - shifts[bonds[:, 1]]
-    return _integrated(moving, shifts, gradient, bonds, apart)
-
-
-def onsite_of_gradients(moving: MovingSites, shifts: FloatArray, gradient: Gradient) -> Any:
-    """Return that of an onsite gradient: of all that moves, and of its neighbours."""
-    pairs = np.array(onsite_pairs(moving), np.int64).reshape(-1, 2)
-    return _integrated(moving, shifts, gradient, pairs, shifts[pairs[:, 1]], onsite=True)
-
-
-def _integrated(
-    moving: MovingSites,
-    shifts: FloatArray,
-    gradient: Gradient,
-    pairs: IntArray,
-    ways: FloatArray,
-    *,
-    onsite: bool = False,
-) -> Any:
-    """Return the integrals of gradient(site, other) . way of pairs (n, 2), with ways (n, dim)."""
-    model, sites = moving.model, moving.model.syst.sites
-    own, offsets = OwnGradient(gradient, moving), model.offsets
-    images = moving.images(pairs)
+    own, offsets, sites = OwnGradient(gradient, moving), model.offsets, model.syst.sites
+    images = moving.images(bonds)
 
     def blocks(s: float) -> ComplexArray:
         values = [
@@ -134,11 +143,11 @@ def _integrated(
                 own(
                     at_image(sites[i], s * shifts[i]),
                     at_image(sites[j], image + s * shifts[j]),
-                    block_norbs(offsets, i, i if onsite else j),
+                    block_norbs(offsets, i, j),
                 ),
                 axes=1,
             ).ravel()
-            for (i, j), image, way in zip(pairs.tolist(), images, ways, strict=True)
+            for (i, j), image, way in zip(bonds.tolist(), images, apart, strict=True)
         ]
         return np.concatenate(values) if values else np.empty(0, complex)
 
@@ -149,9 +158,8 @@ def _integrated(
             f"{name} can't be integrated along the way to the displaced sites: it is not smooth "
             "there, or its sites come too close. Displace less, in several steps."
         )
-    ends = pairs[:, [0, 0]] if onsite else pairs
-    size = np.diff(offsets)[ends].prod(axis=1)
-    return _of_blocks(model, ends, np.split(value, np.cumsum(size)[:-1]))
+    size = np.diff(offsets)[bonds].prod(axis=1)
+    return _of_blocks(model, bonds, np.split(value, np.cumsum(size)[:-1]))
 
 
 def expanded(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from numbers import Integral
 from typing import Any, Self
 
@@ -134,6 +136,20 @@ class Matrices(Specification):
                 "there are coordinates."
             )
         object.__setattr__(self, name, tuple(given))
+
+    @cached_property
+    def contents(self) -> str:
+        """A hash of the matrices, by which copies know of each other's displacements."""
+        found = sha256()
+        second = sorted((self.second or {}).items())
+        parts = [*self.matrices, *(m for _, m in second), *(self.overlaps or ())]
+        found.update(repr([len(self.matrices), [pair for pair, _ in second]]).encode())
+        for part in parts:
+            matrix = sparse.csr_array(part, dtype=complex)
+            for array in (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)):
+                found.update(array.tobytes())
+            found.update(matrix.data.tobytes())
+        return found.hexdigest()
 
     def change(self, model: Model, displacement: FloatArray) -> Change:
         """Return what a finite displacement (n_c,) changes, to second order in all."""

@@ -14,8 +14,8 @@ from kwant_curl.algebra.differentiate import differentiate
 from kwant_curl.algebra.second_differences import hessian
 from kwant_curl.algebra.stack import SecondDerivatives
 from kwant_curl.coordinates.base import Specification, check_number
-from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites
-from kwant_curl.coordinates.finite import replaced
+from kwant_curl.coordinates.elements import Element, element_at, hoppings, onsites, value_at
+from kwant_curl.coordinates.finite import check_as_functions, replaced
 from kwant_curl.coordinates.matrices import hermitian_matrix, stack_matrices
 from kwant_curl.coordinates.second.halves import block_halves
 from kwant_curl.model.checks import check_sites
@@ -112,10 +112,8 @@ class Parameters(Specification):
         params = {**present, **here}
         found = _elements_by_names(model.syst, self.names).values()
         elements = [element for some in found for element in some]
-        blocks = [
-            np.ravel(np.asarray(model.syst.hamiltonian(e.i, e.j, params=params), complex))
-            for e in elements
-        ]
+        check_as_functions(model, elements)
+        blocks = [value_at(model, element, params) for element in elements]
         return replaced(model, elements, blocks)._replace(params=here)
 
     def cure_of_phases(self) -> str | None:
@@ -134,6 +132,11 @@ class Parameters(Specification):
 
     def _derivative(self, model: Model, name: str) -> Any:
         supplied = (self.derivatives or {}).get(name)
+        if supplied is not None and not callable(supplied) and model.displacement(self) is not None:
+            raise ValueError(
+                f"derivatives holds a matrix for {name!r}, which was displaced since: there dH/dQ "
+                f"may be another one. Give a function, {name!r}: lambda params: matrix."
+            )
         if supplied is None:
             matrix = numerical_derivative(model, name)
         else:
@@ -172,8 +175,10 @@ def numerical_derivative(model: Model, name: str) -> Any:
         if element.names is not None and name in element.names
     ]
 
+    check_as_functions(model, elements)
+
     def values(x: float) -> NDArray[np.complex128]:
-        return block_values(syst, elements, {**params, name: x})
+        return block_values(model, elements, {**params, name: x})
 
     point = float(params[name])
     derivative, converged = differentiate(values, point, _scales(model, point))
@@ -213,10 +218,11 @@ def numerical_second_derivatives(
 ) -> NDArray[np.complex128]:
     """Return d^2H/d(name) d(name) of `elements`, (n_names, n_names, n), from value functions."""
     params = dict(model.params or {})
+    check_as_functions(model, list(elements))
 
     def values(x: NDArray[np.float64]) -> NDArray[np.complex128]:
         here = dict(zip(names, x.tolist(), strict=True))
-        return block_values(model.syst, elements, {**params, **here})
+        return block_values(model, elements, {**params, **here})
 
     point = np.array([float(params[name]) for name in names])
     bends, converged = hessian(values, point, [_scales(model, p) for p in point.tolist()])
@@ -232,11 +238,10 @@ def numerical_second_derivatives(
 
 
 def block_values(
-    syst: FiniteSystem, elements: Sequence[Element], params: dict[str, Any]
+    model: Model, elements: Sequence[Element], params: dict[str, Any]
 ) -> NDArray[np.complex128]:
     """Evaluate the Hamiltonian blocks of `elements`, flattened one after another."""
-    blocks = [syst.hamiltonian(e.i, e.j, params=params) for e in elements]
-    return np.concatenate([np.ravel(np.asarray(block, complex)) for block in blocks])
+    return np.concatenate([value_at(model, element, params) for element in elements])
 
 
 def _hermitian_coo(

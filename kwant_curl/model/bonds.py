@@ -60,17 +60,17 @@ def bond_rows(
     before = np.concatenate([[0], np.cumsum(bond)])
     here, there = here[bond], there[bond]
     value = real_if_real(rows.data[bond])
-    by_direction = np.ascontiguousarray(model.positions.T)
-    vector = np.stack([x[there] - x[here] for x in by_direction])
+    # Bonds are looked at where nothing is displaced.
+    vector = _vectors(model.origin.positions, here, there)
     known = periods_of(model, periods)
     shifts = bond_shifts(model, here, there, known)
-    is_origin = model.origin is model  # what is displaced has been looked at before
     if known is not None and shifts is not None:
         vector += shifts.T
-        if is_origin:
-            check_periods(model, known, Folded(here, there, vector.T, shifts, np.abs(value)))
-    if is_origin and (known is None or len(known)):  # [] says that bonds are as they are
-        check_long_bonds(model, here, there, vector, np.abs(value) ** 2, known)
+        check_periods(model.origin, known, Folded(here, there, vector.T, shifts, np.abs(value)))
+    if known is None or len(known):  # [] says that bonds are as they are
+        check_long_bonds(model.origin, here, there, vector, np.abs(value) ** 2, known)
+    if model.origin is not model:
+        vector = vector + _vectors(model.positions - model.origin.positions, here, there)
     return BondRows(
         hubs=ranges(offsets[sites], norbs[sites]),
         start=np.concatenate([[0], np.cumsum(norbs[sites])]),
@@ -82,6 +82,12 @@ def bond_rows(
         vector=vector,
         n_orbitals=int(offsets[-1]),
     )
+
+
+def _vectors(positions: FloatArray, here: IntArray, there: IntArray) -> FloatArray:
+    """Return what goes from the one to the other, (dim, n)."""
+    by_direction = np.ascontiguousarray(positions.T)
+    return np.stack([x[there] - x[here] for x in by_direction])
 
 
 def _check_no_sums(syst: Any) -> None:

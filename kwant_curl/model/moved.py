@@ -1,5 +1,6 @@
 """A model whose coordinates are displaced by finite amounts, which shares what stays as it was."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kwant_curl.algebra.stack import ranges
 from kwant_curl.model.model import Model
 from kwant_curl.model.pattern import Pattern
 from kwant_curl.model.scattering import ScatteringProblem
@@ -16,6 +18,7 @@ from kwant_curl.support.frozen import read_only
 __all__ = ["Change", "MovedModel", "continued"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 SHARED = ("_leads", "_said_of_holes", "has_holes", "offsets", "spacing")
 """What is the same wherever coordinates are, if it is known already."""
@@ -59,7 +62,7 @@ class MovedModel(Model):
 
     def displacement(self, coordinates: Any) -> FloatArray | None:
         """Return by how much these coordinates are displaced, (n_c,); None if they are not."""
-        mine = [moved for which, moved in self.moves if which is coordinates]
+        mine = [moved for which, moved in self.moves if _same(which, coordinates)]
         return np.sum(mine, axis=0) if mine else None
 
     def at(self, energy: float) -> Model:
@@ -69,6 +72,11 @@ class MovedModel(Model):
     def with_charge(self, charge: Any) -> Model:
         """Return a model that knows electrons from holes, displaced alike."""
         return self._again(self.origin.with_charge(charge))
+
+    def rows(self, sites: IntArray) -> Any:
+        """Return the Hamiltonian's rows at the orbitals of these sites, sparse CSR."""
+        orbitals = ranges(self.offsets[sites], np.diff(self.offsets)[sites])
+        return self.hamiltonian[orbitals]
 
     def _again(self, model: Model) -> Model:
         for coordinates, displacement in self.moves:
@@ -87,11 +95,21 @@ class MovedModel(Model):
         return self.origin._pattern.joined(abs(hamiltonians[0]) + abs(hamiltonians[1]))
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Return whether these are the same coordinates, or copies that say so by their contents."""
+    contents = getattr(one, "contents", None)
+    return one is other or (contents is not None and contents == getattr(other, "contents", None))
+
+
 def continued(model: Model, coordinates: Any, displacement: FloatArray, change: Change) -> Model:
     """Return a model at displaced coordinates: what doesn't change is that of `model`."""
     moves = model.moves if isinstance(model, MovedModel) else ()
+    syst = model.syst if change.syst is None else change.syst
+    if change.removed is None:  # the hoppings are no longer what its value functions return
+        syst = copy(syst)
+        syst.hamiltonian = refused
     result = MovedModel(
-        model.syst if change.syst is None else change.syst,
+        syst,
         model.params if change.params is None else {**(model.params or {}), **change.params},
         purpose=model.purpose,
         charge=model.charge,
@@ -107,6 +125,15 @@ def continued(model: Model, coordinates: Any, displacement: FloatArray, change: 
     if change.positions is not None:
         known["positions"] = read_only(change.positions)
     return result
+
+
+def refused(*args: Any, **keywords: Any) -> Any:
+    """Raise: in place of the Hamiltonian of a system whose elements a law or matrices changed."""
+    raise ValueError(
+        "This is the system of a displaced model, whose matrix elements follow a law, a gradient "
+        "or matrices: it knows where the sites are, and the elements are in model.hamiltonian. "
+        "Give the routines the model itself."
+    )
 
 
 def _changed(hamiltonian: Any, change: Change) -> Any:

@@ -37,11 +37,13 @@ def bond_shifts(
 ) -> FloatArray | None:
     """Return what to add to the positions of `there` for the images nearest `here`, (n, dim).
 
-    None where nothing is to be added.
+    Those that are nearest where nothing is displaced: bonds keep their images as atoms move.  None
+    where nothing is to be added.
     """
     if periods is None or not len(periods):
         return None
-    vectors = model.positions[there] - model.positions[here]
+    positions = model.origin.positions
+    vectors = positions[there] - positions[here]
     far = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0.25 * shortest_period(periods))
     shifts = np.zeros_like(vectors)
     shifts[far], unique = nearest_images(vectors[far], periods)

@@ -20,14 +20,18 @@ Solve = Callable[[FloatArray], Found]
 Way = Callable[[float], ArrayLike]
 """way(s): the displacements (n_c,) for s from 0 to 1."""
 
-FIRST = 4
-"""Intervals of the first rule; each next one has twice as many."""
+FIRST = 16
+"""Intervals of the first rule; each next one has twice as many.  With few, both rules may miss the
+same waves: a potential of four sites that slides along a lattice has a force of period pi/2."""
 
 SAME_PLACE = 1e-9
 """How near, relative to its extent, a way's end is to its beginning if it is closed."""
 
-SAME_VALUES = 1e-6
-"""How well, relative to the largest value, what is at a cycle's end is that at its beginning."""
+SAME_CHANGE = 1e-4
+"""How well, relative to its change, what is at a cycle's end is that at its beginning."""
+
+ROUNDING = 1e-9
+"""The same, relative to the largest value: derivatives that are numerical are right to this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +104,12 @@ def check_cycle(what: str, by_lead: FloatArray, error: float) -> None:
     by_lead: (n_leads, n_points, n_c), known to this relative error.
     """
     missed = np.abs(by_lead[:, -1] - by_lead[:, 0]).max()
-    size = np.abs(by_lead).max()
-    if missed > max(SAME_VALUES, 2 * error) * size:
+    size, change = np.abs(by_lead).max(), np.ptp(by_lead, axis=1).max()
+    if missed > max(SAME_CHANGE * change, max(ROUNDING, 2 * error) * size):
         raise ValueError(
-            f"At the end of the cycle {what} differs from that at its beginning by {missed:.3g} "
-            f"of {size:.3g}; expected a last point that is the first one again, or a period of the "
-            "coordinates further. Of another way say is_cycle=False."
+            f"At the end of the cycle {what} differs from that at its beginning by {missed:.3g}, "
+            f"and along it by {change:.3g}; expected a last point that is the first one again, or "
+            "a period of the coordinates further. Of another way say is_cycle=False."
         )
 
 
@@ -117,15 +121,30 @@ def is_closed(points: FloatArray) -> bool:
 
 def place_on(way: Way, s: float) -> FloatArray:
     """Return where a way is, (n_c,)."""
-    return np.asarray(way(s), dtype=float)
+    if not callable(way):
+        raise TypeError(
+            f"way is a {type(way).__name__}; expected a function of s from 0 to 1. Given points go "
+            "to force_along."
+        )
+    place = np.asarray(way(s), dtype=float)
+    if place.ndim != 1 or not np.isfinite(place).all():
+        raise ValueError(
+            f"way({s:.3g}) returned an array of shape {place.shape}; expected finite numbers "
+            "(n_c,), one per coordinate."
+        )
+    return place
 
 
 def _points(path: ArrayLike) -> FloatArray:
     """Return the points of a way as an array (n_points, n_c), or raise."""
+    if callable(path):
+        raise TypeError(
+            "path is a function; expected points (n_points, n_c). Functions go to work."
+        )
     points = np.asarray(path, dtype=float)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+    if points.ndim != 2 or len(points) < 2 or not points.size or not np.isfinite(points).all():
         raise ValueError(
             f"path has shape {points.shape}; expected finite numbers (n_points, n_c), the "
-            "displacements at each point."
+            "displacements at two points at least."
         )
     return points

@@ -86,6 +86,12 @@ class Study(Storable):
         How long it took.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> found = study(syst, moving, energy, modes=modes, bias=0.01)
+    >>> found.currents.shape
+    (2,)
     """
 
     DIMENSIONS = {"currents": ("lead",), "damping": ("mode",)}  # noqa: RUF012

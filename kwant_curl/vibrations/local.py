@@ -134,11 +134,12 @@ class Linewidths(Storable):
     Examples
     --------
     >>> lead = LatticeLead([[2.0]], [[-1.0]], 1.0)  # a chain of springs of strength 1
-    >>> springs = 2 * np.eye(3) - np.eye(3, k=1) - np.eye(3, k=-1)
-    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([2])])
-    >>> widths = chain.modes([1]).linewidths()
-    >>> widths
-    <Linewidths of 1 modes: damping from 3.48 to 3.48>
+    >>> soft = np.diag([-1.0, -0.2, -0.2, -1.0], 1)  # an atom on soft springs between two chains
+    >>> springs = np.diag([2.0, 1.2, 1.4, 1.2, 2.0]) + soft + soft.T
+    >>> chain = Lattice.from_arrays(springs, 1.0, [lead.at([0]), lead.at([4])])
+    >>> widths = chain.modes([2]).linewidths()
+    >>> print(f"{widths.damping[0]:.4f}")
+    0.0543
     """
 
     DIMENSIONS = {  # noqa: RUF012
