@@ -133,13 +133,16 @@ class Model:
         Returns
         -------
         Model
-            Wherever a `Model` is taken.  Its ``syst`` holds displaced sites.
+            Wherever a `Model` is taken.  Its ``syst`` holds displaced sites, and no matrix elements
+            where these follow a law, a gradient or matrices.
 
         Raises
         ------
         ValueError
             For another number of displacements, or numbers that are not finite; where two sites
-            of a bond meet, or a law, a value function or a gradient returns what is not finite.
+            of a bond meet, or a law, a value function or a gradient returns what is not finite;
+            for an `onsite_gradient`, and where value functions are asked for elements that other
+            coordinates have changed by a law or by matrices.
         TypeError
             For coordinates that don't say how the Hamiltonian follows: a `Probe`, and those of
             your own without a method ``moved(model, displacements)``.
