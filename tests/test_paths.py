@@ -294,7 +294,9 @@ def test_ways_that_are_none():
     with pytest.raises(ValueError, match=r"\(2, n_c\), u and v"):
         force_plane(field, [1.0, 0.0], [0.0], [0.0])
     with pytest.warns(RuntimeWarning, match="not to rtol=1e-12; give max_points"):
-        work(field, circle, rtol=1e-12, max_points=9)
+        work(field, circle, rtol=1e-12, max_points=17)
+    with pytest.raises(ValueError, match="17 at least"):
+        work(field, circle, max_points=9)
 
 
 def test_warnings_come_once():

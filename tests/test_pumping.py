@@ -399,7 +399,7 @@ def test_what_is_refused_and_warned_of():
         pumped_charge(field, [0.0, 0.1, 0.2])
     with pytest.raises(ValueError, match="rtol"):
         pumped_charge(field, circle(0.1), rtol=-1)
-    with pytest.warns(RuntimeWarning, match=r"5 points, not to rtol=1e-12; give max_points=17"):
-        result = pumped_charge(field, circle(0.3), rtol=1e-12, max_points=8)
-    assert len(result.path) == 5
+    with pytest.warns(RuntimeWarning, match=r"17 points, not to rtol=1e-12; give max_points=65"):
+        result = pumped_charge(field, circle(0.3), rtol=1e-12, max_points=32)
+    assert len(result.path) == 17
     assert "not to rtol" in result.warnings[0]

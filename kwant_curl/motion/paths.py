@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.ways import closed_steps
 from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.walks import (
-    FIRST,
     Walk,
     Way,
     check_cycle,
@@ -26,6 +25,9 @@ from kwant_curl.support.warning import issued
 __all__ = ["curl_flux", "force_along", "work"]
 
 FloatArray = NDArray[np.float64]
+
+FIRST_AROUND = 6
+"""Points around, of the first rule of a flux; there are half as many from the centre."""
 
 
 def force_along(
@@ -212,7 +214,7 @@ def curl_flux(
     goal = positive_number("rtol", rtol)
     if not is_closed(np.stack([place_on(way, s) for s in (0.0, 0.37, 1.0)])):
         raise ValueError("way(1) is not way(0); expected a closed way, which has a surface within.")
-    n, last = FIRST, None
+    n, last = FIRST_AROUND, None
     while True:
         flux, size, n_points = _flux(field, way, n, centre, progress)
         error = np.inf if last is None else abs(flux - last)

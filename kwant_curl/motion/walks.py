@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -69,6 +70,11 @@ def refined(
     They are doubled, those that are there being kept: at equal steps of s for cycles, at
     Chebyshev's points otherwise.
     """
+    if isinstance(max_points, bool) or not isinstance(max_points, Integral) or max_points <= FIRST:
+        raise ValueError(
+            f"max_points is {max_points!r}; expected a whole number, {FIRST + 1} at least, which "
+            "the first rule takes."
+        )
     if is_cycle is None:
         is_cycle = is_closed(np.stack([place_on(way, s) for s in (0.0, 0.37, 1.0)]))
     known: dict[float, Found] = {}
