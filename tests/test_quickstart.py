@@ -155,7 +155,7 @@ def test_lines_work_unchanged(make_system, tmp_path, monkeypatch):
 
 def test_page_runs_its_own_system(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(CELLS) == 2
+    assert len(CELLS) == 3
     assert len(QUICK_START.split("\n\n")[0].strip().splitlines()) <= 10
     user = {}
     exec(compile("\n".join(CELLS), PAGE.name, "exec"), user)
