@@ -43,5 +43,7 @@ def decimated(inverse: ComplexArray, hopping: ComplexArray, back: ComplexArray) 
         sizes = (np.abs(part).max(axis=(-2, -1), initial=0.0) for part in (forwards, backwards))
         if np.minimum(*sizes).max(initial=0.0) <= tiny:
             break
-    sigma: ComplexArray = back @ np.linalg.solve(end, hopping)
+    # NumPy 1 takes a matrix beside a stack of matrices for a stack of vectors.
+    hoppings = np.broadcast_to(hopping, (*end.shape[:-2], *hopping.shape))
+    sigma: ComplexArray = back @ np.linalg.solve(end, hoppings)
     return sigma
