@@ -1,9 +1,9 @@
 """Work along ways of the coordinates: Stokes, sliding potentials, closed forms of quadratures."""
 
-import kwant
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from published import motor
 from systems import MODELS, atoms_of, two_levels
 
 from kwant_curl import (
@@ -60,22 +60,6 @@ def test_smooth_rules_converge_faster_than_any_power():
 def test_straight_integrals():
     assert along(lambda s: np.array([s**5, np.exp(s)])) == pytest.approx([1 / 6, np.e - 1])
     assert along(lambda s: np.array([abs(s - 0.3) ** 0.5])) is None
-
-
-def motor(n_sites, depth=0.5):
-    """A sliding potential of period 4 in a chain."""
-    lattice = kwant.lattice.chain(norbs=1)
-    builder = kwant.Builder()
-    for i in range(n_sites):
-        builder[lattice(i)] = lambda site, theta: depth * np.cos(np.pi * site.tag[0] / 2 - theta)
-    builder[lattice(-1)] = builder[lattice(n_sites)] = 0
-    builder[lattice.neighbors()] = -1
-    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
-    lead[lattice(0)] = 0
-    lead[lattice.neighbors()] = -1
-    builder.attach_lead(lead)
-    builder.attach_lead(lead.reversed())
-    return builder.finalized()
 
 
 @pytest.mark.parametrize(

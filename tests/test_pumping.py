@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import kwant
 import numpy as np
+import published
 import pytest
 from systems import (
     MODELS,
     SIGMA,
     atoms_of,
     central_difference,
-    chain,
     dense_greens,
     energy_shell,
     magnetic_hopping,
@@ -249,20 +249,11 @@ def test_emissivity_at_a_temperature():
     assert np.abs(cold - expected).max() > 1e-2 * np.abs(expected).max()
 
 
-def sliding(n_sites, depth=0.5):
-    """A sliding potential of period 4 in a chain."""
-    builder = chain(n_sites + 2)
-    for site in list(builder.sites()):
-        if 0 < site.tag[0] <= n_sites:
-            builder[site] = lambda site, theta: depth * np.cos(np.pi * site.tag[0] / 2 - theta)
-    return builder.finalized()
-
-
 @pytest.mark.parametrize(("n_sites", "missing"), [(20, 4.11e-3), (80, 0.0)])
 def test_thouless_pump_and_motor(n_sites, missing):
     """One electron per period where it is gapped; its work as a motor is that times the bias."""
     field = ResponseField(
-        sliding(n_sites), Parameters("theta"), -1.41, bias=0.3, params={"theta": 0.0}
+        published.motor(n_sites), Parameters("theta"), -1.41, bias=0.3, params={"theta": 0.0}
     )
     angles = np.linspace(0, 2 * np.pi, 25)[:, None]
     pumped = pumped_charge(field, angles, is_cycle=True)

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,14 @@ from kwant_curl.algebra.blocks import (
     block_responses_by_modes,
     rotation_vector,
 )
-from kwant_curl.algebra.by_energy import ByEnergy
 from kwant_curl.algebra.derivatives import CentreBlocks, Derivatives
 from kwant_curl.algebra.matrix_elements import chunks
 from kwant_curl.algebra.stars import star_densities, star_responses
-from kwant_curl.electrons.numerics import Numerics
+from kwant_curl.electrons.kernels.touched import TouchedKernel
 from kwant_curl.electrons.shares import Shares, response_sizes
 from kwant_curl.electrons.shell import EnergyShell
-from kwant_curl.model.scattering import ScatteringProblem
 
-__all__ = ["LocalKernel", "local_responses", "where_touched"]
+__all__ = ["LocalKernel", "local_responses"]
 
 IntArray = NDArray[np.int64]
 Responses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -31,37 +28,8 @@ Responses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class LocalKernel:
-    """Force, curl and friction of each centre at any energy.
-
-    parts: the operators, and the orbitals that they are on, those at which states are wanted, or
-    None for all; energy: the Fermi level.
-    """
-
-    problem: ScatteringProblem
-    numerics: Numerics
-    parts: ByEnergy[tuple[Derivatives, IntArray | None]]
-    energy: float
-
-    @classmethod
-    def of(
-        cls,
-        problem: ScatteringProblem,
-        numerics: Numerics,
-        forces: ByEnergy[Derivatives],
-        energy: float,
-    ) -> Self:
-        """Take states where forces touch them, or everywhere if that is most of the system."""
-        return cls(problem, numerics, forces.map(where_touched), energy)
-
-    @property
-    def orbitals(self) -> IntArray | None:
-        """The orbitals at which states are wanted, at the Fermi level."""
-        return self.parts.at(self.energy)[1]
-
-    def in_window(self) -> Self:
-        """Return the same for one of many energies, where bound states were looked for already."""
-        return replace(self, numerics=replace(self.numerics, in_window=True))
+class LocalKernel(TouchedKernel):
+    """Force, curl and friction of each centre at any energy."""
 
     def __call__(self, energy: float) -> Shares:
         """Return force and curl by lead, and the friction."""
@@ -72,14 +40,6 @@ class LocalKernel:
         sizes = response_sizes(friction, n_modes)
         by_lead = (force, rotation_vector(curl))
         return Shares(by_lead, (friction,), sizes, n_modes, shell.notices)
-
-
-def where_touched(forces: Derivatives) -> tuple[Derivatives, IntArray | None]:
-    """Return forces on the orbitals that they touch, and these; all if that is most of them."""
-    touched = forces.orbitals
-    if 2 * len(touched) > forces.n_orbitals:
-        return forces, None
-    return forces.on_orbitals(touched), touched
 
 
 def local_responses(forces: Derivatives, shell: EnergyShell) -> Responses:
