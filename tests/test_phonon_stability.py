@@ -209,6 +209,14 @@ def test_the_argument_with_a_chain_without_end():
         assert found == expected
 
 
+@pytest.mark.parametrize("apart", [0.0, 2e-16, 1e-15, 1e-14])
+def test_poles_that_differ_by_rounding_are_no_root(apart):
+    """Places to look at that are as near to each other as rounding."""
+    stiffness = np.diag([1.0, 1.3]) + 0.25 * np.array([[0, 1], [-1, 0]])
+    near = [0.3 + 1e-3j, 0.3 * (1 + apart) + 1e-3j, 0.3 + 1e-3j * (1 + apart)]
+    assert growing_motions(stiffness, 0.01 * np.eye(2), near=near) == 2
+
+
 def test_a_motion_of_the_surroundings_that_grows_is_reported():
     """Two narrow oscillators, driven through modes of a much higher frequency."""
     modes = with_leads(

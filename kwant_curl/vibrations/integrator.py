@@ -19,6 +19,7 @@ from kwant_curl.support.progress import Progress, bar
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.anharmonic import Everywhere, Field
 from kwant_curl.vibrations.beginnings import Seed, Steps, generator_of, start_of, steps_of
+from kwant_curl.vibrations.electron_memory import electron_memory, notices_of_memory
 from kwant_curl.vibrations.far import Asked, anharmonic_motion, check_anharmonic
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
@@ -27,6 +28,7 @@ from kwant_curl.vibrations.mechanics import (
     notices_of,
     notices_of_far_biases,
     other_damping,
+    projected,
 )
 from kwant_curl.vibrations.modes import VibrationalModes
 from kwant_curl.vibrations.noises import (
@@ -37,9 +39,7 @@ from kwant_curl.vibrations.noises import (
     cutoff_of,
     lead_memories,
     noise_kind,
-    notices_of_spectrum,
     quantum_noises,
-    spectrum_of_modes,
     temperatures_of_leads,
 )
 from kwant_curl.vibrations.potentials import Potential
@@ -120,9 +120,11 @@ def langevin(
     lead_temperatures : mapping, optional
         kT of the lattice in leads, ``{lead: kT}``; default the response's temperature.
     spectrum : NoiseSpectrum, optional
-        The electrons' noise at finite frequency, for "quantum" noise, which needs it at a bias;
-        of the response's coordinates or of `modes.patterns`, at the same energy, bias and
-        temperature.  Beyond its last frequency there is no noise of electrons.
+        The electrons' noise and damping at finite frequency; "quantum" noise needs it at a bias.
+        Of the response's coordinates or of `modes.patterns`, at the same energy, bias and
+        temperature.  The electrons' damping is then the spectrum's at every frequency, in place
+        of the response's.  Beyond its last frequency there is no noise of electrons, and their
+        damping is constant.
     cutoff : float, optional
         The frequency beyond which there is no quantum noise; default 10 times that of the fastest
         motion.
@@ -157,15 +159,19 @@ def langevin(
     Warns
     -----
     RuntimeWarning
-        As `stability`; where the damping by electrons at the modes' frequencies, which `spectrum`
-        knows, is not that of the response.
+        As `stability`; where the memory of the electrons doesn't damp the modes as `spectrum` has
+        it, to 5 %.
 
     Notes
     -----
     The integrator is BAOAB (Leimkuhler and Matthews, 2013), with a matrix of friction whose step
-    is exact; it errs as the square of the step.  What leads remember, y' = -i p y - i W q of each
-    pole p of Pi, moves with the coordinates, exactly while these move uniformly.  The leads begin
-    at rest, as if the atoms had been at zero before.
+    is exact; it errs as the square of the step.  What leads and electrons remember,
+    y' = -i p y - i W q of each pole p of Pi, moves with the coordinates, exactly while these move
+    uniformly.  They begin at rest, as if the atoms had been at zero before.
+
+    Electrons with a `spectrum` have a self-energy of this form too: poles through the damping of
+    the spectrum, to 1 % where its frequencies are dense enough.  Its Hermitian part, which shifts
+    frequencies, follows by causality; at zero frequency it is the response's.
 
     Noise of a spectrum is made for the whole duration by Fourier transform, periodic in at least
     twice the duration, and longer by what it takes the leads to forget (to 1.5e-8): none of it is
@@ -216,17 +222,21 @@ def langevin(
         )
     system = mechanics(response, modes, damping)
     notices = notices_of([response], [system], modes)
-    memories = lead_memories(modes)
-    steps = steps_of(duration, time_step, modes, system.stiffness, memories)
+    leads = lead_memories(modes)
+    steps = steps_of(duration, time_step, modes, system.stiffness, leads)
     shape = (positive_integer("n_trajectories", n_trajectories), len(modes))
     apart = positive_integer("every", every)
-    wanted = _Wanted(kind, lead_temperatures, spectrum, cutoff)
+    of_modes = None if spectrum is None else checked_spectrum(spectrum, response, modes)
+    wanted = _Wanted(kind, lead_temperatures, of_modes, cutoff)
     noises = _noises(wanted, response, modes, damping, steps.fastest)
-    if spectrum is not None:
-        own = np.diag(system.damping) - other_damping(damping, len(modes))
-        notices += notices_of_spectrum(spectrum_of_modes(spectrum, modes), own, modes)
+    memories = leads
+    if of_modes is not None:
+        electrons = electron_memory(of_modes, projected(response, modes))
+        notices += notices_of_memory(electrons, of_modes, modes)
+        system = system._replace(damping=np.diag(other_damping(damping, len(modes))))
+        memories = (*leads, electrons)
     generator = generator_of(kind, seed)
-    run = _run(system, memories, noises, steps, apart)
+    run = _run(system, memories, noises, steps, apart, len(leads))
     q, v = start_of("coordinates", coordinates, shape), start_of("velocities", velocities, shape)
     together = run.together(len(modes), positive_number("max_memory", max_memory))
     groups = _groups(q, v, together, generator)
@@ -239,7 +249,7 @@ def langevin(
         velocities=motion[1].swapaxes(0, 1),
         mode_frequencies=modes.frequencies,
         patterns=modes.patterns,
-        heat=np.concatenate(heat, axis=1).swapaxes(0, 1) if memories else None,
+        heat=np.concatenate(heat, axis=1).swapaxes(0, 1) if leads else None,
         noise=kind,
         units=either(response.units, modes.units),
         warnings=issued(notices, notices_of_far_biases([response])),
@@ -263,42 +273,50 @@ def _noises(
     fastest: float,
 ) -> Noises:
     """Return the noise that acts, or raise for what doesn't go together."""
-    kind, _, spectrum, cutoff = wanted
-    for name in ("spectrum", "cutoff"):
-        if kind != "quantum" and getattr(wanted, name) is not None:
-            raise ValueError(
-                f'{name} is that of quantum noise; expected noise="quantum" with it, or none.'
-            )
-    given = wanted.lead_temperatures
+    kind, given, spectrum, cutoff = wanted
+    if kind == "classical" and spectrum is not None:
+        raise ValueError(
+            'spectrum is that of quantum noise; expected noise="quantum" with it, or noise=False, '
+            "for the damping alone."
+        )
+    if kind != "quantum" and cutoff is not None:
+        raise ValueError(
+            'cutoff is that of quantum noise; expected noise="quantum" with it, or none.'
+        )
     if kind == "none" and given is not None:
         raise ValueError("lead_temperatures are those of noise, which is off; leave them out.")
     temperatures = temperatures_of_leads(given, modes, response.temperature)
     if kind == "none":
-        return Noises.nothing(len(modes), len(temperatures))
+        return Noises.nothing(len(modes), len(temperatures) + (spectrum is not None))
     if kind == "classical":
         found = classical_noises(response, modes, damping, temperatures)
     else:
-        of_modes = None if spectrum is None else checked_spectrum(spectrum, response, modes)
         limit = cutoff_of(cutoff, fastest, CUTOFF)
-        found = quantum_noises(response, modes, damping, temperatures, of_modes, limit)
+        found = quantum_noises(response, modes, damping, temperatures, spectrum, limit)
     error = 0.0 if spectrum is None else spectrum.error
     for number, source in enumerate(found.spectra):
         if source is not None:
-            name = f"lead {number - 1} of the lattice" if number else "the electrons"
+            of_lead = 0 < number <= len(temperatures)
+            name = f"lead {number - 1} of the lattice" if of_lead else "the electrons"
             check_positive(source, 2 * fastest, max(POSITIVE, error), name)
     return found
 
 
 def _run(
-    system: Mechanics, memories: tuple[Memory, ...], noises: Noises, steps: Steps, every: int
+    system: Mechanics,
+    memories: tuple[Memory, ...],
+    noises: Noises,
+    steps: Steps,
+    every: int,
+    n_leads: int,
 ) -> Run:
-    """Return the steps to be taken."""
-    own, *of_leads = noises.white
+    """Return the steps to be taken; the first n_leads memories are those of leads."""
+    own, *of_memories = noises.white
     length = period(steps.number, steps.step, noises.slowest)
-    numbers = length, steps.number, every, len(memories)
+    numbers = length, steps.number, every, n_leads
     if memories or any(spectrum is not None for spectrum in noises.spectra):
         move = surrounded_propagation(
-            system.stiffness, system.damping, own, memories, of_leads, steps.step
+            system.stiffness, system.damping, own, memories, of_memories, steps.step
         )
         return Run(move, noises.spectra, *numbers)
     alone = propagation(system.stiffness, system.damping, own, steps.step)

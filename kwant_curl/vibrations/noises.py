@@ -1,7 +1,6 @@
 """Which noise acts on the vibrations: that of electrons, lattice and other friction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -25,7 +24,6 @@ __all__ = [
     "cutoff_of",
     "lead_memories",
     "noise_kind",
-    "notices_of_spectrum",
     "quantum_noises",
     "spectrum_of_modes",
     "temperatures_of_leads",
@@ -35,15 +33,12 @@ FloatArray = NDArray[np.float64]
 
 NoiseKind = Literal["none", "classical", "quantum"]
 
-DIFFERENT = 0.1
-"""Part by which the damping of a response and of a spectrum may differ without a word."""
-
 CLOSE = 1e-6
 """By how much numbers of a spectrum and of a response may differ, relative to their size."""
 
 
 class Noises(NamedTuple):
-    """The noise of the modes' own friction and of each lead.
+    """The noise of the modes' own friction, of each lead, and of electrons with a memory, if any.
 
     white: (n, n) covariances of what has no memory, that of the modes' own first; spectra: of what
     has one, in that order, None for none; slowest: at what rate correlations decay at least.
@@ -54,19 +49,9 @@ class Noises(NamedTuple):
     slowest: float
 
     @classmethod
-    def nothing(cls, n: int, n_leads: int) -> "Noises":
+    def nothing(cls, n: int, n_memories: int) -> "Noises":
         """Return what is there without noise."""
-        return cls((np.zeros((n, n)),) * (n_leads + 1), (None,) * (n_leads + 1), np.inf)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sum:
-    """The spectrum of several independent sources."""
-
-    parts: tuple[Spectrum, ...]
-
-    def __call__(self, omega: FloatArray, width: float) -> Any:
-        return sum(part(omega, width) for part in self.parts)
+        return cls((np.zeros((n, n)),) * (n_memories + 1), (None,) * (n_memories + 1), np.inf)
 
 
 def noise_kind(noise: Any) -> NoiseKind:
@@ -152,16 +137,16 @@ def quantum_noises(
                 "bias and temperature, or response.at_bias(0)."
             )
         friction = friction + response.without_spectrum().project(modes.patterns).friction
-    own: Spectrum = ThermalSpectrum(frictional(friction), kt, True, cutoff)
-    if spectrum is not None:
-        own = _Sum((own, TabulatedSpectrum(spectrum.frequencies, spectrum.noise, cutoff)))
     memories = lead_memories(modes)
-    of_leads = [
-        ThermalSpectrum(memory, float(lead_kt), True, cutoff)
-        for memory, lead_kt in zip(memories, temperatures, strict=True)
-    ]
-    nothing = Noises.nothing(n, len(memories))
-    return nothing._replace(spectra=(own, *of_leads), slowest=_slowest(memories))
+    spectra: list[Spectrum | None] = [None]
+    if friction.any():
+        spectra = [ThermalSpectrum(frictional(friction), kt, True, cutoff)]
+    for memory, lead_kt in zip(memories, temperatures, strict=True):
+        spectra.append(ThermalSpectrum(memory, float(lead_kt), True, cutoff))
+    if spectrum is not None:
+        spectra.append(TabulatedSpectrum(spectrum.frequencies, spectrum.noise, cutoff))
+    nothing = Noises.nothing(n, len(spectra) - 1)
+    return nothing._replace(spectra=tuple(spectra), slowest=_slowest(memories))
 
 
 def _slowest(memories: tuple[Memory, ...]) -> float:
@@ -215,31 +200,6 @@ def checked_spectrum(
             "with frequencies up to several times as much."
         )
     return found
-
-
-def notices_of_spectrum(
-    spectrum: NoiseSpectrum, gamma: FloatArray, modes: VibrationalModes
-) -> list[str]:
-    """Return what to say where noise and damping of electrons don't belong together.
-
-    spectrum: of the modes; gamma: the electrons' damping of the modes' motion, (n_modes,).
-    """
-    omega = np.maximum(np.sort(modes.frequencies), spectrum.frequencies[0])
-    order, each = np.argsort(modes.frequencies), np.arange(len(modes))
-    there = np.empty(len(modes))
-    there[order] = spectrum.at(omega).damping[each, order, order].real
-    size = np.maximum(np.abs(there), np.abs(gamma))
-    apart = np.divide(np.abs(there - gamma), size, out=np.zeros_like(size), where=size > 0)
-    if apart.max() < DIFFERENT:
-        return []
-    mode = int(apart.argmax())
-    return [
-        f"The damping by electrons at the modes' frequencies differs by up to "
-        f"{100 * apart.max():.0f} % from that of the response, which is that of slow motion (mode "
-        f"{mode}: {there[mode]:.3g} and {gamma[mode]:.3g}). The motion has the response's, the "
-        "noise is the spectrum's, and the modes' energies are off by as much; mode_occupations has "
-        "both at the frequency. Without velocity=True the response's is that of equilibrium."
-    ]
 
 
 def _check_atoms(spectrum: NoiseSpectrum, other: Any, name: str) -> None:

@@ -31,8 +31,8 @@ class Run:
     """So many steps of the integrator, of which every so many are noted.
 
     spectra: of the noise on the modes and by each lead, where it isn't white; period: of that
-    noise, in steps, and the width over which its spectrum is averaged; n_leads: how many leads
-    give heat.
+    noise, in steps, and the width over which its spectrum is averaged; n_leads: of how many leads
+    the heat is noted, the first ones.
     """
 
     move: Propagation | SurroundedPropagation
@@ -57,7 +57,7 @@ class Run:
             for number, (*motion, heat) in enumerate(self._motion(q, v, generator), 1):
                 if number % self.every == 0:
                     kept[:, number // self.every] = motion
-                    heats[number // self.every] = heat
+                    heats[number // self.every] = heat[:, : self.n_leads]
                     check_finite(motion[0], self.step * number)
                 if tick is not None:
                     tick()
@@ -77,10 +77,11 @@ class Run:
             forces = [self._forces(spectrum, q.shape, generator) for spectrum in self.spectra]
             yield from self.move.motion((q, v), self.n_steps, forces, generator)
             return
+        nothing = np.zeros((len(q), 0))
         for _ in range(self.n_steps):
             xi = None if generator is None else generator.standard_normal(q.shape)
             q, v = self.move.advance(q, v, xi)
-            yield q, v, 0.0
+            yield q, v, nothing
 
     def _forces(
         self, spectrum: Spectrum | None, shape: tuple[int, ...], generator: Generator | None
