@@ -126,7 +126,9 @@ def phonon_rates(
     -----
     Todorov et al., Beilstein J. Nanotechnol. 2, 727 (2011), Eq. 28 and 29, before the bias and the
     frequency are taken to be small.  Where D does not depend on energy over the window,
-    emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.
+    emission - absorption is the growth of `ForceResponse.pumping_rates` exactly.  As there the
+    current's own springs are left out (`PumpingRates.springs`), and pairs are taken as degenerate:
+    whether a pair turns at all is for `critical_bias` to say.
 
     Examples
     --------

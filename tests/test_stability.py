@@ -97,6 +97,39 @@ def test_critical_bias_of_two_degenerate_modes():
     assert found == pytest.approx(rates.threshold[0], rel=1e-8)
 
 
+def test_the_springs_of_the_current_hold_pairs_against_turning():
+    """Growth sqrt(driving^2 - springs^2) - damping: random Jacobians, on both sides of zero."""
+    rng = np.random.default_rng(11)
+    turning = []
+    for jacobian in 1e-4 * rng.normal(size=(40, 2, 2)):
+        response = kc.ForceResponse.from_arrays(friction=1e-5 * np.eye(2), jacobian=jacobian)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rates = response.pumping_rates(np.eye(2), 0.3)
+        driving, springs = abs(rates.driving[0]), rates.springs[0]
+        assert bool(caught) == (springs > 0.5 * driving)
+        root = np.sqrt(complex(driving**2 - springs**2)).real
+        growth = kc.stability(response, DEGENERATE, 1.0).growth.max()
+        assert growth == pytest.approx(root - 1e-5, abs=2e-3 * max(driving, springs))
+        turning.append(springs < driving)
+        critical = kc.critical_bias(response, DEGENERATE, 1.0)
+        assert (critical < np.inf) == (root > 1e-5)
+    assert 5 < sum(turning) < 35
+
+
+def test_along_a_straight_wire_nothing_turns():
+    """Where dF/dX = 0 the springs are the driving; a warning says that Eq. 30 leaves them out."""
+    straight = np.array([[0.0, 2e-4], [0.0, 0.0]])
+    response = kc.ForceResponse.from_arrays(friction=1e-5 * np.eye(2), jacobian=straight)
+    with pytest.warns(RuntimeWarning, match=r"split 1 of 1 pairs .* 1\), and 1 by more than the"):
+        rates = response.pumping_rates(np.eye(2), 0.3)
+    assert rates.springs[0] == pytest.approx(abs(rates.driving[0]))
+    assert rates.growth.max() > 0
+    assert kc.critical_bias(response, DEGENERATE, 1.0) == np.inf
+    alone = kc.ForceResponse.from_arrays(friction=np.eye(2), curl=response.curl)
+    assert alone.pumping_rates(np.eye(2), 30.0).springs is None
+
+
 @pytest.mark.parametrize("omega", [0.01, 0.4])
 def test_critical_bias_of_two_levels(omega):
     """Theory, section 5: kappa/V = 1.32629119, eta = 2.21048532 and 1.32629119."""

@@ -51,6 +51,19 @@ def test_round_trips(units):
 
 
 @ALL
+def test_lists_are_arrays(units):
+    for name in vars(type(units)):
+        method = getattr(units, name)
+        if name.startswith("_") or name == "named" or not callable(method):
+            continue
+        found = method([1, 2.5])
+        assert isinstance(found, np.ndarray), name
+        np.testing.assert_array_equal(found, method(np.array([1, 2.5])))
+        with pytest.raises(ValueError, match="could not convert"):
+            method("twelve")
+
+
+@ALL
 def test_what_programs_give(units):
     """meV, THz and 1/cm are one frequency; kelvin an energy: CODATA's conversions."""
     omega = units.frequency_from_millielectronvolt(60.0)

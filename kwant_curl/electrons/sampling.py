@@ -55,10 +55,12 @@ def _divergent(problem: ScatteringProblem, energy: float, levels: Levels) -> str
     """Return what is said where an integral doesn't exist."""
     if energy in levels.bound:
         return (
-            f"At {energy:.12g} there is a state that is as good as bound in the device, but not "
-            "quite: its width is below what energies resolve, and so is what it adds to the "
-            "integral over energy. Couple it to a lead, or take it out, or take an energy, bias "
-            "and temperature whose window is off it."
+            f"At {energy:.12g} there is a state that is as good as bound in the device; what is "
+            "asked for has a pole there whose width is below what energies resolve. (Jacobian and "
+            "velocity tensor have the whole Green's function, and with it the poles of states that "
+            "no lead couples to; force, curl and friction don't.) Couple it to a lead, or take it "
+            "out, take an energy, bias and temperature whose window is off it, or leave out "
+            "jacobian and velocity."
         )
     lead = band_edge_lead(problem, energy)
     where = "" if lead is None else f", where a mode of lead {lead} opens or closes"

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.occupations import chemical_potential_shifts, exchange_window
 from kwant_curl.results.base import Response
 from kwant_curl.results.given import check_direction, given_fields, negative_friction
-from kwant_curl.results.mode_pairs import mode_patterns, pair_responses
+from kwant_curl.results.mode_pairs import mode_patterns, pair_responses, pair_springs
 from kwant_curl.results.modes import ModeSet, Moved, chosen_pairs
-from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
+from kwant_curl.results.pumping_rates import OfPairs, PumpingRates, pumping_rates
 from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import Units
@@ -415,7 +415,11 @@ class ForceResponse(Response):
         kappa, trace = pair_responses(self.curl, self.friction, chosen.patterns)
         known = self.positions is None or chosen.numbers is not None  # those have been checked
         squares = None if known else np.max(np.sum(chosen.patterns**2, axis=2), axis=1)
-        rates = pumping_rates(self, kappa, trace, chosen.frequency, chosen.mass, squares)
+        springs = None
+        if self.lead_jacobian is not None:
+            springs = pair_springs(self.jacobian, chosen.patterns)
+        of_pairs = OfPairs(kappa, trace, springs, squares)
+        rates = pumping_rates(self, of_pairs, chosen.frequency, chosen.mass)
         return replace(rates, pairs=chosen.numbers)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["mode_pairs", "mode_patterns", "pair_responses", "plane_responses"]
+__all__ = ["mode_pairs", "mode_patterns", "pair_responses", "pair_springs", "plane_responses"]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +47,15 @@ def pair_responses(
     x, y = modes[:, 0], modes[:, 1]
     kappa = _without_rounding(x, curl, y)
     return kappa, _without_rounding(x, friction, x) + _without_rounding(y, friction, y)
+
+
+def pair_springs(jacobian: FloatArray, modes: FloatArray) -> FloatArray:
+    """Return by how much dF_I/dQ_J splits each pair of modes (n_pairs, 2, n_c), (n_pairs,).
+
+    Half the distance of the eigenvalues of its symmetric part in the plane of X and Y.
+    """
+    of = modes @ jacobian @ modes.swapaxes(1, 2)
+    return np.asarray(np.hypot(of[:, 0, 0] - of[:, 1, 1], of[:, 0, 1] + of[:, 1, 0]) / 2)
 
 
 def _without_rounding(left: FloatArray, matrix: FloatArray, right: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +19,17 @@ from kwant_curl.support.warning import issued
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PumpingRates", "pumping_rates"]
+__all__ = ["OfPairs", "PumpingRates", "pumping_rates"]
 
 FloatArray = NDArray[np.float64]
 
 FAST = 0.1
 """Rates above this part of omega are not slow: the energy of a motion that grows at omega/10 is
 exp(2 pi/10) = 1.9 times as large a turn later."""
+
+SPLIT = 0.5
+"""Springs of the current above this part of the driving matter: they take a part
+1 - sqrt(1 - 1/4) = 13 % of it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,12 +55,22 @@ class PumpingRates(Storable):
         Which modes X and Y are, where they are those of `VibrationalModes`.
     voltage : float or None
         The present bias as one number: the largest difference of the leads' chemical potentials.
+    springs : array of float, shape (n,), or None
+        What the rates leave out: the symmetric part of dF_I/dQ_J splits the springs of X and Y by
+        2 M omega times as much.  None if the response doesn't hold the Jacobian.
 
     Notes
     -----
     Rates are in units of energy (hbar = 1): one oscillator, or pair of modes, per entry, in the
     order of the result or of the modes that they were asked of.  Todorov et al. (2011),
     Eq. 30 to 32, with N + 1 ~ N.
+
+    Of what the current does to the springs they have the curl, and leave out the symmetric part of
+    the Jacobian, which is of the same order: with it the driving is
+    sqrt(driving^2 - springs^2), and where `springs` are the larger ones nothing turns, at any
+    bias.  In a device that is uniform along the current they are exactly as large, since the force
+    doesn't depend on where along the device it acts.  `stability` and `critical_bias` of a response
+    with ``jacobian=True`` have all of it.
 
     They hold for driving and damping well below omega, for hbar omega below the distance of the
     Fermi level from the next band edge, and thresholds for biases below it: `warnings` says where
@@ -71,7 +85,12 @@ class PumpingRates(Storable):
     True
     """
 
-    DIMENSIONS = {"driving": ("pair",), "damping": ("pair",), "pairs": ("pair", "member")}  # noqa: RUF012
+    DIMENSIONS = {  # noqa: RUF012
+        "driving": ("pair",),
+        "damping": ("pair",),
+        "pairs": ("pair", "member"),
+        "springs": ("pair",),
+    }
     DERIVED = {"growth": ("pair", "mode"), "threshold": ("pair",)}  # noqa: RUF012
 
     driving: FloatArray
@@ -80,6 +99,7 @@ class PumpingRates(Storable):
     warnings: tuple[str, ...] = ()
     pairs: NDArray[np.int64] | None = None
     voltage: float | None = None
+    springs: FloatArray | None = None
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""
@@ -157,27 +177,36 @@ class PumpingRates(Storable):
         return plot(self, ax=ax, x=x, xlabel=xlabel, energy_unit=energy_unit)
 
 
+class OfPairs(NamedTuple):
+    """What a response is to pairs of coordinates X, Y, (n,) each.
+
+    kappa: kappa_XY; friction: eta_XX + eta_YY; springs: by how much the symmetric part of the
+    Jacobian splits them, see `pair_springs`, or None; squares: of the lengths of the patterns of
+    atoms' displacements; None for other coordinates, whose masses are of another dimension.
+    """
+
+    kappa: FloatArray
+    friction: FloatArray
+    springs: FloatArray | None
+    squares: FloatArray | None
+
+
 def pumping_rates(
-    response: Response,
-    kappa: FloatArray,
-    friction_trace: FloatArray,
-    frequency: ArrayLike,
-    mass: ArrayLike,
-    squares: FloatArray | None,
+    response: Response, pairs: OfPairs, frequency: ArrayLike, mass: ArrayLike
 ) -> PumpingRates:
-    """Return the rates of pairs with these kappa_XY and eta_XX + eta_YY (Eq. 30), (n,) each.
+    """Return the rates of pairs (Eq. 30).
 
     Frequency and mass are one number, or one per pair; raise if they are not positive, or, where
-    the units are known, those of no atoms.  squares: of the lengths of the patterns of atoms'
-    displacements, (n,); None for other coordinates, whose masses are of another dimension.
+    the units are known, those of no atoms.
     """
-    omega = positive_array("frequency", frequency, len(kappa))
-    masses = positive_array("mass", mass, len(kappa))
-    if squares is not None and len(kappa):
+    n = len(pairs.kappa)
+    omega = positive_array("frequency", frequency, n)
+    masses = positive_array("mass", mass, n)
+    if pairs.squares is not None and n:
         check_frequencies(omega, response.units)
-        check_masses(masses, response.units, squares=squares)
+        check_masses(masses, response.units, squares=pairs.squares)
     with np.errstate(all="ignore"):
-        driving, damping = kappa / (2 * masses * omega), friction_trace / (2 * masses)
+        driving, damping = pairs.kappa / (2 * masses * omega), pairs.friction / (2 * masses)
         finite = np.isfinite([driving / omega, damping / omega]).all()
     if not finite:
         raise ValueError(
@@ -185,12 +214,20 @@ def pumping_rates(
             "hbar omega in the unit of energy of the Hamiltonian, masses in hbar^2 / (energy "
             "length^2)."
         )
-    rates = PumpingRates(driving, damping)
-    voltage = float(np.ptp(response.bias))
-    rates = replace(rates, units=response.units, voltage=voltage)
-    if not len(kappa):
+    rates = PumpingRates(
+        driving,
+        damping,
+        units=response.units,
+        voltage=float(np.ptp(response.bias)),
+        springs=None if pairs.springs is None else pairs.springs / (masses * omega),
+    )
+    if not n:
         return rates
-    notices = [*_notices_of_fast_rates(rates, omega), *_notices_of_quanta(response, omega)]
+    notices = [
+        *_notices_of_fast_rates(rates, omega),
+        *_notices_of_springs(rates),
+        *_notices_of_quanta(response, omega),
+    ]
     far = _notices_of_far_thresholds(response, float(rates.threshold.min()))
     return replace(rates, warnings=issued(notices, far))
 
@@ -216,6 +253,25 @@ def _notices_of_fast_rates(rates: PumpingRates, omega: FloatArray) -> Iterator[s
             "(Eq. 30) are for slow changes. Is the mass right? `stability` solves the equation of "
             "motion itself."
         )
+
+
+def _notices_of_springs(rates: PumpingRates) -> Iterator[str]:
+    """Yield what to say where the current's springs split pairs that it drives."""
+    if rates.springs is None:
+        return
+    driving = np.abs(rates.driving)
+    part = np.divide(rates.springs, driving, out=np.zeros_like(driving), where=driving > 0)
+    split = part > SPLIT
+    if not split.any():
+        return
+    n = int(part.argmax())
+    still = np.count_nonzero(part >= 1)
+    yield (
+        f"The current's own springs, the symmetric part of dF/dQ, split {split.sum()} of "
+        f"{len(part)} pairs by more than {SPLIT:g} times the driving (entry {n}: {part[n]:.3g}), "
+        f"and {still} by more than the driving, which then turn at no bias. Rates and thresholds "
+        "(Eq. 30) leave these springs out; `stability` and `critical_bias` have them."
+    )
 
 
 def _notices_of_quanta(response: Response, omega: FloatArray) -> Iterator[str]:

@@ -35,13 +35,20 @@ LENGTHS = {
 }
 
 
+def _times(value: Number, factor: float) -> Number:
+    """Return value times factor, an array for what is neither a number nor an array."""
+    if not isinstance(value, float | int | np.generic | np.ndarray):
+        value = np.asarray(value, dtype=float)
+    return value * factor
+
+
 @dataclass(frozen=True)
 class Units:
     """The units of energy E and length L of a Hamiltonian, with hbar = 1.
 
     Masses are then in hbar^2/(E L^2), force constants in E/L^2, forces in E/L, frequencies and
-    rates in E/hbar: a frequency omega is the energy hbar omega.  Methods take a number or an
-    array.
+    rates in E/hbar: a frequency omega is the energy hbar omega.  Methods take a number, or an array
+    or a list of numbers, of which they make an array.
 
     Attributes
     ----------
@@ -99,73 +106,72 @@ class Units:
 
     def mass(self, amu: Number) -> Number:
         """Return a mass given in atomic mass units, in hbar^2/(E L^2)."""
-        return amu * self._amu
+        return _times(amu, self._amu)
 
     def amu(self, mass: Number) -> Number:
         """Return a mass given in hbar^2/(E L^2), in atomic mass units."""
-        return mass / self._amu
+        return _times(mass, 1 / self._amu)
 
     def length_from_angstrom(self, length: Number) -> Number:
         """Return a length given in Å, in L."""
-        return length * (constants.angstrom / self.length)
+        return _times(length, constants.angstrom / self.length)
 
     def force_constants(self, force_constants: Number) -> Number:
         """Return force constants given in eV/Å^2, in E/L^2."""
-        return force_constants * (
-            constants.electron_volt / self.energy * (self.length / constants.angstrom) ** 2
-        )
+        factor = constants.electron_volt / self.energy * (self.length / constants.angstrom) ** 2
+        return _times(force_constants, factor)
 
     def frequency_from_thz(self, nu: Number) -> Number:
         """Return omega = 2 pi nu, in E/hbar, of a frequency nu in THz (oscillations per ps)."""
-        return nu * (constants.h * constants.tera / self.energy)
+        return _times(nu, constants.h * constants.tera / self.energy)
 
     def terahertz(self, omega: Number) -> Number:
         """Return nu = omega/(2 pi) in THz of a frequency omega in E/hbar."""
-        return omega / (constants.h * constants.tera / self.energy)
+        return _times(omega, 1 / (constants.h * constants.tera / self.energy))
 
     def frequency_from_wavenumber(self, wavenumber: Number) -> Number:
         """Return omega = 2 pi c/lambda, in E/hbar, of a wave number 1/lambda in 1/cm."""
-        return wavenumber * (constants.h * constants.c / constants.centi / self.energy)
+        return _times(wavenumber, constants.h * constants.c / constants.centi / self.energy)
 
     def wavenumber(self, omega: Number) -> Number:
         """Return 1/lambda in 1/cm, as spectroscopists have it, of a frequency omega in E/hbar."""
-        return omega / (constants.h * constants.c / constants.centi / self.energy)
+        return _times(omega, 1 / (constants.h * constants.c / constants.centi / self.energy))
 
     def frequency_from_millielectronvolt(self, energy: Number) -> Number:
         """Return omega, in E/hbar, of an energy hbar omega in meV; any energy in meV, in E."""
-        return energy * (constants.milli * constants.electron_volt / self.energy)
+        return _times(energy, constants.milli * constants.electron_volt / self.energy)
 
     def millielectronvolt(self, omega: Number) -> Number:
         """Return an energy, or hbar omega of a frequency in E/hbar, in meV."""
-        return omega * (self.energy / (constants.milli * constants.electron_volt))
+        return _times(omega, (self.energy / (constants.milli * constants.electron_volt)))
 
     def temperature(self, kelvin: Number) -> Number:
         """Return kT, in E, of a temperature T in kelvin."""
-        return kelvin * (constants.k / self.energy)
+        return _times(kelvin, constants.k / self.energy)
 
     def kelvin(self, temperature: Number) -> Number:
         """Return T in kelvin of a temperature given as kT in E."""
-        return temperature / (constants.k / self.energy)
+        return _times(temperature, 1 / (constants.k / self.energy))
 
     def per_picosecond(self, rate: Number) -> Number:
         """Return a rate given in E/hbar, per picosecond."""
-        return rate * (constants.pico / self.time_unit)
+        return _times(rate, constants.pico / self.time_unit)
 
     def volt(self, energy: Number) -> Number:
         """Return the voltage, in V, whose times the electron's charge is an energy in E."""
-        return energy * (self.energy / constants.electron_volt)
+        return _times(energy, self.energy / constants.electron_volt)
 
     def ampere(self, current: Number) -> Number:
         """Return the current, in A, of electrons at a rate given in E/hbar."""
-        return current * (constants.elementary_charge / self.time_unit)
+        return _times(current, constants.elementary_charge / self.time_unit)
 
     def watt(self, power: Number) -> Number:
         """Return a power given in E^2/hbar, in W."""
-        return power * (self.energy / self.time_unit)
+        return _times(power, self.energy / self.time_unit)
 
     def nanonewton(self, force: Number) -> Number:
         """Return a force given in E/L, in nN."""
-        return force * (self.energy / self.length / constants.nano)
+        return _times(force, self.energy / self.length / constants.nano)
 
 
 def check_units(units: Units | None) -> Units | None:
