@@ -12,6 +12,7 @@ import pytest
 from systems import two_levels
 
 import kwant_curl as kc
+from kwant_curl.algebra.memory import evolution
 from kwant_curl.algebra.remembered import remembered
 from kwant_curl.vibrations.electron_memory import electron_memory
 
@@ -122,7 +123,7 @@ def test_constant_damping_is_friction():
     curl = 0.05j * np.array([[0, 1], [-1, 0]]) / omega[:, None, None]
     memory = remembered(omega, gamma + curl)
     assert not memory.poles.size
-    np.testing.assert_array_equal(memory.friction, gamma)
+    np.testing.assert_allclose(memory.friction, gamma, rtol=1e-14)
     np.testing.assert_array_equal(memory.constant, 0.0)
     assert not remembered(np.array([1.0]), gamma[None] + 0j).poles.size
     assert not remembered(omega, np.zeros((3, 2, 2), complex)).friction.any()
@@ -205,3 +206,24 @@ def test_classical_noise_has_no_spectrum():
     spectrum = spectrum_of([0.3, 0.5], slice(1, 2))
     with pytest.raises(ValueError, match='expected noise="quantum" with it, or noise=False'):
         kc.langevin(response_of(slice(1, 2)), one_mode(), 1.0, seed=1, spectrum=spectrum)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_equilibrium_does_not_grow(seed):
+    """Random positive dampings, strong along one direction and weak along others."""
+    rng = np.random.default_rng(seed)
+    n, omega = 3, np.linspace(0.05, 6.0, 120)
+    square = (omega**2)[:, None, None]
+    damping = np.tile(1e-6 * np.eye(n, dtype=complex), (len(omega), 1, 1))
+    for strength in 10.0 ** rng.uniform(-3, 0, 4):
+        along, middle, width = rng.normal(size=n) * [1, 0.1, 0.01], *rng.uniform(0.5, 3, 2)
+        line = width / ((square - middle**2) ** 2 + width**2 * square)
+        damping += 0.05 * strength * line * np.outer(along, along)
+    memory = remembered(omega, damping)
+    springs = np.diag(rng.uniform(0.1, 4.0, n) ** 2)
+    assert np.linalg.eigvals(evolution(springs, np.zeros((n, n)), memory)).real.max() < 0
+    each = np.arange(n)
+    found = memory.damping(omega)[:, each, each]
+    inside = omega < 5
+    wanted = damping.real[:, each, each]
+    np.testing.assert_allclose(found[inside], wanted[inside], rtol=0.1)

@@ -23,6 +23,9 @@ ACCURACY = 0.01
 LEAST = 0.02
 """Below this part of the largest damping it is met to this part of that."""
 
+WEAKEST = 1e-6
+"""Directions that are damped by a smaller part than this of the strongest aren't told apart."""
+
 BEYOND = 4.0
 """How far beyond the last frequency the fit is looked at, in that frequency."""
 
@@ -51,7 +54,8 @@ def remembered(frequencies: FloatArray, damping: ComplexArray) -> Memory:
         -(Pi - Pi^+)/(2i omega) meets gamma to 1 %, or as far as a pole for each frequency can, up
         to an imaginary constant over omega: that is part of the value at zero.
     """
-    known = _Known.of(frequencies, damping)
+    outward, inward = _directions(damping)
+    known = _Known.of(frequencies, inward @ damping @ inward.T)
     knots = np.concatenate([[0.0], frequencies])
     most = len(frequencies)
     n_poles = 0
@@ -61,8 +65,19 @@ def remembered(frequencies: FloatArray, damping: ComplexArray) -> Memory:
             break
         n_poles = min(max(2, 2 * n_poles), most)
     nothing = np.zeros(damping.shape[1:])
-    memory = Memory(poles, residues, nothing, known.friction)
+    memory = Memory(poles, residues, nothing, known.friction).projected(outward)
     return memory._replace(constant=-memory(0.0).real)
+
+
+def _directions(damping: ComplexArray) -> tuple[FloatArray, FloatArray]:
+    """Return a matrix and its inverse, to coordinates that are all damped about alike.
+
+    Else what is damped weakly would be lost in the errors of what is damped strongly.
+    """
+    values, columns = np.linalg.eigh(damping.real.mean(axis=0))
+    size = np.sqrt(np.maximum(np.abs(values), WEAKEST * np.abs(values).max(initial=0.0)))
+    size[size == 0] = 1.0
+    return columns * size, (columns / size).T
 
 
 def _spread(knots: FloatArray, number: int) -> ComplexArray:
