@@ -32,6 +32,7 @@ from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model as Evaluated
 from kwant_curl.studies.current import lead_currents
+from kwant_curl.studies.routine import _once
 
 MOLECULE = devices.bent_molecule()
 WHERE = (MOLECULE.syst, MOLECULE.coordinates, MOLECULE.energy)
@@ -206,9 +207,92 @@ def test_one_frequency_for_all_is_a_model(equal, found):
     assert equal.critical.bias <= equal.degenerate_bias
     real = next(check for check in found.checks if check.name == "degenerate pair")
     assert real.holds is False
-    ratio = abs(found.pairs.detuning[0] / found.pairs.driving[0])
-    assert real.number == pytest.approx(ratio)
+    # With the springs of the current, to first order: detuning, and the part along a slope.
+    k, m = found.pairs.pairs[0]
+    along = found.modes.patterns @ found.response.jacobian @ found.modes.patterns.T
+    omega = np.sqrt(found.modes.frequencies[k] * found.modes.frequencies[m])
+    shift = (along[k, k] - along[m, m]) / (2 * omega)
+    slope = (along[k, m] + along[m, k]) / (2 * omega)
+    apart = np.hypot(found.pairs.detuning[0] + shift, slope)
+    assert real.number == pytest.approx(apart / abs(found.pairs.driving[0]), rel=0.01)
     assert found.critical.bias > 2 * found.degenerate_bias
+
+
+def ring_of_six(bias=0.2, energy=-1.0, end=2, **options):
+    """A study of a ring of six between two chains at 0 and `end`, every other atom against it."""
+    angles = np.radians(60 * np.arange(6))
+    outward = np.array([np.cos(angles), np.sin(angles)]).T
+    ring = [
+        family(0, 0)
+        for family in kwant.lattice.general([(99, 0), (0, 99)], 1.4 * outward, norbs=1).sublattices
+    ]
+    builder = kwant.Builder()
+    builder[ring] = 0
+    builder[[(ring[i], ring[i - 1]) for i in range(6)]] = -2.5
+    for i in (0, end):
+        step = 1.4 * outward[i]
+        chain = kwant.lattice.general([step], [2 * step], norbs=1, name=f"{i}").sublattices[0]
+        lead = kwant.Builder(kwant.TranslationalSymmetry(step))
+        lead[chain(0)] = builder[chain(0)] = 0
+        lead[chain(0), chain(1)] = builder[chain(0), ring[i]] = -2.5
+        builder.attach_lead(lead)
+    every_other = np.array([1.0, -1.0] * 3)[:, None]
+    patterns = [every_other * [1, 0], every_other * [0, -1]]
+    omega = EV_ANGSTROM_AMU.frequency_from_millielectronvolt([20.0, 20.0])
+    modes = VibrationalModes(omega, patterns, MOLECULE.mass / 16.4, units=EV_ANGSTROM_AMU)
+    moving = Displacements(ring, scaling=kwant_curl.Exponential(0.42))
+    known = {"modes": modes, "bias": bias, "temperature": 0.0259, **UNITS, **options}
+    return study(builder.finalized(), moving, energy, **known)
+
+
+def test_springs_of_the_current_are_on_the_page():
+    """Driving above the damping, and still nothing turns: one spring gives way instead."""
+    with pytest.warns(RuntimeWarning, match="no vibration that runs away"):
+        result = ring_of_six(window=False)
+    assert abs(result.pairs.driving[0]) > result.pairs.damping[0]
+    assert result.growth < 0
+    assert result.critical.frequency == 0
+    checks = {check.name: check for check in result.checks}
+    assert checks["degenerate pair"].holds is False
+    assert checks["degenerate pair"].number > 1
+    assert checks["springs hold"].number == pytest.approx(1)
+    assert not result.is_trusted
+    # Of the critical bias, which is larger than this one.
+    factor = result.critical.bias / result.voltage
+    distance = result.response.nearest_change()[0]
+    assert checks["linear response"].number == pytest.approx(factor * 0.1 / distance)
+    text = " ".join(str(result).split())
+    assert "a spring of vibration" in text
+    assert "nothing vibrates" in text
+    # X + iY turns every atom on a circle; the motion that decays most slowly goes the other way.
+    assert "angular momentum -1 ħ per quantum, clockwise" in text
+    assert re.search(r"its slowest decay turns from mode 1 to mode 0, 0\.\d+ of a circle", text)
+
+
+def test_symmetry_leaves_no_pair():
+    """Leads at opposite atoms: the curl is rounding, and nothing is said of its size."""
+    result = ring_of_six(end=3, window=False, energy=-1.3)
+    assert abs(result.pairs.driving[0]) < 1e-9 * result.pairs.damping[0]
+    text = str(result)
+    assert "none: the curl between all of them is zero" in text
+    assert "threshold" not in text.split("can it be believed?")[0]
+    check = next(check for check in result.checks if check.name == "degenerate pair")
+    assert check.holds is None
+
+
+def test_warnings_that_differ_in_numbers_are_one():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for error in (0.001, 0.0048, 0.002):
+            warnings.warn(f"At the bias 0.1 the error is {error}.", RuntimeWarning, stacklevel=1)
+        warnings.warn("Another.", RuntimeWarning, stacklevel=1)
+    with pytest.warns(RuntimeWarning) as issued:
+        texts = _once(caught)
+    assert texts == (
+        "At the bias 0.1 the error is 0.0048. (2 more say so with other numbers.)",
+        "Another.",
+    )
+    assert len(issued) == 2
 
 
 def test_growth_of_two_modes_with_a_detuning():
@@ -327,7 +411,7 @@ def test_the_page(found):
         assert number in text, number
     assert "anticlockwise" in text or "clockwise" in text
     assert max(map(len, text.splitlines())) <= 100
-    assert [check.name in text for check in found.checks] == [True] * 5
+    assert [check.name in text for check in found.checks] == [True] * 6
     html = found._repr_html_()
     assert f"{found.critical.bias:.4g} V" in html
     assert "data:image/png;base64,iVBOR" in html

@@ -1,5 +1,6 @@
 """The questions of a study, asked of the routines one after another."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -30,6 +31,9 @@ from kwant_curl.vibrations import (
 from kwant_curl.vibrations.mechanics import other_damping
 
 __all__ = ["Answers", "Tensors"]
+
+LOOKED_AT = 10
+"""Biases of the window at which the error of its integrals is looked at."""
 
 
 class Tensors(NamedTuple):
@@ -126,6 +130,7 @@ class Answers:
             whole=at_bias,
             whole_critical=self.critical(whole, found.modes, found.damping, reach),
             whole_stability=stability(at_bias, found.modes, damping=found.damping),
+            window_error=_worst(whole, reach),
         )
 
     def _with_currents(self, found: Study) -> Study:
@@ -138,3 +143,12 @@ class Answers:
             power=current.power,
             current_error=current.error,
         )
+
+
+def _worst(whole: ForceResponse, reach: float) -> float:
+    """Return the largest error of the integrals at smaller biases than that of a response."""
+    shifts = whole.bias / reach
+    biases = np.linspace(0, reach, LOOKED_AT + 1)[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the search has said so
+        return max(whole.at_bias(dict(enumerate((v * shifts).tolist()))).error for v in biases)

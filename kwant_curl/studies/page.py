@@ -1,15 +1,17 @@
 """A study as a page of text, and as a table."""
 
+from dataclasses import replace
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kwant_curl.studies.checks import Check
+from kwant_curl.studies.checks import Check, is_driven
 from kwant_curl.support.units import Units
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.orbits import Orbit
+from kwant_curl.vibrations.stabilities import Stability
 
 if TYPE_CHECKING:
     from kwant_curl.studies.study import Study
@@ -21,6 +23,12 @@ Rows = list[tuple[str, str]]
 STILL = 1e-3
 """Angular momentum, in hbar per quantum, below which nothing turns."""
 
+NOTHING = 1e-12
+"""Rates below this part of the highest frequency are rounding."""
+
+SMALL = 0.01
+"""Voltages below are in millivolts."""
+
 BIASES, RATES, FREQUENCIES, CURRENTS, POWERS = range(5)
 
 
@@ -29,7 +37,8 @@ def _text(units: Units | None, kind: int, value: float) -> str:
     if units is None:
         return f"{value:.4g}"
     if kind == BIASES:
-        return f"{units.volt(value):.4g} V"
+        volt = units.volt(value)
+        return f"{1e3 * volt:.4g} mV" if 0 < abs(volt) < SMALL else f"{volt:.4g} V"
     if kind == RATES:
         return f"{units.per_picosecond(value):.4g} /ps"
     if kind == FREQUENCIES:
@@ -94,16 +103,34 @@ def _junction(study: "Study") -> Rows:
 
 def _driven(study: "Study") -> Rows:
     pairs, units = study.pairs, study.units
+    if not is_driven(study):
+        return [("pair", "none: the curl between all of them is zero, but for rounding")]
     first, second = study.driven
     omega = [_text(units, FREQUENCIES, study.modes.frequencies[n]) for n in (first, second)]
     driving = _text(units, RATES, abs(pairs.driving[0]))
+    circle = pairs.orbit()
+    rotation = float(pairs.rotation[0]) * (1 if pairs.driving[0] >= 0 else -1)
+    patterns = study.modes.patterns
+    ideal = replace(circle, vector=patterns[first] + 1j * patterns[second])
     return [
         ("pair", f"modes {first} and {second} ({omega[0]} and {omega[1]})"),
         ("driving", f"{driving}, from mode {first} to mode {second}"),
+        ("which is for atoms", _motion(ideal)),
         ("damping", _text(units, RATES, pairs.damping[0])),
-        ("its motion", _motion(pairs.orbit())),
+        (
+            "its slowest decay" if pairs.growth[0] <= 0 else "its fastest growth",
+            f"turns {_turning(rotation, first, second)}; atoms: {_motion(circle)}",
+        ),
         ("threshold, Eq. 30", f"{_text(units, BIASES, study.degenerate_bias)}, if degenerate"),
     ]
+
+
+def _turning(rotation: float, first: int, second: int) -> str:
+    """Return how much of a circle a motion of two modes is, and which way it goes."""
+    if abs(rotation) < STILL:
+        return "neither way"
+    start, end = (first, second) if rotation > 0 else (second, first)
+    return f"from mode {start} to mode {end}, {abs(rotation):.2g} of a circle"
 
 
 def _motion(orbit: Orbit) -> str:
@@ -111,12 +138,13 @@ def _motion(orbit: Orbit) -> str:
     if orbit.frequency == 0:
         return "no vibration: the atoms leave their places"
     if orbit.positions is None:
-        return "not of atoms whose positions are known"
+        return "not displacements of atoms"
     dim = orbit.positions.shape[1]
     if dim > 1:
         turns = orbit.angular_momentum
         if np.abs(turns).max() > STILL:
-            rounded = np.array2string(np.round(turns, 3) + 0.0, separator=", ")
+            shown = [f"{turn:g}" for turn in np.atleast_1d(np.round(turns, 3) + 0.0)]
+            rounded = shown[0] if dim == 2 else f"({', '.join(shown)})"
             sense = "" if dim == 3 else (", anticlockwise" if turns > 0 else ", clockwise")
             return f"angular momentum {rounded} ħ per quantum{sense}"
     travels = np.round(orbit.travel, 3) + 0.0
@@ -127,6 +155,8 @@ def _runaway(study: "Study") -> Rows:
     rows = [("critical bias", _critical(study.critical, study.units))]
     if study.critical.vector is not None:
         rows.append(("its motion", _motion(study.orbit())))
+        if study.critical.frequency:
+            rows.append(("what feeds it", _fed(study.critical, study.units)))
     if study.whole_critical is not None:
         rows.append(("of the whole window", _critical(study.whole_critical, study.units)))
     return rows
@@ -134,19 +164,33 @@ def _runaway(study: "Study") -> Rows:
 
 def _critical(critical: CriticalBias, units: Units | None) -> str:
     if critical.frequency is None:
-        return f"none up to {_text(units, BIASES, critical.largest)}"
+        return f"none up to {_text(units, BIASES, critical.largest)}, as far as was looked"
+    bias = _text(units, BIASES, critical.bias)
+    if not critical.frequency:
+        return f"{bias}: a spring of vibration {critical.vibration} gives way, nothing vibrates"
     return (
-        f"{_text(units, BIASES, critical.bias)}: mode {critical.mode}, mostly vibration "
-        f"{critical.vibration}, at {_text(units, FREQUENCIES, critical.frequency)}"
+        f"{bias}: mostly vibration {critical.vibration}, at "
+        f"{_text(units, FREQUENCIES, critical.frequency)}"
     )
+
+
+def _fed(critical: CriticalBias, units: Units | None) -> str:
+    """Return what each force adds to the growth at the critical bias, where the sum is zero."""
+    names = {
+        "driving": "curl and springs",
+        "friction": "electrons' friction",
+        "lattice": "lattice",
+        "other": "other damping",
+    }
+    found = {name: getattr(critical, name) for name in names}
+    return ", ".join(f"{names[k]} {_text(units, RATES, v)}" for k, v in found.items() if v)
 
 
 def _at_bias(study: "Study") -> Rows:
     units = study.units
-    rows = [("growth", _growth(study.growth, units))]
+    rows = [("growth", _growth(study.stability, study))]
     if study.whole_stability is not None:
-        growth = float(study.whole_stability.growth.max())
-        rows.append(("of the whole window", _growth(growth, units)))
+        rows.append(("of the whole window", _growth(study.whole_stability, study)))
     of = "linear response" if study.whole is None else "whole window"
     if len(study.currents) == 2:
         current = f"{_text(units, CURRENTS, study.currents[0])} of electrons from lead 0 to lead 1"
@@ -157,10 +201,17 @@ def _at_bias(study: "Study") -> Rows:
     return [*rows, ("current", f"{current} ({of})"), ("power", _text(units, POWERS, study.power))]
 
 
-def _growth(growth: float, units: Units | None) -> str:
-    if growth > 0:
-        return f"{_text(units, RATES, growth)}, of the fastest vibration's energy"
-    return f"none: all decay, the slowest with {_text(units, RATES, -growth)}"
+def _growth(stability: Stability, study: "Study") -> str:
+    units, rates = study.units, stability.growth[-1]
+    n = int(rates.argmax())
+    growth, frequency = float(rates[n]), float(stability.frequencies[-1, n].real)
+    if abs(growth) < NOTHING * study.modes.frequencies.max():
+        return "none: a vibration neither grows nor decays, nothing damps it"
+    if growth < 0:
+        return f"none: all decay, the slowest with {_text(units, RATES, -growth)}"
+    if not frequency:
+        return f"{_text(units, RATES, growth)}, where a spring has given way and nothing vibrates"
+    return f"{_text(units, RATES, growth)}, of the fastest vibration's energy"
 
 
 def _verdict(check: Check) -> str:

@@ -1,5 +1,6 @@
 """From a junction to what its current does to its vibrations, in one call."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,9 @@ from kwant_curl.support.warning import issued
 from kwant_curl.vibrations import VibrationalModes
 
 __all__ = ["study"]
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+"""A number in a text."""
 
 FAR = 10.0
 """How far a critical bias is searched by default, in units of the bias."""
@@ -79,8 +83,9 @@ def study(
     force_constants : array (n_c, n_c), optional
         Second derivatives of the energy, in E/L^2; goes with `mass`.
     frequency : float or array (n_c,), optional
-        hbar omega of each coordinate by itself, which no spring couples to others; goes with
-        `mass`.  One number makes all vibrations degenerate, which is a model: real ones are not.
+        hbar omega of each coordinate by itself, in their order, which no spring couples to others;
+        goes with `mass`.  One number makes all vibrations degenerate, which is a model: real ones
+        are not.
     mass : float or array (n_c,), optional
         In hbar^2/(E L^2), see `Units.mass`.
     <bias>
@@ -160,7 +165,7 @@ def study(
     shown = model.params or {}
     return replace(
         found,
-        params=tuple(f"{name}={value}" for name, value in shown.items()),
+        params=tuple(f"{name}={_shown(value)}" for name, value in shown.items()),
         version=version("kwant_curl"),
         seconds=perf_counter() - started,
         warnings=_once(caught),
@@ -187,10 +192,32 @@ def _voltage(point: OperatingPoint) -> float:
     return found
 
 
+def _shown(value: Any) -> str:
+    """Return a parameter as text: of functions the name, which says more than an address."""
+    return f"{getattr(value, '__name__', 'function')}()" if callable(value) else str(value)
+
+
 def _once(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
-    """Issue what the parts have warned of, once each; of other categories as they came."""
-    ours = [str(one.message) for one in caught if one.category is RuntimeWarning]
-    for other in caught:
-        if other.category is not RuntimeWarning:
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    return issued(ours)
+    """Issue what the parts have warned of, once each; of other categories as they came.
+
+    Of texts that differ in numbers alone, as at each of the biases of a search, the one with the
+    largest number comes, with how many there are.
+    """
+    alike: dict[str, dict[str, None]] = {}
+    for one in caught:
+        if one.category is not RuntimeWarning:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        else:
+            text = str(one.message)
+            alike.setdefault(NUMBER.sub("#", text), {})[text] = None
+    return issued(_worst(list(texts)) for texts in alike.values())
+
+
+def _worst(texts: list[str]) -> str:
+    """Return the text whose first number that differs is the largest, and how many there are."""
+    if len(texts) == 1:
+        return texts[0]
+    numbers = np.array([[float(number) for number in NUMBER.findall(text)] for text in texts])
+    differs = np.ptp(numbers, axis=0) > 0
+    chosen = int(numbers[:, differs.argmax()].argmax()) if differs.any() else 0
+    return f"{texts[chosen]} ({len(texts) - 1} more say so with other numbers.)"

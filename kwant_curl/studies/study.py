@@ -78,6 +78,8 @@ class Study(Storable):
         The critical bias of it, searched as far as it was integrated.
     whole_stability : Stability or None
         All vibrations at the bias, with it.
+    window_error : float
+        The largest estimated error of the window's integrals at the biases looked at.
     params : tuple of str
         The system's parameters, as ``name=value``.
     version : str
@@ -113,6 +115,7 @@ class Study(Storable):
     whole: ForceResponse | None = None
     whole_critical: CriticalBias | None = None
     whole_stability: Stability | None = None
+    window_error: float = 0.0
     params: tuple[str, ...] = ()
     version: str = ""
     seconds: float = 0.0
