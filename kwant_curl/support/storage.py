@@ -14,7 +14,7 @@ import numpy as np
 from kwant_curl.support.frozen import Frozen, field_values
 from kwant_curl.support.units import Units
 
-__all__ = ["Storable", "load", "read_result", "saved_within"]
+__all__ = ["Storable", "load", "packed", "read_result", "saved_within", "unpacked"]
 
 Part = TypeVar("Part", bound=Frozen)
 
@@ -94,7 +94,7 @@ class Storable(Frozen):
         path : str or path-like
             The file, which is overwritten; no suffix is added.
         """
-        arrays, metadata = _packed(self)
+        arrays, metadata = packed(self)
         metadata |= {"kwant_curl": version("kwant_curl"), "units": UNITS}
         with open(path, "wb") as file:
             np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
@@ -139,7 +139,7 @@ class Storable(Frozen):
         return xarray.Dataset(variables, coords=axes, attrs=attributes)
 
 
-def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+def packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arrays of a result, by name, and a description of the rest.
 
     Of what is in it, and made of arrays itself, too; their names begin with its name and a slash.
@@ -154,7 +154,7 @@ def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, 
         elif isinstance(value, Units):
             others[name] = asdict(value)
         elif isinstance(value, Frozen):
-            inner, parts[name] = _packed(value, f"{prefix}{name}/")
+            inner, parts[name] = packed(value, f"{prefix}{name}/")
             arrays |= inner
         elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
             lists[name] = len(value)
@@ -165,11 +165,13 @@ def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, 
     return arrays, {**described, "parts": parts} if parts else described
 
 
-def _unpacked(
-    metadata: Mapping[str, Any], arrays: Mapping[str, Any], kinds: Mapping[str, Any]
+def unpacked(
+    metadata: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    kinds: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return what `_packed` described."""
-    kind = kinds[metadata["result"]]
+    """Return what `packed` described, if it is one of these classes of results, or of all."""
+    kind = (SAVED if kinds is None else kinds)[metadata["result"]]
     found = {name: value for name, value in arrays.items() if "/" not in name}
     for name, length in metadata["lists"].items():
         found[name] = tuple(found.pop(f"{name}.{i}") for i in range(length))
@@ -179,7 +181,7 @@ def _unpacked(
     for name, inner in metadata.get("parts", {}).items():
         start = f"{name}/"
         own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
-        others[name] = _unpacked(inner, own, SAVED | PARTS)
+        others[name] = unpacked(inner, own, SAVED | PARTS)
     return kind(**found, **others)
 
 
@@ -214,12 +216,12 @@ def load(path: str | PathLike[str]) -> Any:
 
 def read_result(path: str | PathLike[str], classes: Iterable[type] | None = None) -> Any:
     """Return the result in a file that `save` wrote, if it is one of these classes, or of all."""
-    known = SAVED if classes is None else {kind.__name__: kind for kind in classes}
+    known = None if classes is None else {kind.__name__: kind for kind in classes}
     try:
         with open(path, "rb") as file:
             arrays = dict(np.load(file, allow_pickle=False))
         metadata = json.loads(str(arrays.pop("metadata")))
-        return _unpacked(metadata, arrays, known)
+        return unpacked(metadata, arrays, known)
     except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
         raise ValueError(
             f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "
