@@ -29,11 +29,13 @@ from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.magnitudes import check_frequencies
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["noise_spectrum"]
 
 
+@recorded
 @with_shared_keywords
 def noise_spectrum(
     syst: FiniteSystem | Model,

@@ -22,6 +22,7 @@ from kwant_curl.studies.vibrating import Vibrating
 from kwant_curl.support.checks import positive_number, true_or_false
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations import VibrationalModes
@@ -32,6 +33,7 @@ FAR = 10.0
 """How far a critical bias is searched by default, in units of the bias."""
 
 
+@recorded
 @with_shared_keywords
 def study(
     syst: FiniteSystem | Model,

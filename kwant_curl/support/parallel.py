@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, wait
 from contextlib import closing
 from functools import partial
+from logging import getLogger
 from typing import Any, Protocol
 
 from kwant_curl.support.progress import Progress, bar
@@ -14,6 +15,8 @@ from kwant_curl.support.threads import one_thread
 from kwant_curl.support.warning import issued
 
 __all__ = ["Executor", "SweepError", "check_executor", "mapped", "sweep"]
+
+LOG = getLogger(__name__)
 
 
 class Executor(Protocol):
@@ -189,6 +192,7 @@ def sweep(
     issued(notices)
     failures: dict[int, BaseException] = {}
     left = [index for index in range(len(listed)) if index not in results]
+    LOG.info("sweep: %d of %d points to do", len(left), len(listed))
     calls = _outcomes(partial(_call, function), [listed[index] for index in left], executor)
     with bar(progress, " points", len(left)) as shown, closing(calls) as outcomes:
         for number, result, failure in outcomes:
@@ -197,8 +201,10 @@ def sweep(
                 if kept is not None:
                     kept.keep(index, result)
                 results[index] = result
+                LOG.info("sweep: point %d is finished", index)
             else:
                 failures[index] = failure
+                LOG.info("sweep: point %d: %s: %s", index, type(failure).__name__, failure)
             shown.update()
     if failures:
         failures = dict(sorted(failures.items()))
