@@ -145,13 +145,16 @@ def test_results_come_back(tmp_path):
         {0: 1.5, (1, 2): "pair", None: []},
         np.float64(0.1),
         np.int64(3),
+        np.bool_(False),
         [],
     ],
     ids=repr,
 )
 def test_plain_values(tmp_path, value):
     write_value(tmp_path / "file", value)
-    assert read_value(tmp_path / "file") == value
+    found = read_value(tmp_path / "file")
+    assert found == value
+    assert type(found) is type(value)
 
 
 def test_arrays_in_values(tmp_path):
@@ -225,6 +228,13 @@ def test_arrays_as_points(tmp_path):
         kc.sweep(plain, [one, one], store=tmp_path)
 
 
+def test_numbers_of_numpy_as_points(tmp_path):
+    kc.sweep(plain, [0.5, 3, True], store=tmp_path)
+    kc.sweep(plain, [np.float64(0.5), np.int64(3), np.bool_(True)], store=tmp_path)
+    with pytest.raises(ValueError, match=r"its point 1 is 3, that of this sweep 3\.0"):
+        kc.sweep(plain, np.array([0.5, 3]), store=tmp_path)
+
+
 def test_functions_that_are_not_known_again(tmp_path):
     def inner(x):
         return x
@@ -259,3 +269,62 @@ def test_two_processes_in_one_folder(tmp_path):
     assert [process.returncode for process in both] == [0, 0]
     names = sorted(os.listdir(tmp_path / "store"))
     assert [name[:7] for name in names] == [f"{i:06d}-" for i in range(6)] + ["sweep.j"]
+
+
+OF_A_CLIENT = """
+import os, sys, time
+from distributed import Client
+import kwant_curl as kc
+
+def slow(x, folder):
+    with open(os.path.join(folder, f"called_{x}"), "a") as file:
+        file.write(f"{os.getpid()} ")
+    time.sleep(0.3)
+    return x * x
+
+if __name__ == "__main__":
+    address, folder, store = sys.argv[1:]
+    with Client(address) as client:
+        points = [{"x": x, "folder": folder} for x in range(30)]
+        print(kc.sweep(slow, points, executor=client.get_executor(), store=store))
+"""
+
+
+def wait_for(condition):
+    end = time.monotonic() + 120
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert condition()
+
+
+@pytest.mark.heavy
+def test_dask_workers_and_their_client_are_killed(tmp_path):
+    """First a worker, then the client; the second client finds what the first one had stored."""
+    distributed = pytest.importorskip("distributed")
+    script, store = tmp_path / "script.py", tmp_path / "store"
+    script.write_text(OF_A_CLIENT)
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with (
+        distributed.LocalCluster(n_workers=2, **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        command = [sys.executable, script, cluster.scheduler_address, tmp_path, store]
+
+        def stored():
+            return {int(path.name[:6]) for path in store.glob("*.npz")}
+
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            wait_for(lambda: len(stored()) >= 4)
+            victims = client.run(os.getpid)
+            os.kill(next(iter(victims.values())), signal.SIGKILL)
+            at_the_first = len(stored())
+            wait_for(lambda: len(stored()) >= at_the_first + 4)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        there = stored()
+        assert 8 <= len(there) < 30
+        before = {x: (tmp_path / f"called_{x}").read_text() for x in there}
+        again = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert again.stdout.strip() == str([x * x for x in range(30)])
+        assert stored() == set(range(30))
+        assert before == {x: (tmp_path / f"called_{x}").read_text() for x in there}

@@ -14,13 +14,13 @@ TAG = "!"
 def as_json(value: Any, leaf: Callable[[Any], Any], *, ordered: bool = True) -> Any:
     """Return a value as what `json` writes: None, numbers, strings, lists, tuples, dictionaries.
 
-    leaf: says the same of anything else, or raises.  ordered: whether the order of a dictionary
-    belongs to it.  Scalars of NumPy are numbers.
+    leaf: says the same of anything else, scalars of NumPy too, or raises.  ordered: whether the
+    order of a dictionary belongs to it.
     """
     inner = [as_json(part, leaf, ordered=ordered) for part in _parts(value)]
     match value:
-        case np.bool_() | np.number():
-            return as_json(value.item(), leaf)
+        case np.generic():
+            return leaf(value)
         case None | bool() | int() | float() | str():
             return value
         case complex():

@@ -127,6 +127,8 @@ def _plain(value: Any, what: str) -> Any:
     """Return a point as JSON, arrays by what is in them; raise for what has no such form."""
 
     def leaf(part: Any) -> Any:
+        if isinstance(part, np.bool_ | np.number):
+            return part.item()
         if type(part) is np.ndarray and not part.dtype.hasobject:
             content = sha256(np.ascontiguousarray(part).tobytes()).hexdigest()
             return {"!array": [part.dtype.str, list(part.shape), content]}

@@ -27,9 +27,10 @@ def write_value(path: Path, value: Any) -> None:
             arrays.update({f"{number}/{name}": array for name, array in inner.items()})
             arrays[number] = np.empty(0)  # takes the number
             return {"!result": [number, described]}
-        if type(part) is np.ndarray and not part.dtype.hasobject:
-            arrays[number] = part
-            return {"!array": number}
+        is_scalar = isinstance(part, np.generic)
+        if (is_scalar or type(part) is np.ndarray) and not part.dtype.hasobject:
+            arrays[number] = np.asarray(part)
+            return {"!scalar" if is_scalar else "!array": number}
         raise TypeError(
             f"The function returned a {type(part).__name__}, which a store has no file for; "
             "expected results of kwant_curl, numbers, strings, arrays, or lists, tuples and "
@@ -57,6 +58,8 @@ def read_value(path: Path) -> Any:
 def _leaf(arrays: dict[str, Any], tag: str, part: Any) -> Any:
     if tag == "!array":
         return arrays[part]
+    if tag == "!scalar":
+        return arrays[part][()]
     number, described = part
     start = f"{number}/"
     own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
