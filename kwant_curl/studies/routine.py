@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -147,7 +145,6 @@ def study(
     >>> print(f"{found.units.volt(found.critical.bias):.4f} V")
     0.0100 V
     """
-    started = perf_counter()
     vibrating = Vibrating.given(modes, force_constants, frequency, mass)
     tensors = Tensors(jacobian, velocity, fermi_sea, true_or_false("window", window))
     with warnings.catch_warnings(record=True) as caught:
@@ -159,14 +156,7 @@ def study(
         far = FAR * _voltage(point) if largest is None else positive_number("largest", largest)
         junction = Answers(model, coordinates, point, tensors, numerics, units)
         found = junction.study(vibrating, damping, far)
-    shown = model.params or {}
-    return replace(
-        found,
-        params=tuple(f"{name}={value}" for name, value in shown.items()),
-        version=version("kwant_curl"),
-        seconds=perf_counter() - started,
-        warnings=_once(caught),
-    )
+    return replace(found, warnings=_once(caught))
 
 
 def _electrons_alone(model: Model) -> Model:

@@ -78,12 +78,6 @@ class Study(Storable):
         The critical bias of it, searched as far as it was integrated.
     whole_stability : Stability or None
         All vibrations at the bias, with it.
-    params : tuple of str
-        The system's parameters, as ``name=value``.
-    version : str
-        The version of the package.
-    seconds : float
-        How long it took.
     warnings : tuple of str
         What was warned of.
 
@@ -113,9 +107,6 @@ class Study(Storable):
     whole: ForceResponse | None = None
     whole_critical: CriticalBias | None = None
     whole_stability: Stability | None = None
-    params: tuple[str, ...] = ()
-    version: str = ""
-    seconds: float = 0.0
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

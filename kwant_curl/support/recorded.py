@@ -1,7 +1,9 @@
-"""What the routines that users call have in common: a log of what they did, and for how long."""
+"""What the routines that users call have in common: results and a log say where they come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
+from importlib.metadata import version
 from logging import getLogger
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
@@ -19,7 +21,10 @@ Result = TypeVar("Result", bound=Storable)
 
 
 def recorded(routine: Callable[Asked, Result]) -> Callable[Asked, Result]:
-    """Log what a routine returned or raised, with the seconds it took."""
+    """Log what a routine returned or raised, with the seconds it took; put them into the result.
+
+    The params too: those given, else those of the first argument (a model, a field, a result).
+    """
 
     @wraps(routine)
     def timed(*args: Asked.args, **kwargs: Asked.kwargs) -> Result:
@@ -31,10 +36,25 @@ def recorded(routine: Callable[Asked, Result]) -> Callable[Asked, Result]:
             kind = type(failure).__name__
             LOG.info("%s: %s after %.3g s: %s", routine.__name__, kind, seconds, failure)
             raise
-        LOG.info("%s: %s%.3g s", routine.__name__, _Said(result), perf_counter() - begin)
-        return result
+        seconds = perf_counter() - begin
+        LOG.info("%s: %s%.3g s", routine.__name__, _Said(result), seconds)
+        params = _params([*args, *kwargs.values()], kwargs.get("params"))
+        return replace(result, params=params, version=version("kwant_curl"), seconds=seconds)
 
     return timed
+
+
+def _params(arguments: list[Any], params: Any) -> dict[str, Any]:
+    """Return the params as results keep them."""
+    if params is None:
+        params = getattr(arguments[0], "params", None)
+    known = params if isinstance(params, Mapping) else {}
+    return {str(name): _plain(value) for name, value in known.items()}
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.bool_ | np.number) else value
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
 class _Said:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from html import escape
 from importlib.metadata import version
 from os import PathLike
@@ -34,8 +34,32 @@ def saved_within(kind: type[Part]) -> type[Part]:
     return kind
 
 
-class Storable(Frozen):
-    """What results share: `save` and `to_xarray`.
+@dataclass(frozen=True, eq=False, repr=False)
+class Origin(Frozen):
+    """Where a result comes from; None for what is not known, as in files of older versions.
+
+    Attributes
+    ----------
+    params : dict or None
+        The parameters of the system's value functions, {name: value}: numbers, texts and None as
+        they were, other things as `repr` writes them.
+    version : str or None
+        The version of kwant_curl.
+    seconds : float or None
+        How long the routine took.
+    """
+
+    _: KW_ONLY
+    params: dict[str, Any] | None = field(default=None, compare=False)
+    version: str | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
+
+
+class Storable(Origin):
+    """What results share: where they come from, `save` and `to_xarray`.
+
+    What the routines that users call return has `params`, `version` and `seconds`, see `Origin`;
+    what follows from it by another bias or temperature has them too.
 
     Subclasses are frozen dataclasses; a base of several says ``saved=False``.
     """
@@ -64,6 +88,14 @@ class Storable(Frozen):
         """The warnings as they follow a `repr`, each on a line of its own."""
         return "".join(f"\nwarning: {text}" for text in self.warnings)
 
+    @property
+    def _origin(self) -> str:
+        """The params, the version and the seconds as a notebook shows them."""
+        said = [] if not self.params else [f"params {self.params}"]
+        said += [] if self.version is None else [f"kwant_curl {self.version}"]
+        said += [] if self.seconds is None else [f"{self.seconds:.3g} s"]
+        return "".join(f"; {text}" for text in said)
+
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
         known = self.dimensions() | self.derived()
@@ -76,6 +108,7 @@ class Storable(Frozen):
             if isinstance(value, np.ndarray)
         )
         summary = escape(repr(self).removesuffix(self._noted).strip("<>"))
+        summary += escape(self._origin)
         noted = "".join(f"<p>warning: {escape(text)}</p>" for text in self.warnings)
         return (
             f"<div>{summary}{noted}<details><summary>arrays</summary>"
@@ -132,6 +165,8 @@ class Storable(Frozen):
                     int if isinstance(value, bool) else float if isinstance(value, float) else None
                 )
                 attributes[name] = value if kind is None else kind(value)  # files know no others
+        if self.params is not None:
+            attributes["params"] = json.dumps(self.params)  # files have no dictionaries
         for name, dimensions in self.derived().items():
             values = np.asarray(getattr(self, name))
             variables[name] = (dimensions[: values.ndim], values)
