@@ -3,6 +3,8 @@
 from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from importlib.util import find_spec as _find_spec
+from logging import NullHandler as _NullHandler
+from logging import getLogger as _getLogger
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -199,3 +201,5 @@ def __dir__() -> list[str]:
 
 
 __version__ = _version("kwant_curl")
+
+_getLogger(__name__).addHandler(_NullHandler())  # who wants to read it adds another

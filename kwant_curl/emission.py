@@ -29,6 +29,7 @@ from kwant_curl.support.checks import positive_array, positive_number
 from kwant_curl.support.magnitudes import check_frequencies, check_masses
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["phonon_rates"]
@@ -36,6 +37,7 @@ __all__ = ["phonon_rates"]
 FloatArray = NDArray[np.float64]
 
 
+@recorded
 @with_shared_keywords
 def phonon_rates(
     syst: FiniteSystem | Model,

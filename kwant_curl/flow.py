@@ -33,11 +33,13 @@ from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["born_cross_section", "flow_map"]
 
 
+@recorded
 @with_shared_keywords
 def flow_map(
     syst: FiniteSystem | Model,

@@ -26,11 +26,13 @@ from kwant_curl.results import CurlMap
 from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["curl_map"]
 
 
+@recorded
 @with_shared_keywords
 def curl_map(
     syst: FiniteSystem | Model,

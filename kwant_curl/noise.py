@@ -29,11 +29,13 @@ from kwant_curl.support.checks import ascending_array
 from kwant_curl.support.magnitudes import check_frequencies
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["noise_spectrum"]
 
 
+@recorded
 @with_shared_keywords
 def noise_spectrum(
     syst: FiniteSystem | Model,
@@ -135,15 +137,16 @@ def noise_spectrum(
     found = list(exchanges(coupled, [(w, traces) for w in omega], model, point, numerics))
     prefactor, failed = 2 * np.pi * point.degeneracy, found[-1].integral.failed
     asked, factors = omega[: len(found)], [prefactor] * len(found)
+    matrices: dict[str, Any] = noise_matrices(
+        [prefactor * each.emitted for each in found],
+        [prefactor * each.absorbed for each in found],
+    )
     result = NoiseSpectrum(
         energy=point.energy,
         bias=point.bias,
         degeneracy=point.degeneracy,
         frequencies=asked,
-        **noise_matrices(
-            [prefactor * each.emitted for each in found],
-            [prefactor * each.absorbed for each in found],
-        ),
+        **matrices,
         temperature=point.temperature,
         pinned=point.pinned,
         patterns=patterns,

@@ -36,6 +36,7 @@ from kwant_curl.results.spectrum import kept_spectrum
 from kwant_curl.support.checks import true_or_false
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 
 __all__ = ["force_response"]
@@ -53,6 +54,7 @@ SYMMETRIC = 1e-7
 """Below this part of its terms, an antisymmetric part is a numerical error."""
 
 
+@recorded
 @with_shared_keywords
 def force_response(
     syst: FiniteSystem | Model,

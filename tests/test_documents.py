@@ -59,13 +59,16 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.heavy
-def test_files_of_the_cluster_page_run(tmp_path):
+@pytest.mark.parametrize("script", ["sweep.py", "with_dask.py"])
+def test_files_of_the_cluster_page_run(tmp_path, script):
+    if script == "with_dask.py":
+        pytest.importorskip("distributed")
     names = []
     for block in blocks(IN_FILES):
         names.append(block.split()[1])
         (tmp_path / names[-1]).write_text(block)
-    assert names == ["device.py", "sweep.py"]
-    run = [sys.executable, "-W", "error", "-W", "ignore:MUMPS:RuntimeWarning", names[-1]]
+    assert names == ["device.py", "sweep.py", "with_dask.py"]
+    run = [sys.executable, "-W", "error", "-W", "ignore:MUMPS:RuntimeWarning", script]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split(",")) == 4

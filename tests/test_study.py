@@ -446,7 +446,7 @@ def test_params_are_kept():
     moving = Displacements([syst.sites[0].family(2, 0)], scaling=PowerLaw(2))
     known = {"frequency": 0.05, "mass": 1e4, "bias": 0.01, "window": False}
     result = study(builder.finalized(), moving, 0.3, params={"shift": 0.05}, **known)
-    assert result.params == ("shift=0.05",)
+    assert result.params == {"shift": 0.05}
     assert "shift=0.05" in str(result)
 
 

@@ -6,6 +6,7 @@ changes.  Arrays only: nothing here knows Kwant.
 """
 
 from collections.abc import Sequence
+from logging import getLogger
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from kwant_curl.algebra.segments import Segment, Weighting, weight_of
 from kwant_curl.algebra.singular_ends import check_ends
 
 __all__ = ["interpolated"]
+
+LOG = getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
@@ -91,17 +94,21 @@ def interpolated(
             finished(None, sampled.failed)
         search.fit()
         ended = search.choose()
+        LOG.info("%d energies: error %.3g, rtol %.3g", sampled.n_energies, search.error, rtol)
         if sampled.failed is not None:
             return search.result(False)
     return search.result(ended)
 
 
 class _Search:
-    """The search: which samples are worth it, and when they are enough."""
+    """The search: which samples are worth it, and when they are enough.
+
+    error: of all segments, estimated, relative.
+    """
 
     def __init__(self, sampled: Sampled, pieces: list[Piece]) -> None:
         self.pieces, self._sampled = pieces, sampled
-        self._error = np.inf
+        self.error = np.inf
         self._left = 1.0  # of the integral of a modulus, where much of both signs cancels
 
     def begin(self, candidates: Sequence[tuple[float, float]]) -> None:
@@ -142,7 +149,7 @@ class _Search:
             np.sum([piece.floor for piece in known], axis=0),
         )
         errors = np.array([piece.error(sampled, total) for piece in self.pieces])
-        self._error = float(errors.sum())
+        self.error = float(errors.sum())
         limit = SAFE * self._left * sampled.rtol
         # Those are left alone whose errors together are small.
         rank = np.argsort(errors)
@@ -183,7 +190,7 @@ class _Search:
         rtol, asked_before = self._sampled.rtol, self._left
         errors = element_errors(fits, self._sampled)
         self._left = min(asked_before, max(self._part_left(pieces), RESOLVED / rtol))
-        self._error = max(self._error, float(errors.sum()))
+        self.error = max(self.error, float(errors.sum()))
         if errors.sum() <= rtol and self._left > 0.5 * asked_before:
             return True
         piece = pieces[int(errors.argmax())]
@@ -207,7 +214,7 @@ class _Search:
         fits = [piece.fit for piece in known if piece.fit is not None]
         before = [piece.before or piece.fit for piece in known]
         others = [fit for fit in before if fit is not None]
-        error = self._error if self.pieces else 0.0
+        error = self.error if self.pieces else 0.0
         if known and not (ended and error <= sampled.rtol):
             change, others = compared_with_halves(known, sampled, self._left)
             error = max(error, change)

@@ -1,6 +1,7 @@
 """Shells of many energies, sampled until their integral is known."""
 
 from collections.abc import Callable, Iterator, Sequence
+from logging import getLogger
 from typing import Any
 
 from kwant_curl.algebra.integral_errors import DivergentIntegralError
@@ -20,6 +21,8 @@ from kwant_curl.support.parallel import mapped
 from kwant_curl.support.progress import bar
 
 __all__ = ["Shells", "energy_bar", "sampled"]
+
+LOG = getLogger(__name__)
 
 
 def sampled(
@@ -86,8 +89,10 @@ class Shells:
         shares = mapped(find, energies, self._numerics.executor, self._bar)
         for energy, share in zip(energies, shares, strict=True):
             if isinstance(share, Exception):
+                LOG.debug("energy %.12g: %s: %s", energy, type(share).__name__, share)
                 yield share
                 continue
+            LOG.debug("energy %.12g: %d open modes", energy, share.n_modes)
             self.n_modes[energy] = share.n_modes
             yield Sample((share.by_lead, share.by_pair, share.total), share.sizes)
 

@@ -11,6 +11,7 @@ from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.small import Rest, onset
 from kwant_curl.results import LimitCycle, LimitCycles
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.potentials import Potential
 from kwant_curl.vibrations.runaway import Bias
@@ -21,6 +22,7 @@ __all__ = ["limit_cycles"]
 FloatArray = NDArray[np.float64]
 
 
+@recorded
 def limit_cycles(
     field: ResponseField,
     potential: Potential,

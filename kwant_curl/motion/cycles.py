@@ -24,6 +24,7 @@ from kwant_curl.motion.small import Rest, at_rest
 from kwant_curl.results import LimitCycle
 from kwant_curl.support.checks import positive_integer, positive_number, true_or_false
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.potentials import Potential
 
@@ -41,6 +42,7 @@ ROUGH = 1e-3
 """Last harmonics that are as large, relative to the first, are worth a word."""
 
 
+@recorded
 def limit_cycle(
     field: ResponseField,
     potential: Potential,

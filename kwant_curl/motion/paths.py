@@ -20,6 +20,7 @@ from kwant_curl.motion.walks import (
 from kwant_curl.results import CurlFlux, ForcePath, ForceResponse
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 
 __all__ = ["curl_flux", "force_along", "work"]
@@ -30,6 +31,7 @@ FIRST_AROUND = 6
 """Points around, of the first rule of a flux; there are half as many from the centre."""
 
 
+@recorded
 def force_along(
     field: ResponseField,
     path: ArrayLike,
@@ -84,6 +86,7 @@ def force_along(
     return replace(result, warnings=issued(result.warnings))
 
 
+@recorded
 def work(
     field: ResponseField,
     way: Way,
@@ -155,6 +158,7 @@ def work(
     return replace(result, warnings=issued(notices))
 
 
+@recorded
 def curl_flux(
     field: ResponseField,
     way: Way,

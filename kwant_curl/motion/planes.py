@@ -7,6 +7,7 @@ from kwant_curl.motion.field import ResponseField
 from kwant_curl.motion.walks import responses
 from kwant_curl.results import ForcePlane
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 
 __all__ = ["force_plane"]
@@ -14,6 +15,7 @@ __all__ = ["force_plane"]
 FloatArray = NDArray[np.float64]
 
 
+@recorded
 def force_plane(
     field: ResponseField,
     directions: ArrayLike,

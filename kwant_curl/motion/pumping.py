@@ -19,6 +19,7 @@ from kwant_curl.motion.walks import Walk, Way, check_cycle, refined, through
 from kwant_curl.results import PumpedCharge
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 
 __all__ = ["pumped_charge"]
@@ -33,6 +34,7 @@ class _Emissivities(NamedTuple):
     notices: tuple[str, ...]
 
 
+@recorded
 def pumped_charge(
     field: ResponseField,
     way: Way | ArrayLike,

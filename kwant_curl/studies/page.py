@@ -98,7 +98,8 @@ def _junction(study: "Study") -> Rows:
     same = ", all taken as equal" if study.assumed_equal else ""
     ends = f"{_text(units, FREQUENCIES, low)} to {_text(units, FREQUENCIES, high)}"
     rows.append(("vibrations", f"{len(study.modes)}, {ends}{same}"))
-    return [*rows, ("params", ", ".join(study.params))] if study.params else rows
+    said = ", ".join(f"{name}={value}" for name, value in (study.params or {}).items())
+    return [*rows, ("params", said)] if said else rows
 
 
 def _driven(study: "Study") -> Rows:

@@ -4,8 +4,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from kwant_curl.studies.vibrating import Vibrating
 from kwant_curl.support.checks import positive_number, true_or_false
 from kwant_curl.support.parallel import Executor
 from kwant_curl.support.progress import Progress
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations import VibrationalModes
@@ -36,6 +35,7 @@ FAR = 10.0
 """How far a critical bias is searched by default, in units of the bias."""
 
 
+@recorded
 @with_shared_keywords
 def study(
     syst: FiniteSystem | Model,
@@ -150,7 +150,6 @@ def study(
     >>> print(f"{found.units.volt(found.critical.bias):.4f} V")
     0.0100 V
     """
-    started = perf_counter()
     vibrating = Vibrating.given(modes, force_constants, frequency, mass)
     tensors = Tensors(jacobian, velocity, fermi_sea, true_or_false("window", window))
     with warnings.catch_warnings(record=True) as caught:
@@ -162,14 +161,7 @@ def study(
         far = FAR * _voltage(point) if largest is None else positive_number("largest", largest)
         junction = Answers(model, coordinates, point, tensors, numerics, units)
         found = junction.study(vibrating, damping, far)
-    shown = model.params or {}
-    return replace(
-        found,
-        params=tuple(f"{name}={_shown(value)}" for name, value in shown.items()),
-        version=version("kwant_curl"),
-        seconds=perf_counter() - started,
-        warnings=_once(caught),
-    )
+    return replace(found, warnings=_once(caught))
 
 
 def _electrons_alone(model: Model) -> Model:
@@ -190,11 +182,6 @@ def _voltage(point: OperatingPoint) -> float:
             "driven; expected one, of the size at which the junction is operated."
         )
     return found
-
-
-def _shown(value: Any) -> str:
-    """Return a parameter as text: of functions the name, which says more than an address."""
-    return f"{getattr(value, '__name__', 'function')}()" if callable(value) else str(value)
 
 
 def _once(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:

@@ -80,12 +80,6 @@ class Study(Storable):
         All vibrations at the bias, with it.
     window_error : float
         The largest estimated error of the window's integrals at the biases looked at.
-    params : tuple of str
-        The system's parameters, as ``name=value``.
-    version : str
-        The version of the package.
-    seconds : float
-        How long it took.
     warnings : tuple of str
         What was warned of.
 
@@ -116,9 +110,6 @@ class Study(Storable):
     whole_critical: CriticalBias | None = None
     whole_stability: Stability | None = None
     window_error: float = 0.0
-    params: tuple[str, ...] = ()
-    version: str = ""
-    seconds: float = 0.0
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

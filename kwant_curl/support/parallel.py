@@ -2,15 +2,21 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import closing
 from functools import partial
+from logging import getLogger
 from typing import Any, Protocol
 
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.store import Store
 from kwant_curl.support.threads import one_thread
+from kwant_curl.support.warning import issued
 
 __all__ = ["Executor", "SweepError", "check_executor", "mapped", "sweep"]
+
+LOG = getLogger(__name__)
 
 
 class Executor(Protocol):
@@ -118,6 +124,7 @@ def sweep(
     *,
     executor: Executor | None = None,
     progress: Progress = None,
+    store: str | os.PathLike[str] | None = None,
 ) -> list[Any]:
     """Call a function at many points: energies, biases, parameters.
 
@@ -137,6 +144,13 @@ def sweep(
     progress : bool, optional
         Show a progress bar with the time left.  Default: after two seconds, on a terminal or in a
         notebook.
+    store : str or path-like, optional
+        A folder for the finished points, a file each.  The same call goes on from there after a
+        run that failed or was killed, and calculates the others only; points may be added at the
+        end.  Points are numbers, strings, None, arrays, and tuples, lists and dictionaries of
+        them; the function is a `def` of a module or script, or a `functools.partial` of one with
+        such arguments; what it returns are results of this package, numbers, strings, arrays, and
+        lists, tuples and dictionaries of them.
 
     Returns
     -------
@@ -149,7 +163,21 @@ def sweep(
         If the function raises at a point, or a worker dies.  All other points are still
         calculated where that can be, and finished ones are in the error.
     TypeError
-        For an executor without `map`.
+        For an executor without `map`; for a point, a function or a returned value that `store`
+        can't keep or know again.
+    ValueError
+        For a `store` of another sweep: of another function, other points, another version.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a file of the `store` is damaged, so that its point is calculated anew.
+
+    Notes
+    -----
+    Files of the `store` are written by the process that calls, as results arrive; workers need
+    not see the folder.  Whether the function's code is still the same, nobody looks: after a
+    change of it take another folder.
 
     Examples
     --------
@@ -159,14 +187,24 @@ def sweep(
     """
     check_executor(executor)
     listed = list(points)
-    results: dict[int, Any] = {}
+    kept = None if store is None else Store(store, function, listed)
+    results, notices = ({}, ()) if kept is None else kept.finished()
+    issued(notices)
     failures: dict[int, BaseException] = {}
-    with bar(progress, " points", len(listed)) as shown:
-        for index, result, failure in _outcomes(partial(_call, function), listed, executor):
+    left = [index for index in range(len(listed)) if index not in results]
+    LOG.info("sweep: %d of %d points to do", len(left), len(listed))
+    calls = _outcomes(partial(_call, function), [listed[index] for index in left], executor)
+    with bar(progress, " points", len(left)) as shown, closing(calls) as outcomes:
+        for number, result, failure in outcomes:
+            index = left[number]
             if failure is None:
+                if kept is not None:
+                    kept.keep(index, result)
                 results[index] = result
+                LOG.info("sweep: point %d is finished", index)
             else:
                 failures[index] = failure
+                LOG.info("sweep: point %d: %s: %s", index, type(failure).__name__, failure)
             shown.update()
     if failures:
         failures = dict(sorted(failures.items()))
@@ -198,7 +236,7 @@ def _that_travels(failure: Exception) -> Exception:
 
 def _outcomes(
     function: Callable[[Any], Any], points: list[Any], executor: Any
-) -> Iterator[tuple[int, Any, BaseException | None]]:
+) -> Generator[tuple[int, Any, BaseException | None], None, None]:
     """Yield (index, result, exception) of all points as they end."""
     guarded = partial(_guarded, function)
     if executor is None:
@@ -219,11 +257,15 @@ def _submitted(
             waiting[executor.submit(function, point)] = index
         except Exception as broken:  # the pool, by a worker that died meanwhile
             yield index, None, broken
-    while waiting:
-        for future in wait(waiting, return_when="FIRST_COMPLETED").done:
-            index = waiting.pop(future)
-            failure = future.exception()
-            yield (index, *future.result()) if failure is None else (index, None, failure)
+    try:
+        while waiting:
+            for future in wait(waiting, return_when="FIRST_COMPLETED").done:
+                index = waiting.pop(future)
+                failure = future.exception()
+                yield (index, *future.result()) if failure is None else (index, None, failure)
+    finally:
+        for future in waiting:  # nobody asks for them any more
+            future.cancel()
 
 
 def _mapped_outcomes(

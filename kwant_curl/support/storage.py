@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from html import escape
 from importlib.metadata import version
 from os import PathLike
@@ -14,7 +14,7 @@ import numpy as np
 from kwant_curl.support.frozen import Frozen, field_values
 from kwant_curl.support.units import Units
 
-__all__ = ["Storable", "load", "read_result", "saved_within"]
+__all__ = ["Storable", "load", "packed", "read_result", "saved_within", "unpacked"]
 
 Part = TypeVar("Part", bound=Frozen)
 
@@ -34,8 +34,32 @@ def saved_within(kind: type[Part]) -> type[Part]:
     return kind
 
 
-class Storable(Frozen):
-    """What results share: `save` and `to_xarray`.
+@dataclass(frozen=True, eq=False, repr=False)
+class Origin(Frozen):
+    """Where a result comes from; None for what is not known, as in files of older versions.
+
+    Attributes
+    ----------
+    params : dict or None
+        The parameters of the system's value functions, {name: value}: numbers, texts and None as
+        they were, functions by their names, other things as `repr` writes them.
+    version : str or None
+        The version of kwant_curl.
+    seconds : float or None
+        How long the routine took.
+    """
+
+    _: KW_ONLY
+    params: dict[str, Any] | None = field(default=None, compare=False)
+    version: str | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
+
+
+class Storable(Origin):
+    """What results share: where they come from, `save` and `to_xarray`.
+
+    What the routines that users call return has `params`, `version` and `seconds`, see `Origin`;
+    what follows from it by another bias or temperature has them too.
 
     Subclasses are frozen dataclasses; a base of several says ``saved=False``.
     """
@@ -64,6 +88,14 @@ class Storable(Frozen):
         """The warnings as they follow a `repr`, each on a line of its own."""
         return "".join(f"\nwarning: {text}" for text in self.warnings)
 
+    @property
+    def _origin(self) -> str:
+        """The params, the version and the seconds as a notebook shows them."""
+        said = [] if not self.params else [f"params {self.params}"]
+        said += [] if self.version is None else [f"kwant_curl {self.version}"]
+        said += [] if self.seconds is None else [f"{self.seconds:.3g} s"]
+        return "".join(f"; {text}" for text in said)
+
     def _repr_html_(self) -> str:
         """Show in a notebook what `repr` says, and behind it which arrays there are."""
         known = self.dimensions() | self.derived()
@@ -76,6 +108,7 @@ class Storable(Frozen):
             if isinstance(value, np.ndarray)
         )
         summary = escape(repr(self).removesuffix(self._noted).strip("<>"))
+        summary += escape(self._origin)
         noted = "".join(f"<p>warning: {escape(text)}</p>" for text in self.warnings)
         return (
             f"<div>{summary}{noted}<details><summary>arrays</summary>"
@@ -94,7 +127,7 @@ class Storable(Frozen):
         path : str or path-like
             The file, which is overwritten; no suffix is added.
         """
-        arrays, metadata = _packed(self)
+        arrays, metadata = packed(self)
         metadata |= {"kwant_curl": version("kwant_curl"), "units": UNITS}
         with open(path, "wb") as file:
             np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
@@ -132,6 +165,8 @@ class Storable(Frozen):
                     int if isinstance(value, bool) else float if isinstance(value, float) else None
                 )
                 attributes[name] = value if kind is None else kind(value)  # files know no others
+        if self.params is not None:
+            attributes["params"] = json.dumps(self.params)  # files have no dictionaries
         for name, dimensions in self.derived().items():
             values = np.asarray(getattr(self, name))
             variables[name] = (dimensions[: values.ndim], values)
@@ -139,7 +174,7 @@ class Storable(Frozen):
         return xarray.Dataset(variables, coords=axes, attrs=attributes)
 
 
-def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+def packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arrays of a result, by name, and a description of the rest.
 
     Of what is in it, and made of arrays itself, too; their names begin with its name and a slash.
@@ -154,7 +189,7 @@ def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, 
         elif isinstance(value, Units):
             others[name] = asdict(value)
         elif isinstance(value, Frozen):
-            inner, parts[name] = _packed(value, f"{prefix}{name}/")
+            inner, parts[name] = packed(value, f"{prefix}{name}/")
             arrays |= inner
         elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
             lists[name] = len(value)
@@ -165,11 +200,13 @@ def _packed(instance: Any, prefix: str = "") -> tuple[dict[str, Any], dict[str, 
     return arrays, {**described, "parts": parts} if parts else described
 
 
-def _unpacked(
-    metadata: Mapping[str, Any], arrays: Mapping[str, Any], kinds: Mapping[str, Any]
+def unpacked(
+    metadata: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    kinds: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return what `_packed` described."""
-    kind = kinds[metadata["result"]]
+    """Return what `packed` described, if it is one of these classes of results, or of all."""
+    kind = (SAVED if kinds is None else kinds)[metadata["result"]]
     found = {name: value for name, value in arrays.items() if "/" not in name}
     for name, length in metadata["lists"].items():
         found[name] = tuple(found.pop(f"{name}.{i}") for i in range(length))
@@ -179,7 +216,7 @@ def _unpacked(
     for name, inner in metadata.get("parts", {}).items():
         start = f"{name}/"
         own = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
-        others[name] = _unpacked(inner, own, SAVED | PARTS)
+        others[name] = unpacked(inner, own, SAVED | PARTS)
     return kind(**found, **others)
 
 
@@ -214,12 +251,12 @@ def load(path: str | PathLike[str]) -> Any:
 
 def read_result(path: str | PathLike[str], classes: Iterable[type] | None = None) -> Any:
     """Return the result in a file that `save` wrote, if it is one of these classes, or of all."""
-    known = SAVED if classes is None else {kind.__name__: kind for kind in classes}
+    known = None if classes is None else {kind.__name__: kind for kind in classes}
     try:
         with open(path, "rb") as file:
             arrays = dict(np.load(file, allow_pickle=False))
         metadata = json.loads(str(arrays.pop("metadata")))
-        return _unpacked(metadata, arrays, known)
+        return unpacked(metadata, arrays, known)
     except (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as failure:
         raise ValueError(
             f"{path} is no file that a result of kwant_curl was saved to, is damaged, or is of a "

@@ -16,6 +16,7 @@ from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.support.checks import positive_integer, positive_number
 from kwant_curl.support.parallel import Executor, check_executor
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.anharmonic import Everywhere, Field
 from kwant_curl.vibrations.beginnings import Seed, Steps, generator_of, start_of, steps_of
@@ -63,6 +64,7 @@ MAX_MEMORY = 2**29
 """Bytes that noise with a spectrum may take at a time."""
 
 
+@recorded
 def langevin(
     response: ForceResponse | Field,
     modes: VibrationalModes,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.coloured import bose_temperature, mean_energy
 from kwant_curl.results.noise_spectrum import NoiseSpectrum
 from kwant_curl.support.frozen import read_only
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.storage import Storable
 from kwant_curl.support.units import Units, spaced, unit_names
 from kwant_curl.vibrations.mechanics import either, other_damping
@@ -109,6 +110,7 @@ class ModeOccupations(Storable):
         return read_only(bose_temperature(self.frequencies, self.occupation))
 
 
+@recorded
 def mode_occupations(
     spectrum: NoiseSpectrum,
     modes: VibrationalModes,

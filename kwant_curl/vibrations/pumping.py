@@ -13,6 +13,7 @@ from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number
 from kwant_curl.support.parallel import Executor, check_executor, mapped
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     Mechanics,
@@ -41,6 +42,7 @@ REMEMBERING = 2**6
 """As many with phonon leads, which take longer: one after another."""
 
 
+@recorded
 def pumped_pairs(
     response: ForceResponse,
     modes: VibrationalModes,

@@ -13,6 +13,7 @@ from kwant_curl.algebra.motions import Solutions, motions
 from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.parallel import Executor, check_executor, mapped
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.mechanics import (
     FORCES,
@@ -42,6 +43,7 @@ AtBias = ForceResponse | Callable[[Any], ForceResponse]
 """A response that may be scaled, or a function of the bias that returns it."""
 
 
+@recorded
 def stability(
     response: AtBias,
     modes: VibrationalModes,

@@ -10,6 +10,7 @@ from kwant_curl.results.force_response import ForceResponse
 from kwant_curl.support.checks import positive_number, real_number
 from kwant_curl.support.parallel import Executor, check_executor
 from kwant_curl.support.progress import Progress, bar
+from kwant_curl.support.recorded import recorded
 from kwant_curl.support.warning import issued
 from kwant_curl.vibrations.critical import CriticalBias
 from kwant_curl.vibrations.mechanics import (
@@ -27,6 +28,7 @@ from kwant_curl.vibrations.search import Search
 __all__ = ["critical_bias"]
 
 
+@recorded
 def critical_bias(
     response: AtBias,
     modes: VibrationalModes,
