@@ -30,16 +30,19 @@ IN_FILES = DOCS / "cluster.md"
 """Its blocks are files that import each other: `# name.py` is their first line."""
 
 
-def marks_of(tutorial):
-    long = tutorial.stem in ("first_steps", "gpaw_junction", "xtb_junction")
-    return [pytest.mark.tutorial, *([pytest.mark.heavy] if long else [])]
+def marks_of(path):
+    """Return `tutorial` for what the build of the documentation executes, `heavy` for long ones."""
+    executed = "```{code-cell}" in path.read_text()
+    long = path.stem in ("first_steps", "gpaw_junction", "xtb_junction", "validation")
+    return [*([pytest.mark.tutorial] if executed else []), *([pytest.mark.heavy] if long else [])]
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *(path for path in WITH_CODE if path != IN_FILES),
-        *(pytest.param(path, marks=marks_of(path)) for path in TUTORIALS),
+        pytest.param(path, marks=marks_of(path))
+        for path in (*WITH_CODE, *TUTORIALS)
+        if path != IN_FILES
     ],
     ids=lambda path: path.stem,
 )

@@ -67,6 +67,16 @@ class NoCycleError(ValueError):
     reason : str
         "decays": to rest; "runs away": beyond the largest amplitude that was allowed;
         "not found": the search did not end, and nothing is known.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.7)
+    >>> well = QuarticPotential(modes.force_constants, 20.0)
+    >>> try:
+    ...     limit_cycle(field, well, modes.masses, bias=0.5)
+    ... except NoCycleError as error:
+    ...     print(error.reason)
+    decays
     """
 
     def __init__(self, message: str, reason: str = UNFINISHED) -> None:

@@ -69,6 +69,12 @@ class Calculation:
     TypeError, ValueError
         For arrays that don't fit, that are not finite or far from Hermitian, and for atoms that
         are closer to each other than any two atoms are.
+
+    Examples
+    --------
+    >>> chain = Calculation(-np.eye(6, k=1) - np.eye(6, k=-1), None, atoms=places, orbitals=1)
+    >>> chain
+    <Calculation: 6 atoms, 6 orbitals>
     """
 
     hamiltonian: Any

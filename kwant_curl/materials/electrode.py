@@ -97,6 +97,12 @@ class Electrode:
     ------
     TypeError, ValueError
         For arrays that don't fit, and for an overlap that is not positive definite.
+
+    Examples
+    --------
+    >>> Electrode([[0.0]], None, [[-1.0]], None, atoms=places[:1], orbitals=1,
+    ...           period=[2.0, 0, 0], electrons=1)
+    <Electrode: layers of 1 atoms and 1 orbitals, 2 Å apart, Fermi level 0.0000 eV>
     """
 
     hamiltonian: Any

@@ -84,9 +84,12 @@ class Junction:
 
     Examples
     --------
-    >>> junction = Junction(Calculation.from_xtb(atoms), electrode, align_electrodes=True)
-    >>> junction.report()
-    >>> kwant.smatrix(junction.syst, 0, params={"E": junction.fermi}).transmission(1, 0)
+    >>> junction = Junction(chain, layer)
+    >>> junction
+    <Junction: 6 of 6 atoms, 6 orbitals; sound>
+    >>> t = kwant.smatrix(junction.syst, 0, params={"E": junction.fermi}).transmission(1, 0)
+    >>> print(f"{t:.6f}")
+    1.000000
     """
 
     calculation: Calculation

@@ -57,6 +57,18 @@ class AtomDisplacements(Specification):
     The routines differentiate H - E S at the energies that they need: give them
     ``energy_parameter="E"``.  Second derivatives are not known, so there is no ``jacobian=True``.
     With k points atoms move in one cell alone, and the matrices couple the copies of the device.
+
+    Examples
+    --------
+    >>> junction = Junction(chain, layer)
+    >>> atoms = junction.displacements(displaced, align=0)
+    >>> atoms
+    <AtomDisplacements: 1 atoms, without force constants; sound>
+    >>> response = force_response(
+    ...     junction.syst, atoms, junction.fermi, bias=0.1, energy_parameter="E"
+    ... )
+    >>> response.friction.shape
+    (3, 3)
     """
 
     hamiltonians: tuple[Any, ...]

@@ -68,6 +68,14 @@ class JunctionReport(Frozen):
         and the shift where the electrodes were shifted.
     doubts : tuple of str
         What is beyond the tolerance, and what to do; none if the verdict is "sound".
+
+    Examples
+    --------
+    >>> report = Junction(chain, layer).report()
+    >>> report.doubts
+    ()
+    >>> report.levels
+    array([0., 0.])
     """
 
     DIMENSIONS: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -170,6 +178,14 @@ class DisplacementReport(Frozen):
         about as near to another image of the atom that moves; NaN without.
     doubts : tuple of str
         What is beyond the tolerance, and what to do; none if the verdict is "sound".
+
+    Examples
+    --------
+    >>> report = Junction(chain, layer).displacements(displaced, align=0).report()
+    >>> print(f"{report.change.max():.4f}")
+    1.0000
+    >>> report.doubts
+    ()
     """
 
     DIMENSIONS: ClassVar[dict[str, tuple[str, ...]]] = {

@@ -76,10 +76,12 @@ class CurrentInducedForces(Calculator):
 
     Examples
     --------
-    >>> field = ResponseField(syst, moving, energy, bias=0.5, units=EV_ANGSTROM_AMU,
-    ...                       jacobian=True, refresh=0.02)
-    >>> atoms.calc = CurrentInducedForces(field, EMT())
-    >>> atoms.get_forces()
+    >>> from ase import Atoms
+    >>> field = ResponseField(syst, moving, energy, bias=0.5, units=EV_ANGSTROM_AMU)
+    >>> atoms = Atoms("H", [[2.05, 1.0, 0.0]])
+    >>> atoms.calc = CurrentInducedForces(field)  # a base comes second, as EMT()
+    >>> atoms.get_forces().shape
+    (1, 3)
     """
 
     def __init__(

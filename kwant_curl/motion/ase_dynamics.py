@@ -102,10 +102,17 @@ class CurrentInducedLangevin(MolecularDynamics):
 
     Examples
     --------
+    >>> from ase import Atoms
+    >>> from ase.io import read
+    >>> from ase.units import fs
+    >>> field = ResponseField(syst, moving, energy, bias=0.5, units=EV_ANGSTROM_AMU, noise=True)
+    >>> atoms = Atoms("H", [[2.05, 1.0, 0.0]])
+    >>> atoms.calc = CurrentInducedForces(field)
     >>> motion = CurrentInducedLangevin(atoms, 1.0 * fs, rng=1, trajectory="motion.traj")
-    >>> motion.run(1000)
-    >>> atoms = ase.io.read("motion.traj")  # later
-    >>> atoms.calc = CurrentInducedForces(field, EMT(), indices=indices)
+    >>> motion.run(3)
+    True
+    >>> atoms = read("motion.traj")  # later
+    >>> atoms.calc = CurrentInducedForces(field, indices=[0])
     >>> motion = CurrentInducedLangevin(atoms, 1.0 * fs, restart=True,
     ...                                 trajectory="motion.traj", append_trajectory=True)
     """

@@ -73,6 +73,18 @@ def limit_cycles(
     -----
     Above the bias V_c at which small vibrations begin to grow the amplitude is
     c sqrt(|V - V_c|): a Hopf bifurcation.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.7)
+    >>> well = QuarticPotential(modes.force_constants, 20.0)
+    >>> cycles = limit_cycles(
+    ...     field, well, modes.masses, [0.6, 0.7], max_amplitude=0.5, n_points=9, rtol=1e-2
+    ... )
+    >>> cycles.outcome
+    ('rest', 'cycle')
+    >>> print(f"{cycles.critical:.3f}")
+    0.651
     """
     factors = np.asarray(biases, dtype=float)
     if factors.ndim != 1 or not factors.size or not np.isfinite(factors).all():

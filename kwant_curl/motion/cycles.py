@@ -128,11 +128,11 @@ def limit_cycle(
 
     Examples
     --------
-    >>> field = ResponseField(syst, moving, energy, bias=0.6)
+    >>> field = ResponseField(syst, moving, energy, bias=0.7)
     >>> well = QuarticPotential(modes.force_constants, 20.0)
-    >>> cycle = limit_cycle(field, well, modes.masses, max_amplitude=0.5)
-    >>> cycle.amplitude, cycle.period, cycle.work
-    >>> limit_cycles(field, well, modes.masses, np.linspace(0.3, 1.0, 8)).plot()
+    >>> cycle = limit_cycle(field, well, modes.masses, max_amplitude=0.5, n_points=9, rtol=1e-2)
+    >>> print(f"{cycle.amplitude:.3f} {cycle.period:.1f}")
+    0.017 623.3
     """
     search = search_of(field, potential, masses, damping, max_amplitude)
     search = search.refined(n_points, rtol, max_turns, progress)

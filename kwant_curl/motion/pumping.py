@@ -97,9 +97,11 @@ def pumped_charge(
 
     Examples
     --------
-    >>> field = ResponseField(syst, Parameters("theta"), energy, params={"theta": 0.0})
-    >>> turn = pumped_charge(field, lambda s: [2 * np.pi * s], is_cycle=True)
-    >>> turn.charge
+    >>> field = ResponseField(syst, moving, energy)
+    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
+    >>> pumped = pumped_charge(field, turn, rtol=1e-2)
+    >>> print(f"{pumped.charge[0]:.4f} {abs(pumped.charge.sum()):.4f}")
+    0.0012 0.0000
     """
     goal = positive_number("rtol", rtol)
     solve = partial(_emissivities, field)

@@ -24,6 +24,14 @@ class CurlFlux(Storable):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
+    >>> flux = curl_flux(field, turn, rtol=0.1)
+    >>> print(f"{flux.flux:.6f}")
+    0.000618
     """
 
     flux: float

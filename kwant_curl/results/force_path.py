@@ -58,6 +58,15 @@ class ForcePath(Response):
     -----
     The force is that of the current alone:
     what is there in equilibrium belongs to the atoms' potential, whose work around a cycle is zero.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> way = force_along(field, [[0.0, 0.0], [0.05, 0.0], [0.1, 0.0]])
+    >>> way.force.shape
+    (3, 2)
+    >>> print(f"{way.work:.6f}")
+    0.000804
     """
 
     DIMENSIONS = {  # noqa: RUF012

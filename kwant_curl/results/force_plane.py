@@ -46,6 +46,13 @@ class ForcePlane(Response):
     temperature, linear, error, partial, units, pinned, warnings
         As in `ForceResponse`, the worst of all points; `band_distance`, `resonance_distance` and
         `spectrum` are None.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.5)
+    >>> plane = force_plane(field, np.eye(2), [-0.1, 0.0, 0.1], [0.0, 0.1])
+    >>> plane.force.shape, plane.rotation.shape
+    ((3, 2, 2), (3, 2))
     """
 
     DIMENSIONS = {  # noqa: RUF012

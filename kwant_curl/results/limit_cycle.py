@@ -63,6 +63,16 @@ class LimitCycle(Storable):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.7)
+    >>> well = QuarticPotential(modes.force_constants, 20.0)
+    >>> cycle = limit_cycle(field, well, modes.masses, max_amplitude=0.5, n_points=9, rtol=1e-2)
+    >>> print(f"{cycle.amplitude:.3f}")
+    0.017
+    >>> bool(np.isclose(cycle.work, cycle.friction_loss, rtol=1e-2))
+    True
     """
 
     DIMENSIONS = {  # noqa: RUF012

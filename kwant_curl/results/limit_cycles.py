@@ -49,6 +49,14 @@ class LimitCycles(Storable):
         The units, for labels.
     warnings : tuple of str
         What was warned of.
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy, bias=0.7)
+    >>> well = QuarticPotential(modes.force_constants, 20.0)
+    >>> cycles = limit_cycles(field, well, modes.masses, [0.4, 0.6])
+    >>> cycles.outcome
+    ('rest', 'rest')
     """
 
     DIMENSIONS = {  # noqa: RUF012

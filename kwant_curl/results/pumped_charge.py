@@ -59,6 +59,14 @@ class PumpedCharge(Storable):
     -----
     Around a cycle the device ends with as many electrons as it began with, so that the charges of
     all leads add up to zero (with a superconductor the condensate takes the rest).
+
+    Examples
+    --------
+    >>> field = ResponseField(syst, moving, energy)
+    >>> turn = lambda s: 0.1 * np.array([np.cos(2 * np.pi * s), np.sin(2 * np.pi * s)])
+    >>> pumped = pumped_charge(field, [turn(s) for s in np.linspace(0, 1, 9)])
+    >>> print(f"{pumped.charge[0]:.4f} {abs(pumped.charge.sum()):.4f}")
+    0.0012 0.0000
     """
 
     DIMENSIONS = {  # noqa: RUF012

@@ -57,6 +57,12 @@ class QuarticPotential:
     ------
     ValueError, TypeError
         For matrices that are not real, finite and symmetric, and b of another shape or negative.
+
+    Examples
+    --------
+    >>> potential = QuarticPotential(modes.force_constants, 20.0)
+    >>> potential(np.array([[0.1, 0.0]]))
+    (array([0.003]), array([[-0.07, -0.  ]]))
     """
 
     force_constants: ArrayLike
