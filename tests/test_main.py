@@ -144,8 +144,9 @@ def test_options_go_before_what_a_device_says(tmp_path, capsys):
 
 
 def test_nothing_driven_has_no_threshold(tmp_path, capsys):
-    assert main(["molecule", "--energy", "20", "--out", str(tmp_path / "f.png")]) == 0
-    printed = capsys.readouterr().out
+    assert main(["molecule", "--energy", "20", "--out", str(tmp_path / "f.png")]) == 1
+    printed, error = capsys.readouterr()
+    assert error == "no electrons act on the atoms here: all numbers are zero.\n"
     assert "drives no vibration" in printed
     # Map and current say it, and it is printed once.
     assert printed.count("warning: No lead has an open mode at energy 20.0") == 1

@@ -6,10 +6,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import kwant
+import numpy as np
+from numpy.typing import NDArray
 
+from kwant_curl.algebra.occupations import chemical_potential_shifts
 from kwant_curl.coordinates import Displacements, Exponential, PowerLaw, ScalingLaw
 from kwant_curl.devices import Device
+from kwant_curl.devices.command.moving import moving
 from kwant_curl.devices.command.options import CommandError
+from kwant_curl.devices.command.values import Bias
 from kwant_curl.model.checks import check_finite_system, check_leads, check_sites
 from kwant_curl.model.geometry import site_positions
 from kwant_curl.support.units import Units
@@ -34,7 +39,7 @@ class Job:
     syst: Any
     coordinates: Any
     energy: float
-    bias: float
+    bias: Bias
     frequency: float | None
     mass: float | None
     energy_unit: str
@@ -60,6 +65,11 @@ class Job:
         """Dimension of the sites' positions."""
         return len(self.syst.sites[0].pos)
 
+    @property
+    def shifts(self) -> NDArray[np.float64]:
+        """Shift of each lead, (n_leads,)."""
+        return chemical_potential_shifts(self.bias, len(self.syst.leads))
+
     def energy_text(self, value: float, form: str = ".4g") -> str:
         """Return an energy with its unit."""
         return f"{value:{form}} {self.energy_unit}".rstrip()
@@ -72,9 +82,42 @@ def job(made: Any, options: Namespace, name: str = "") -> Job:
     else:
         result = _of_system(_finalized(made, name), options, name)
     result = _converted(result, options)
-    if result.bias == 0:
-        raise CommandError("the bias is zero: nothing is driven, and there is no threshold.")
-    return result
+    _check_bias(result)
+    return result if options.atoms is None else _of_atoms(result, options)
+
+
+def _check_bias(job: Job) -> None:
+    """Refuse a bias of other leads than there are, and one that drives nothing."""
+    n_leads = len(job.syst.leads)
+    if not isinstance(job.bias, dict) and n_leads != 2:
+        raise CommandError(
+            f"a bias of one number takes two leads, at +V/2 and -V/2, but the system has "
+            f"{n_leads}; give a shift per lead, for instance --bias 0=0.1 {n_leads - 1}=-0.1."
+        )
+    unknown = [lead for lead in job.bias if lead >= n_leads] if isinstance(job.bias, dict) else []
+    if unknown:
+        raise CommandError(
+            f"--bias names lead {unknown[0]}, but the system has leads 0 to {n_leads - 1}."
+        )
+    if np.ptp(job.shifts) == 0:
+        raise CommandError(
+            "the bias is zero between all leads: nothing is driven, and there is no threshold."
+        )
+
+
+def _of_atoms(job: Job, options: Namespace) -> Job:
+    """Return a job in which the atoms of --atoms move alone."""
+    if job.dim == 1:
+        raise CommandError(
+            "--atoms is for two and three dimensions; waves along a chain are motions of all atoms."
+        )
+    if not isinstance(job.coordinates, Displacements):
+        raise CommandError(
+            f"--atoms is for displacements of sites; {job.name!r} has "
+            f"{type(job.coordinates).__name__} as coordinates."
+        )
+    where = moving(job.syst, options.atoms)
+    return replace(job, coordinates=replace(job.coordinates, where=where))
 
 
 def _converted(job: Job, options: Namespace) -> Job:
@@ -124,7 +167,7 @@ def _finalized(made: Any, name: str) -> Any:
     if not isinstance(made, kwant.system.System):
         raise CommandError(
             f"{name} returned a {type(made).__name__}; expected a kwant.Builder, a finalized "
-            "system, or a kwant_curl.devices.Device."
+            "system, `syst, leads` (Builders), or a kwant_curl.devices.Device."
         )
     return made
 
@@ -181,11 +224,6 @@ def _check_system(syst: Any) -> None:
     check_finite_system(syst)
     check_sites(syst)
     check_leads(syst)
-    if len(syst.leads) != 2:
-        raise CommandError(
-            f"the command takes two leads, at +V/2 and -V/2, but the system has "
-            f"{len(syst.leads)}; call curl_map in Python instead, with a shift per lead."
-        )
 
 
 def _check_params(syst: Any, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -2,17 +2,24 @@
 
 import argparse
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from matplotlib.backend_bases import FigureCanvasBase
-
+from kwant_curl.devices.command.values import (
+    assignment,
+    atoms,
+    bias,
+    count,
+    finite,
+    nonnegative,
+    positive,
+    signed,
+)
 from kwant_curl.electrons.numerics import MAX_ENERGIES, RTOL
 
-__all__ = ["CommandError", "figure_file", "listed", "parser", "result_file", "target"]
+__all__ = ["CommandError", "listed", "parsed", "target"]
 
 
 class CommandError(Exception):
@@ -32,61 +39,19 @@ class Parser(argparse.ArgumentParser):
         raise CommandError(message)
 
 
-def finite(text: str) -> float:
-    """Return a number that the user wrote."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number.") from None
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text} is given; numbers must be finite.")
-    return number
-
-
-def positive(text: str) -> float:
-    """Return a positive number that the user wrote."""
-    number = finite(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is given; it must be positive.")
-    return number
-
-
-def nonnegative(text: str) -> float:
-    """Return a number that the user wrote, zero or positive."""
-    number = finite(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is given; it must not be negative.")
-    return number
-
-
-def count(text: str) -> int:
-    """Return a positive whole number that the user wrote."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number.") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is given; it must be positive.")
-    return number
-
-
-def assignment(text: str) -> tuple[str, float]:
-    """Return name and value of a parameter, an int where the user wrote one."""
-    name, sign, value = text.partition("=")
-    if not (sign and name.isidentifier()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE; name the device first.")
-    try:
-        return name, int(value)
-    except ValueError:
-        return name, finite(value)
-
-
 def listed(devices: Mapping[str, Callable[..., Any]]) -> str:
     """Return names and first sentences of devices, one per line."""
     return "\n".join(
         f"  {name:<14} {(inspect.getdoc(builder) or '').splitlines()[0]}"
         for name, builder in devices.items()
     )
+
+
+def parsed(
+    devices: Mapping[str, Callable[..., Any]], arguments: Sequence[str]
+) -> argparse.Namespace:
+    """Return the options that were given."""
+    return parser(devices).parse_args(signed(list(arguments)))
 
 
 def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
@@ -102,8 +67,15 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
         "your own device:\n"
         "  kwant-curl path/to/device.py:make_system --energy 0.3 --power-law 2\n"
         "  calls make_system() of that file, which returns a kwant.Builder, a finalized system,\n"
-        "  or a kwant_curl.devices.Device, which says itself what else there is to say.\n\n"
-        "Write negative numbers with an exponent as --energy=-1e-3.",
+        "  `syst, leads` (Builders), or a kwant_curl.devices.Device, which says itself what else\n"
+        "  there is to say.\n\n"
+        "leads and atoms:\n"
+        "  --bias 0.1             lead 0 at +0.05, lead 1 at -0.05\n"
+        "  --bias 0=0.1 1=-0.1    each lead's shift, for any number of leads; others: 0\n"
+        "  --atoms 3-7,12         sites by index in syst.sites (a column of --csv)\n"
+        "  --atoms gold           sites of the family with this name, off the leads' interfaces\n\n"
+        "exit status: 0; 1 where there are no electrons and all is zero, 2 where the command\n"
+        "refuses, 130 after Ctrl-C, 141 where nobody reads its output any more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument(
@@ -113,16 +85,7 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
         help="name of a device, or FILE.py:FUNCTION; default: graphene",
     )
     result.add_argument("--device", metavar="DEVICE", help="the same")
-    result.add_argument(
-        "--out",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="the figure, its format by the suffix; default: kwant_curl_DEVICE.png",
-    )
-    result.add_argument(
-        "--save", type=Path, metavar="FILE", help="also the result, for kwant_curl.load"
-    )
+    _add_files(result)
     result.add_argument("--list", action="store_true", help="list the devices, and leave")
     result.add_argument(
         "--version", action="version", version=f"kwant_curl {version('kwant_curl')}"
@@ -133,6 +96,31 @@ def parser(devices: Mapping[str, Callable[..., Any]]) -> Parser:
     return result
 
 
+def _add_files(result: Parser) -> None:
+    """Add what is written, and the number of threads."""
+    result.add_argument(
+        "--out",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the figure, its format by the suffix; default: kwant_curl_DEVICE.png, or the next "
+        "number where that exists",
+    )
+    result.add_argument(
+        "--save", type=Path, metavar="FILE", help="also the result, for kwant_curl.load"
+    )
+    result.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also a table of all atoms, with units"
+    )
+    result.add_argument(
+        "--threads",
+        type=count,
+        metavar="N",
+        help="of the numerical libraries and loops; default: OMP_NUM_THREADS, else one for the "
+        "libraries where the system is small",
+    )
+
+
 def _add_operation(result: Parser) -> None:
     """Add what goes with every device."""
     group = result.add_argument_group(
@@ -140,7 +128,13 @@ def _add_operation(result: Parser) -> None:
     )
     group.add_argument("--energy", type=finite, metavar="E", help="Fermi level")
     group.add_argument(
-        "--bias", type=finite, metavar="V", help="lead 0 at +V/2, lead 1 at -V/2; default: 1"
+        "--bias",
+        type=bias,
+        metavar="V",
+        help="lead 0 at +V/2, lead 1 at -V/2; or LEAD=V for each lead, see below; default: 1",
+    )
+    group.add_argument(
+        "--atoms", type=atoms, metavar="WHICH", help="which atoms move, see below; default: all"
     )
     warm = group.add_mutually_exclusive_group()
     warm.add_argument(
@@ -229,23 +223,3 @@ def target(options: argparse.Namespace) -> str:
         )
     chosen: str = options.target or options.device or "graphene"
     return chosen
-
-
-def figure_file(out: Path) -> Path:
-    """Return the file of the figure, or refuse one that can't be written."""
-    formats: Sequence[str] = sorted(FigureCanvasBase.get_supported_filetypes())
-    if out.suffix.lower().removeprefix(".") not in formats:
-        raise CommandError(
-            f"the figure is to be {str(out)!r}, whose suffix is no known format; expected one of "
-            f"{', '.join('.' + name for name in formats)}."
-        )
-    if not out.absolute().parent.is_dir():
-        raise CommandError(f"there is no folder {out.parent} to write the figure to.")
-    return out
-
-
-def result_file(save: Path | None) -> Path | None:
-    """Return the file of the result, or refuse one that can't be written."""
-    if save is not None and not save.absolute().parent.is_dir():
-        raise CommandError(f"there is no folder {save.parent} to save the result to.")
-    return save

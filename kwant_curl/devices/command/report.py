@@ -37,6 +37,8 @@ class Report(NamedTuple):
 
     figure: Any
     result: CurlMap | ForceResponse
+    rates: PumpingRates | None
+    wave_number: FloatArray | None = None
 
 
 class Column(NamedTuple):
@@ -51,9 +53,9 @@ def report(job: Job) -> Report:
     """Print what the current does, and return the figure and the result."""
     at = f"Fermi level {job.energy_text(job.energy)}, {_driven(job)}"
     print(f"{job.name}: {len(job.syst.sites)} sites, {at}")
-    result, axes = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
-    _print_study(job, result)
-    return Report(axes.figure, result)
+    found = _travelling_waves(job) if job.dim == 1 else _local_modes(job)
+    _print_study(job, found.result)
+    return found
 
 
 def _print_study(job: Job, result: CurlMap | ForceResponse) -> None:
@@ -82,7 +84,10 @@ def _print_study(job: Job, result: CurlMap | ForceResponse) -> None:
 def _driven(job: Job) -> str:
     """Return bias and temperature, as text."""
     warm = f", kT {job.energy_text(job.temperature, 'g')}" if job.temperature else ""
-    return f"bias {job.energy_text(job.bias, 'g')}{warm}"
+    if not isinstance(job.bias, dict):
+        return f"bias {job.energy_text(job.bias, 'g')}{warm}"
+    shifts = (f"lead {lead} at {job.energy_text(v, '+g')}" for lead, v in enumerate(job.shifts))
+    return f"{', '.join(shifts)}{warm}"
 
 
 def _keywords(job: Job) -> dict[str, Any]:
@@ -92,13 +97,15 @@ def _keywords(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in names}
 
 
-def _local_modes(job: Job) -> tuple[CurlMap, Any]:
+def _local_modes(job: Job) -> Report:
     """Take every atom by itself: curl map and local pumping rates."""
     result = curl_map(job.syst, job.coordinates, job.energy, **_keywords(job))
+    rates = None
     if job.frequency is None or job.mass is None:
         _print_curls(job, result)
     else:
-        _print_rates(job, result, result.pumping_rates(job.frequency, job.mass))
+        rates = result.pumping_rates(job.frequency, job.mass)
+        _print_rates(job, result, rates)
     axes = result.plot(
         syst=job.syst,
         current=_current(job, result),
@@ -106,7 +113,7 @@ def _local_modes(job: Job) -> tuple[CurlMap, Any]:
         energy_unit=job.energy_unit,
     )
     axes.set_title(f"{job.name}, {_driven(job)}")
-    return result, axes
+    return Report(axes.figure, result, rates)
 
 
 def _current(job: Job, result: CurlMap) -> FloatArray | None:
@@ -128,7 +135,7 @@ def _rate_columns(job: Job, rates: PumpingRates) -> list[Column]:
     return [
         Column("driving", per_time, _numbers(rates.driving)),
         Column("damping", per_time, _numbers(rates.damping)),
-        Column("threshold", job.energy_unit, _numbers(abs(job.bias) * rates.threshold)),
+        Column("threshold", job.energy_unit, _numbers(rates.threshold_bias)),
     ]
 
 
@@ -204,7 +211,7 @@ def _print_rates(job: Job, result: CurlMap, rates: PumpingRates) -> None:
 
 def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> None:
     first = int(rates.threshold.argmin())
-    lowest = abs(job.bias) * rates.threshold[first]
+    lowest = rates.threshold_bias[first]
     if np.isfinite(lowest):
         print(f"\nlowest threshold bias: {job.energy_text(lowest)} at {where[first]}")
         print(DEGENERATE)
@@ -212,7 +219,7 @@ def _print_threshold(job: Job, rates: PumpingRates, where: Sequence[str]) -> Non
         print("\nThe current drives no vibration, so there is no threshold bias.")
 
 
-def _travelling_waves(job: Job) -> tuple[ForceResponse, Any]:
+def _travelling_waves(job: Job) -> Report:
     """Pair the standing waves of a chain on a line, which the current sets travelling."""
     response = force_response(job.syst, job.coordinates, job.energy, **_keywords(job))
     n = len(response.friction)
@@ -229,4 +236,4 @@ def _travelling_waves(job: Job) -> tuple[ForceResponse, Any]:
     _print_threshold(job, rates, [f"q a / pi = {x}" for x in q])
     axes = rates.plot(x=wave_number / np.pi, xlabel="q a / π", energy_unit=job.energy_unit)
     axes.set_title(f"{job.name}, {_driven(job)}: waves along the chain")
-    return response, axes
+    return Report(axes.figure, response, rates, wave_number)
