@@ -4,7 +4,7 @@ Imports Matplotlib, `studies`, `vibrations`, `results`, `model`, `algebra` and `
 """
 
 from kwant_curl.plotting.animation import animate
-from kwant_curl.plotting.charts import plot_pumping_rates, plot_stability, plot_trajectory
+from kwant_curl.plotting.charts import plot_pumping_rates, plot_trajectory
 from kwant_curl.plotting.curls import plot_curl_map
 from kwant_curl.plotting.cycles import plot_limit_cycle, plot_limit_cycles
 from kwant_curl.plotting.flows import plot_flow_map
@@ -13,6 +13,7 @@ from kwant_curl.plotting.local import plot_local_vibrations
 from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.plotting.paths import plot_force_path, plot_force_plane
 from kwant_curl.plotting.pumping import plot_pumped_charge
+from kwant_curl.plotting.stability import plot_stability
 from kwant_curl.plotting.studies import picture_of_study, plot_study
 from kwant_curl.support.drawing import picture, plot
 

@@ -1,22 +1,16 @@
-"""Rates and stability as figures."""
+"""Rates and trajectories as figures."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from kwant_curl.plotting.axes import chart_axes
+from kwant_curl.plotting.scales import scales
 from kwant_curl.results.pumping_rates import PumpingRates
 from kwant_curl.support.units import labelled, unit_names
-from kwant_curl.vibrations.stabilities import Stability
 from kwant_curl.vibrations.trajectories import Trajectory
 
-__all__ = ["plot_pumping_rates", "plot_stability", "plot_trajectory"]
-
-WORTH_MENTIONING = 1e-3
-"""Modes that grow by less than this part of the fastest are drawn as if they didn't."""
-
-IN_LEGEND = 8
-"""Modes that are named."""
+__all__ = ["plot_pumping_rates", "plot_trajectory"]
 
 SHOWN = 50
 """Trajectories that are drawn one by one."""
@@ -52,45 +46,6 @@ def plot_pumping_rates(
     return ax
 
 
-def plot_stability(
-    result: Stability,
-    *,
-    ax: Axes | None = None,
-    quantity: str = "growth",
-    energy_unit: str | None = None,
-) -> Axes:
-    """Draw growth or frequency against bias; the keywords are described in `Stability.plot`."""
-    if quantity not in ("growth", "frequency"):
-        raise ValueError(f'quantity is {quantity!r}; expected "growth" or "frequency".')
-    ax = chart_axes(ax)
-    names = unit_names(result.units, energy_unit)
-    order = np.argsort(result.voltage, kind="stable")
-    bias = result.voltage[order]
-    values = (result.growth if quantity == "growth" else result.frequencies.real)[order]
-    strength = result.growth.max(axis=0)
-    floor = max(WORTH_MENTIONING * strength.max(), 1e-12 * np.abs(result.frequencies).max())
-    runs_away = strength > floor
-    lost = (runs_away & (result.growth > floor) & (result.frequencies.real == 0)).any(axis=0)
-    marker = "." if len(bias) < 2 else None
-    for mode in np.flatnonzero(~runs_away):
-        ax.plot(bias, values[:, mode], color="0.7", linewidth=0.8, marker=marker)
-    ranked = [mode for mode in np.argsort(-strength, kind="stable") if runs_away[mode]]
-    for place, mode in enumerate(ranked):
-        line = ax.plot(bias, values[:, mode], color=f"C{place % 10}", marker=marker)[0]
-        line.set(linestyle="--" if lost[mode] else "-")
-        if place < IN_LEGEND:
-            line.set_label(f"mode {mode}{' (does not oscillate)' if lost[mode] else ''}")
-    if quantity == "growth":
-        ax.axhline(0, color="black", linewidth=0.8)
-    rate = labelled("growth rate of the energy", names.rate)
-    ax.set_xlabel(labelled("bias", names.energy))
-    ax.set_ylabel(rate if quantity == "growth" else labelled("frequency", names.energy))
-    if ranked:
-        more = len(ranked) - IN_LEGEND
-        ax.legend(title=f"run away (and {more} more)" if more > 0 else "run away")
-    return ax
-
-
 def plot_trajectory(
     result: Trajectory,
     *,
@@ -101,13 +56,13 @@ def plot_trajectory(
 ) -> Axes:
     """Draw the energy against time; the keywords are described in `Trajectory.plot`."""
     ax = chart_axes(ax)
-    names = unit_names(result.units, energy_unit)
-    energy = result.total_energy
+    names, time = unit_names(result.units, energy_unit), scales(result.units, energy_unit).time
+    energy, times = result.total_energy, time.factor * result.times
     if len(energy) > 1:
-        ax.plot(result.times, energy[:SHOWN].T, color=color, alpha=0.25, linewidth=0.6)
+        ax.plot(times, energy[:SHOWN].T, color=color, alpha=0.25, linewidth=0.6)
     name = f"mean of {len(energy)}" if label is None else label
-    ax.plot(result.times, energy.mean(axis=0), color=color, label=name)
-    ax.set_xlabel(labelled("time", names.time))
+    ax.plot(times, energy.mean(axis=0), color=color, label=name)
+    ax.set_xlabel(time.label("time"))
     ax.set_ylabel(labelled("energy", names.energy))
     if len(energy) > 1 or label is not None:
         ax.legend()
