@@ -391,7 +391,7 @@ def test_results_carry_their_units(syst):
     assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
     with pytest.raises(ValueError, match="length_unit is 'Å', but the result is in nm"):
         local.plot(length_unit="Å")
-    assert local.pumping_rates(0.03, 1e5).plot().get_ylabel() == "rate (meV/ħ)"
+    assert local.pumping_rates(0.03, 1e5).plot().get_ylabel() == "rate (1/ps)"
     response = force_response(syst, moving, ENERGY, units=units)
     assert response.pumping_rates(np.eye(2, len(response.force)), 0.03, 1e5).units is units
     assert flow_map(syst, ENERGY, units=units).plot().get_ylabel() == "y (nm)"

@@ -5,6 +5,7 @@ import dataclasses
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from systems import square_wire
 from test_vibration_figures import PER_PS, UNITS, junction, legend
 
 import kwant_curl as kc
@@ -138,3 +139,67 @@ def test_matrices_of_atoms_have_units():
         friction=np.eye(60), curl=np.zeros((60, 60)), positions=np.zeros((30, 2))
     )
     assert len(many.plot().get_xticks()) < 15
+
+
+@pytest.fixture(scope="module")
+def wire():
+    return square_wire(length=6, width=3, disorder=0.6).finalized()
+
+
+@pytest.fixture(scope="module")
+def rates(wire):
+    moving = kc.Displacements(scaling=kc.PowerLaw(2))
+    found = kc.curl_map(wire, moving, 1.7, bias=0.5, units=UNITS).pumping_rates(0.02, 1e5)
+    driving = found.driving.copy()
+    driving[:2] = 0.0, 1e-12  # of one atom there is no threshold, of another it is far
+    return dataclasses.replace(found, driving=driving)
+
+
+def test_rates_over_the_atoms(rates, wire, tmp_path):
+    # All but the sites beside the leads move.
+    moving = [site.pos for site in wire.sites if 0 < site.pos[0] < 5]
+    np.testing.assert_array_equal(rates.positions, moving)
+    driven = np.isfinite(rates.threshold)
+    assert 0 < driven.sum() < len(driven)
+    for quantity, values, label in (
+        ("growth", PER_PS * rates.growth.max(axis=1), "growth of the faster mode (1/ps)"),
+        ("driving", PER_PS * rates.driving, "driving of (+) by the current (1/ps)"),
+        ("threshold", rates.threshold_bias[driven], "threshold bias (V)"),
+    ):
+        ax = kc.plot(rates, quantity=quantity, syst=wire)
+        behind, discs = ax.collections
+        np.testing.assert_allclose(discs.get_array(), values, rtol=1e-6)
+        assert discs.colorbar.ax.get_ylabel() == label
+        assert (ax.get_xlabel(), ax.get_aspect()) == ("x (Å)", 1)
+        if quantity == "threshold":
+            np.testing.assert_array_equal(discs.get_offsets(), rates.positions[driven])
+            low, high = discs.get_clim()
+            assert low == values.min()
+            assert high == 100 * low < values.max()
+            assert len(behind.get_offsets()) == len(wire.sites) + (~driven).sum()
+        else:
+            assert discs.norm.vcenter == 0
+    rates.save(tmp_path / "rates.npz")
+    again = kc.load(tmp_path / "rates.npz")
+    np.testing.assert_array_equal(again.positions, rates.positions)
+    own = again.plot(quantity="growth", energy_unit="eV").collections[-1]
+    np.testing.assert_array_equal(own.get_array(), rates.growth.max(axis=1))
+    unknown = dataclasses.replace(rates, voltage=None).plot(quantity="threshold").collections[-1]
+    assert unknown.colorbar.ax.get_ylabel() == "threshold (times the present bias)"
+
+
+def test_maps_of_rates_in_3d_and_what_they_need(rates, wire):
+    flat = np.pad(rates.positions, ((0, 0), (0, 1)))
+    ax = dataclasses.replace(rates, positions=flat).plot(quantity="threshold")
+    driven = np.isfinite(rates.threshold)
+    np.testing.assert_allclose(ax.collections[-1].get_array(), rates.threshold_bias[driven])
+    nowhere = dataclasses.replace(rates, driving=np.zeros_like(rates.driving))
+    assert nowhere.plot(quantity="threshold").collections[-1].get_array().size == 0
+    with pytest.raises(ValueError, match="don't know where the atoms are"):
+        dataclasses.replace(rates, positions=None).plot(quantity="growth")
+    with pytest.raises(ValueError, match="quantity is 'speed'; expected one of rates, growth"):
+        rates.plot(quantity="speed")
+    with pytest.raises(ValueError, match="x is given, which is for"):
+        rates.plot(quantity="growth", x=[1.0])
+    with pytest.raises(ValueError, match="syst is given, which is for maps"):
+        rates.plot(syst=wire)

@@ -4,7 +4,6 @@ Imports Matplotlib, `studies`, `vibrations`, `results`, `model`, `algebra` and `
 """
 
 from kwant_curl.plotting.animation import animate
-from kwant_curl.plotting.charts import plot_pumping_rates, plot_trajectory
 from kwant_curl.plotting.curls import plot_curl_map
 from kwant_curl.plotting.cycles import plot_limit_cycle, plot_limit_cycles
 from kwant_curl.plotting.flows import plot_flow_map
@@ -15,8 +14,10 @@ from kwant_curl.plotting.motion import plot_orbit
 from kwant_curl.plotting.pairs import plot_phonon_rates, plot_pumped_pairs
 from kwant_curl.plotting.paths import plot_force_path, plot_force_plane
 from kwant_curl.plotting.pumping import plot_pumped_charge
+from kwant_curl.plotting.pumping_rates import plot_pumping_rates
 from kwant_curl.plotting.stability import plot_stability
 from kwant_curl.plotting.studies import picture_of_study, plot_study
+from kwant_curl.plotting.trajectories import plot_trajectory
 from kwant_curl.support.drawing import picture, plot
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Force, curl and friction, centre by centre."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,7 +145,8 @@ class CurlMap(Response):
             Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
         kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
-        return pumping_rates(self, kappa, trace, frequency, mass, np.ones(len(kappa)))
+        rates = pumping_rates(self, kappa, trace, frequency, mass, np.ones(len(kappa)))
+        return replace(rates, positions=self.positions)
 
     def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
         if axis is None:
