@@ -331,15 +331,15 @@ def test_stability_against_bias():
         None,
         units=kc.EV_ANGSTROM_AMU,
     )
-    ax = result.plot()
+    ax = result.plot(energy_unit="eV")
     quiet, wild = (line for line in ax.lines if len(line.get_xdata()) == 3)
     np.testing.assert_allclose(wild.get_xdata(), [0, 0.2, 0.4])  # sorted
     np.testing.assert_allclose(wild.get_ydata(), [-0.02, 0.02, 0.04])
     np.testing.assert_allclose(quiet.get_ydata(), [-0.02, 0, -0.06])
-    assert wild.get_label() == "mode 0"
+    assert wild.get_label() == "mode 0, grows first"
     assert ax.get_xlabel() == "bias (eV)"
     assert ax.get_ylabel() == "growth rate of the energy (eV/ħ)"
-    ax = kc.plot(result, quantity="frequency")
+    ax = kc.plot(result, quantity="frequency", energy_unit="eV")
     assert ax.get_ylabel() == "frequency (eV)"
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.9, 1, 1])
     with pytest.raises(ValueError, match="quantity is 'speed'; expected \"growth\""):
@@ -353,9 +353,13 @@ def test_energy_against_time():
     many = kc.Trajectory(times, q, v, omega, np.eye(2), units=kc.EV_ANGSTROM_AMU)
     expected = 0.5 * (v**2 + omega**2 * q**2).sum(axis=2)
     ax = many.plot()
+    picoseconds = 6.582119569e-4 * times  # hbar/eV
     for line, energy in zip(ax.lines, [*expected, expected.mean(axis=0)], strict=True):
-        np.testing.assert_allclose(line.get_data(), [times, energy])
-    assert ax.get_xlabel() == "time (ħ/eV)"
+        np.testing.assert_allclose(line.get_data(), [picoseconds, energy])
+    assert ax.get_xlabel() == "time (ps)"
+    own = many.plot(energy_unit="eV")
+    np.testing.assert_array_equal(own.lines[0].get_xdata(), times)
+    assert own.get_xlabel() == "time (ħ/eV)"
     assert ax.get_ylabel() == "energy (eV)"
     one = kc.Trajectory(times, q[:1], v[:1], omega, np.eye(2))
     assert len(kc.plot(one).lines) == 1
@@ -387,7 +391,7 @@ def test_results_carry_their_units(syst):
     assert discs.colorbar.ax.get_ylabel() == "curl of the force (meV/nm²)"
     with pytest.raises(ValueError, match="length_unit is 'Å', but the result is in nm"):
         local.plot(length_unit="Å")
-    assert local.pumping_rates(0.03, 1e5).plot().get_ylabel() == "rate (meV/ħ)"
+    assert local.pumping_rates(0.03, 1e5).plot().get_ylabel() == "rate (1/ps)"
     response = force_response(syst, moving, ENERGY, units=units)
     assert response.pumping_rates(np.eye(2, len(response.force)), 0.03, 1e5).units is units
     assert flow_map(syst, ENERGY, units=units).plot().get_ylabel() == "y (nm)"

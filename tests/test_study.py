@@ -422,7 +422,7 @@ def test_the_page(found):
 def test_the_figure(found):
     axes = found.plot(syst=MOLECULE.syst)
     assert len(axes.figure.axes) >= 2
-    assert f"critical bias {found.critical.bias:.4g} eV" in axes.get_title()
+    assert f"critical bias {found.critical.bias:.4g} V" in axes.get_title()
     critical = [line for line in axes.lines if list(line.get_xdata()) == [found.critical.bias] * 2]
     assert len(critical) == 1
     assert plot(found, ax=axes) is axes

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from kwant_curl.plotting.axes import chart_axes
+from kwant_curl.plotting.scales import scales
 from kwant_curl.results.limit_cycle import LimitCycle
 from kwant_curl.results.limit_cycles import LimitCycles
 from kwant_curl.support.units import labelled, unit_names
@@ -29,14 +30,16 @@ def plot_limit_cycle(
     length_unit: str | None = None,
 ) -> Axes:
     """Draw a cycle; the keywords are described in `LimitCycle.plot`."""
-    names = unit_names(result.units, None, length_unit)
+    names, shown = unit_names(result.units, None, length_unit), scales(result.units)
     ax = chart_axes(ax)
     times = np.linspace(0, result.period, FINE)
     way, rest = result.displacements(times), result.rest
     n_c = way.shape[1]
     if n_c == 1 and coordinates is None:
-        curve = np.column_stack([way[:, 0], np.gradient(way[:, 0], times)])
-        rest, titles = np.array([rest[0], 0.0]), ["coordinate 0", "its velocity"]
+        curve = np.column_stack([way[:, 0], np.gradient(way[:, 0], shown.time.factor * times)])
+        per_time = f"{names.length}/{shown.time.unit}" if names.length and shown.time.unit else ""
+        titles = [labelled("coordinate 0", names.length), labelled("its velocity", per_time)]
+        rest = np.array([rest[0], 0.0])
     else:
         chosen = _chosen(result, coordinates)
         curve, rest = way[:, chosen], rest[chosen]
@@ -52,6 +55,9 @@ def plot_limit_cycle(
             arrowprops={"arrowstyle": "-|>", "color": color, "mutation_scale": 16},
         )
     ax.set(xlabel=titles[0], ylabel=titles[1])
+    if result.units is not None:
+        frequency = shown.frequency.text(result.frequency)
+        ax.set_title(f"frequency {frequency}, period {shown.time.text(result.period)}")
     if label is not None:
         ax.legend()
     return ax
@@ -81,18 +87,21 @@ def plot_limit_cycles(
 ) -> Axes:
     """Draw cycles against bias; the keywords are described in `LimitCycles.plot`."""
     names = unit_names(result.units, energy_unit, length_unit)
+    shown = scales(result.units, energy_unit)
     labels = {
         "amplitude": labelled("amplitude of the limit cycle", names.length),
         "work": labelled("work of the current per turn", names.energy),
-        "frequency": labelled("frequency of the limit cycle", names.energy),
+        "frequency": shown.frequency.label("frequency of the limit cycle"),
     }
     if quantity not in labels:
         raise ValueError(f"quantity is {quantity!r}; expected one of {', '.join(labels)}.")
-    values = getattr(result, quantity)
+    values = getattr(result, quantity) * (
+        shown.frequency.factor if quantity == "frequency" else 1.0
+    )
     ax = chart_axes(ax)
     order = np.argsort(result.voltage, kind="stable")
-    drawn = _with_onset(result, quantity, result.voltage[order], values[order])
-    ax.plot(*drawn, color=color, linewidth=1.0)
+    biases, heights = _with_onset(result, quantity, result.voltage[order], values[order])
+    ax.plot(shown.bias.factor * biases, heights, color=color, linewidth=1.0)
     outcome = np.array(result.outcome)
     for kind in dict.fromkeys(result.outcome):
         which = outcome == kind
@@ -102,11 +111,13 @@ def plot_limit_cycles(
         if np.isnan(heights).all():
             continue
         face = color if kind == "cycle" else "none"
-        marks = ax.plot(result.voltage[which], heights, MARKS[kind], color=color, label=kind)[0]
+        at = shown.bias.factor * result.voltage[which]
+        marks = ax.plot(at, heights, MARKS[kind], color=color, label=kind)[0]
         marks.set_markerfacecolor(face)
     if result.critical is not None:
-        ax.axvline(result.critical, color="0.5", linestyle="--", linewidth=0.8, label="onset")
-    ax.set(xlabel=labelled("bias", names.energy), ylabel=labels[quantity])
+        onset = shown.bias.factor * result.critical
+        ax.axvline(onset, color="0.5", linestyle="--", linewidth=0.8, label="onset")
+    ax.set(xlabel=shown.bias.label("bias"), ylabel=labels[quantity])
     ax.legend()
     return ax
 

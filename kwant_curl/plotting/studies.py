@@ -9,10 +9,10 @@ from kwant.system import FiniteSystem
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kwant_curl.plotting.charts import plot_stability
 from kwant_curl.plotting.motion import plot_orbit
+from kwant_curl.plotting.scales import scales
+from kwant_curl.plotting.stability import plot_stability
 from kwant_curl.studies.study import Study
-from kwant_curl.support.units import spaced, unit_names
 
 __all__ = ["picture_of_study", "plot_study"]
 
@@ -49,12 +49,13 @@ def _figure(result: Study, syst: FiniteSystem | None) -> tuple[Figure, Axes]:
 
 def _growth(result: Study, ax: Axes) -> Axes:
     """Draw growth against bias, with this bias (dotted) and the critical one."""
-    plot_stability(result.against_bias(), ax=ax)
-    unit = spaced(unit_names(result.units).energy)
-    ax.axvline(result.voltage, color="0.5", linestyle=":", linewidth=0.8)
+    plot_stability(result.against_bias(), ax=ax, critical=result.critical)
+    bias = scales(result.units).bias
+    here = bias.factor * result.voltage
+    ax.axvline(here, color="0.5", linestyle=":", linewidth=0.8, label="this bias")
     if np.isfinite(result.critical.bias):
-        ax.axvline(result.critical.bias, color="C3", linewidth=0.8)
-        ax.set_title(f"critical bias {result.critical.bias:.4g}{unit}")
+        ax.set_title(f"critical bias {bias.text(result.critical.bias)}")
     else:
-        ax.set_title(f"nothing grows up to {result.critical.largest:.4g}{unit}")
+        ax.set_title(f"nothing grows up to {bias.text(result.critical.largest)}")
+    ax.legend()
     return ax

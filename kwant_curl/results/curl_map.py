@@ -1,6 +1,6 @@
 """Force, curl and friction, centre by centre."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,7 +146,8 @@ class CurlMap(Response):
         """
         kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
         of_pairs = OfPairs(kappa, trace, None, np.ones(len(kappa)))
-        return pumping_rates(self, of_pairs, frequency, mass)
+        rates = pumping_rates(self, of_pairs, frequency, mass)
+        return replace(rates, positions=self.positions)
 
     def _axis(self, axis: ArrayLike | None) -> FloatArray | None:
         if axis is None:

@@ -1,8 +1,8 @@
 """Force, curl, friction and more of coupled coordinates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,13 @@ from kwant_curl.results.mode_pairs import mode_patterns, pair_responses, pair_sp
 from kwant_curl.results.modes import ModeSet, Moved, chosen_pairs
 from kwant_curl.results.pumping_rates import OfPairs, PumpingRates, pumping_rates
 from kwant_curl.results.spectrum import Spectrum
+from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ForceResponse"]
 
@@ -421,6 +425,54 @@ class ForceResponse(Response):
         of_pairs = OfPairs(kappa, trace, springs, squares)
         rates = pumping_rates(self, of_pairs, chosen.frequency, chosen.mass)
         return replace(rates, pairs=chosen.numbers)
+
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        quantity: str = "curl",
+        modes: ModeSet | None = None,
+        labels: Sequence[str] | None = None,
+        energy_unit: str | None = None,
+        length_unit: str | None = None,
+    ) -> "Axes":
+        """Draw a matrix in colour, on a scale that is symmetric about zero.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        quantity : {"curl", "friction", "jacobian", "velocity", "lorentz", "noise"}
+            Which one, row I and column J.
+        modes : VibrationalModes, optional
+            Draw the matrix between these modes, of mass 1 each; default between the coordinates.
+        labels : sequence of str, optional
+            Names of the rows.  Default: of modes their frequencies, in meV where the units are
+            known; of displacements the atom's number and the direction.
+        energy_unit, length_unit : str, optional
+            Units of the labels; the numbers are in them then.  Default: those of the result;
+            between modes meV^2/hbar^2 and 1/ps where the units are known (the noise in the
+            result's own).  Matrices of coordinates that aren't atoms' displacements have none.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a matrix that the result doesn't hold, modes of other coordinates, and labels that
+            are too many or too few.
+        """
+        return plot(
+            self,
+            ax=ax,
+            quantity=quantity,
+            modes=modes,
+            labels=labels,
+            energy_unit=energy_unit,
+            length_unit=length_unit,
+        )
 
 
 def _projected(spectrum: Spectrum | None, patterns: FloatArray) -> Spectrum | None:

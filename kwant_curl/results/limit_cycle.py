@@ -162,6 +162,8 @@ class LimitCycle(Storable):
     ) -> "Axes":
         """Draw the cycle in the plane of two coordinates, with its sense and the place of rest.
 
+        Where the units are known, the title has its frequency in meV and its period in ps.
+
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional

@@ -116,7 +116,8 @@ class LimitCycles(Storable):
         color : str
             Of the line.
         energy_unit, length_unit : str, optional
-            Units for the labels; default the result's own.
+            Units of the labels; the numbers are in them.  Default: bias in V and frequency in meV
+            where the units are known, all else in the result's own.
 
         Returns
         -------

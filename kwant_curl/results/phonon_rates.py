@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwant_curl.results.exchange_spectrum import ExchangeSpectrum
 from kwant_curl.results.operated import Operated
+from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PhononRates", "rates_by_pair"]
 
@@ -123,6 +127,31 @@ class PhononRates(Operated):
         result = np.full_like(balance, np.inf)
         np.divide(self.emission, balance, out=result, where=balance > 0)
         return read_only(result)
+
+    def plot(
+        self, *, ax: "Axes | None" = None, rows: int = 10, energy_unit: str | None = None
+    ) -> "Axes":
+        """Draw emission (upwards) and absorption (downwards) of each mode, by pair of leads.
+
+        A stack of bars for (+) and for (-) of each pair of modes, a colour for each pair of leads:
+        that of the electron's state of higher energy, and that of the lower one.  A mark is at
+        emission minus absorption, `growth`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        rows : int
+            How many pairs of modes, at most, from the first on.
+        energy_unit : str, optional
+            Unit of energy of the label; the numbers are in it over hbar then.  Default: 1/ps where
+            the units are known.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        return plot(self, ax=ax, rows=rows, energy_unit=energy_unit)
 
 
 def rates_by_pair(quanta: FloatArray, found: Sequence[FloatArray]) -> FloatArray:

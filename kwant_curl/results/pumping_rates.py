@@ -17,6 +17,7 @@ from kwant_curl.support.units import Units
 from kwant_curl.support.warning import issued
 
 if TYPE_CHECKING:
+    from kwant.system import FiniteSystem
     from matplotlib.axes import Axes
 
 __all__ = ["OfPairs", "PumpingRates", "pumping_rates"]
@@ -58,6 +59,8 @@ class PumpingRates(Storable):
     springs : array of float, shape (n,), or None
         What the rates leave out: the symmetric part of dF_I/dQ_J splits the springs of X and Y by
         2 M omega times as much.  None if the response doesn't hold the Jacobian.
+    positions : array of float, shape (n, dim), or None
+        Where the oscillators are, of `CurlMap.pumping_rates`: for maps.
 
     Notes
     -----
@@ -90,6 +93,7 @@ class PumpingRates(Storable):
         "damping": ("pair",),
         "pairs": ("pair", "member"),
         "springs": ("pair",),
+        "positions": ("pair", "direction"),
     }
     DERIVED = {"growth": ("pair", "mode"), "threshold": ("pair",)}  # noqa: RUF012
 
@@ -100,6 +104,7 @@ class PumpingRates(Storable):
     pairs: NDArray[np.int64] | None = None
     voltage: float | None = None
     springs: FloatArray | None = None
+    positions: FloatArray | None = None
 
     def __repr__(self) -> str:
         """Say how many grow, and where the threshold is lowest."""
@@ -151,30 +156,58 @@ class PumpingRates(Storable):
         self,
         *,
         ax: "Axes | None" = None,
+        quantity: str = "rates",
         x: ArrayLike | None = None,
         xlabel: str = "mode",
+        syst: "FiniteSystem | None" = None,
         energy_unit: str | None = None,
+        length_unit: str | None = None,
     ) -> "Axes":
-        """Draw the driving of the (+) mode by the current, between the friction of either sign.
+        """Draw the driving of the (+) modes by the current, or a map over the atoms.
 
-        A mode grows where the driving leaves the band: (+) above it, (-) below.
+        The driving is drawn between the friction of either sign: a mode grows where it leaves the
+        band, (+) above it, (-) below.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure if not given.
+            Where to draw, 3D axes for a map in 3D; a new figure if not given.
+        quantity : {"rates", "growth", "driving", "threshold"}
+            Driving and friction side by side, or on each atom the growth of the faster one of (+)
+            and (-), the driving of (+), or the bias from which the driven one grows (the factor on
+            the present bias where this is not known).  Of thresholds the scale is logarithmic;
+            those above a hundred times the lowest have the last colour, infinite ones are grey.
         x : array (n,), optional
             Abscissa of each entry, which are then joined by a line; default its index.
         xlabel : str
             Label of the abscissa.
-        energy_unit : str, optional
-            Unit of the rates (hbar = 1), for the label; default that of the result.
+        syst : kwant.system.FiniteSystem, optional
+            The system, to draw all of its sites behind a map.
+        energy_unit, length_unit : str, optional
+            Units of the labels; the numbers are in them then, and rates in energy over hbar.
+            Default: rates in 1/ps and bias in V where the units are known, lengths in the
+            result's own.
 
         Returns
         -------
         matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            For a map of rates that don't know their `positions`, and keywords of the other kind
+            of figure.
         """
-        return plot(self, ax=ax, x=x, xlabel=xlabel, energy_unit=energy_unit)
+        return plot(
+            self,
+            ax=ax,
+            quantity=quantity,
+            x=x,
+            xlabel=xlabel,
+            syst=syst,
+            energy_unit=energy_unit,
+            length_unit=length_unit,
+        )
 
 
 class OfPairs(NamedTuple):

@@ -33,8 +33,8 @@ def plot(result: Any, *, ax: "Axes | None" = None, **keywords: Any) -> "Axes":
     """
     raise TypeError(
         f"Can't draw a {type(result).__name__}; expected CurlMap, FlowMap, ForcePath, "
-        "ForcePlane, LimitCycle, LimitCycles, LocalVibrations, PumpedCharge, PumpingRates, Orbit, "
-        "Stability or Trajectory."
+        "ForcePlane, ForceResponse, LimitCycle, LimitCycles, LocalVibrations, Orbit, PhononRates, "
+        "PumpedCharge, PumpedPairs, PumpingRates, Stability, Study or Trajectory."
     )
 
 

@@ -3,14 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
 from kwant_curl.support.units import Units, unit_names
 from kwant_curl.vibrations.motions import Motions
 from kwant_curl.vibrations.orbits import Orbit, orbit_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SOURCES", "PumpedPairs"]
 
@@ -198,6 +203,14 @@ class PumpedPairs(Motions):
         return read_only(member & (self.growth > 0) & (curl < 0.5 * self.growth))
 
     @property
+    def matters(self) -> NDArray[np.bool_]:
+        """Which of `SOURCES` add anything to the growth of any pair, (7,); curl and friction do."""
+        size = np.abs(self.contributions).max(axis=0, initial=0.0)
+        shown = size > NONE * size.max()
+        shown[[SOURCES.index("curl"), SOURCES.index("friction")]] = True
+        return np.asarray(read_only(shown))
+
+    @property
     def vectors(self) -> ComplexArray:
         """Displacements of each pair's motion, (n_pairs, n_c)."""
         return read_only(np.einsum("pm,pmc->pc", self.amplitudes, self.patterns[self.pairs]))
@@ -221,9 +234,7 @@ class PumpedPairs(Motions):
         add nothing anywhere are left out, but for curl and friction.  A star after the growth is
         that of a mode that grows by itself, see `of_single`.
         """
-        size = np.abs(self.contributions).max(axis=0, initial=0.0)
-        shown = size > NONE * size.max()
-        shown[[SOURCES.index("curl"), SOURCES.index("friction")]] = True
+        shown = self.matters
         names = ["modes", "frequency", "detuning", "driving", "damping", "growth", "rotation"]
         names += [SOURCES[number].replace(" ", "_") for number in np.flatnonzero(shown)]
         lines = [_columns(names)]
@@ -248,6 +259,36 @@ class PumpedPairs(Motions):
         if self.single.size:
             lines.append(self._named_singles("* "))
         return "\n".join(lines)
+
+    def plot(
+        self, *, ax: "Axes | None" = None, rows: int = 10, energy_unit: str | None = None
+    ) -> "Axes":
+        """Draw what each force adds to the growth of the first pairs, and the growth.
+
+        A stack of bars for each pair in the order of the table: what feeds its motion upwards from
+        zero, what takes from it downwards.  Below are the two modes and the frequency, with a star
+        as in `table`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if not given.
+        rows : int
+            How many pairs, at most.
+        energy_unit : str, optional
+            Unit of energy of the labels; the numbers are in it then.  Default: frequency in meV,
+            rates in 1/ps where the units are known.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            For no pairs.
+        """
+        return plot(self, ax=ax, rows=rows, energy_unit=energy_unit)
 
 
 def _columns(texts: Iterable[str]) -> str:

@@ -15,6 +15,8 @@ from kwant_curl.vibrations.orbits import Orbit, orbit_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from kwant_curl.vibrations.critical import CriticalBias
+
 __all__ = ["MARGINAL", "Stability"]
 
 FloatArray = NDArray[np.float64]
@@ -125,10 +127,42 @@ class Stability(Motions):
         return read_only(2 * self.frequencies.imag)
 
     @property
+    def growing(self) -> NDArray[np.bool_]:
+        """Whether each mode grows at each bias by more than rounding, (n_biases, n_modes)."""
+        limit = MARGINAL * np.abs(self.frequencies).max(axis=1, initial=0.0, keepdims=True)
+        return np.asarray(read_only(self.frequencies.imag > limit))
+
+    @property
     def is_stable(self) -> NDArray[np.bool_]:
         """Whether no mode grows at each bias, (n_biases,)."""
-        limit = MARGINAL * np.abs(self.frequencies).max(axis=1, initial=0.0)
-        return np.asarray(read_only(self.frequencies.imag.max(axis=1) <= limit))
+        return np.asarray(read_only(~np.asarray(self.growing.any(axis=1))))
+
+    @property
+    def onset(self) -> tuple[float, int] | None:
+        """The smallest bias at which a mode begins to grow, between the samples, and which mode.
+
+        Its growth is taken as linear between the last bias (`voltage`, from the smallest on, of
+        either sign) at which all modes decay and the next one; `critical_bias` searches for it.
+        None where no mode begins to grow: all decay, or one grows at the smallest bias already.
+        """
+        found: list[tuple[float, int]] = []
+        smallest = np.abs(self.voltage).argmin()
+        start = self.voltage[smallest]
+        for sign in (1, -1):
+            order = np.argsort(sign * self.voltage, kind="stable")
+            order = order[sign * (self.voltage[order] - start) >= 0]
+            grows = ~self.is_stable[order]
+            place = int(grows.argmax())
+            if not grows.any() or not place:
+                continue
+            before, after = order[place - 1], order[place]
+            low, high = np.minimum(self.growth[before], 0.0), self.growth[after]
+            which = np.flatnonzero(self.growing[after])
+            part = -low[which] / (high[which] - low[which])
+            way = float(self.voltage[after] - self.voltage[before])
+            mode = int(which[part.argmin()])
+            found.append((float(self.voltage[before]) + way * float(part.min()), mode))
+        return min(found, key=lambda pair: abs(pair[0]), default=None)
 
     @property
     def vectors(self) -> ComplexArray:
@@ -164,12 +198,18 @@ class Stability(Motions):
         return orbit_of(self, vector, self.frequencies[point, which])
 
     def plot(
-        self, *, ax: "Axes | None" = None, quantity: str = "growth", energy_unit: str | None = None
+        self,
+        *,
+        ax: "Axes | None" = None,
+        quantity: str = "growth",
+        critical: "CriticalBias | None" = None,
+        energy_unit: str | None = None,
     ) -> "Axes":
-        """Draw growth (or frequency) of all modes against the bias; those that run away in colour.
+        """Draw growth (or frequency) against the bias, in colour the mode that grows first.
 
-        These are the modes that grow by more than a thousandth of the fastest; dashed where they
-        grow without oscillating.
+        The critical bias is marked.  Modes that grow too are dark grey, those that decay everywhere
+        are light; dashed are those that grow without oscillating somewhere.  Where a mode grows at
+        the smallest bias already, the fastest one there is in colour and no bias is marked.
 
         Parameters
         ----------
@@ -177,11 +217,20 @@ class Stability(Motions):
             Where to draw; a new figure if not given.
         quantity : {"growth", "frequency"}
             2 Im Omega, which is minus the damping, or Re Omega.
+        critical : CriticalBias, optional
+            The critical bias to mark, of the same response and modes; default `onset`, by the
+            growth at the biases that there are.
         energy_unit : str, optional
-            Unit for the labels; default the result's own.
+            Unit of energy of the labels; the numbers are in it then.  Default: bias in V, frequency
+            in meV, growth in 1/ps where the units are known.
 
         Returns
         -------
         matplotlib.axes.Axes
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a critical bias that is none, or is of other modes, leads or units.
         """
-        return plot(self, ax=ax, quantity=quantity, energy_unit=energy_unit)
+        return plot(self, ax=ax, quantity=quantity, critical=critical, energy_unit=energy_unit)

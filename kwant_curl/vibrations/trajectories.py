@@ -200,7 +200,8 @@ class Trajectory(Storable):
         label : str, optional
             For the legend; default how many they are.
         energy_unit : str, optional
-            Unit for the labels; default the trajectory's own.
+            Unit of energy of the labels, of both axes.  Default: energy in the trajectory's own
+            unit, time in ps where the units are known.
 
         Returns
         -------
