@@ -20,6 +20,7 @@ from kwant_curl import (
     force_response,
     plot,
 )
+from kwant_curl.plotting.sites import EDGE, draw_outline
 
 ENERGY = 1.7
 
@@ -479,3 +480,17 @@ def test_without_plotly(spatial, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     with pytest.raises(ModuleNotFoundError, match="pip install plotly"):
         kc.plot_interactive(spatial)
+
+
+def test_outline_does_not_scallop():
+    """Gaps of sqrt(3) between the sites of an edge leave no bulges; discs of EDGE left 0.42."""
+    x, y = np.meshgrid(np.sqrt(3) * np.arange(20), np.arange(12), indexing="ij")
+    ax = plt.figure().add_subplot()
+    draw_outline(ax, np.stack([x.ravel(), y.ravel()], axis=1), 1.0)
+    (outline,) = collections(ax, "QuadContourSet")
+    (path,) = outline.get_paths()
+    line = path.vertices
+    top = line[(np.abs(line[:, 0] - x.max() / 2) < 12) & (line[:, 1] > 8), 1]
+    assert len(top) > 50
+    assert top.max() == pytest.approx(11 + EDGE, abs=0.02)
+    assert np.ptp(top) < 0.15
