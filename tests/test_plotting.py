@@ -1,6 +1,7 @@
 """Each kind of figure is drawn, and what is on it is checked."""
 
 import dataclasses
+import io
 import sys
 
 import matplotlib.pyplot as plt
@@ -494,3 +495,24 @@ def test_outline_does_not_scallop():
     assert len(top) > 50
     assert top.max() == pytest.approx(11 + EDGE, abs=0.02)
     assert np.ptp(top) < 0.15
+
+
+def test_vector_output_of_a_thousand_atoms_is_small():
+    x, y = np.meshgrid(np.arange(40.0), np.arange(25.0), indexing="ij")
+    positions = np.stack([x.ravel(), y.ravel()], axis=1)
+    curl = np.random.default_rng(0).normal(size=1000)
+    result = kc.CurlMap(
+        energy=0.0,
+        bias=np.array([1.0, 0.0]),
+        degeneracy=1.0,
+        positions=positions,
+        sites=np.arange(1000),
+        lead_force=np.zeros((2, 1000, 2)),
+        lead_curl=np.array([curl, -curl]),
+        friction=np.zeros((1000, 2, 2)),
+    )
+    figure = result.plot(current=np.ones((1000, 2))).figure
+    for kind in ("svg", "pdf"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind)
+        assert 1e4 < buffer.tell() < 1e6, (kind, buffer.tell())

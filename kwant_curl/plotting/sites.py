@@ -85,18 +85,20 @@ def draw_bonds(
 
 
 def discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> EllipseCollection:
-    """Add discs whose size is in the unit of the positions."""
-    n = len(positions)
+    """Add discs whose size is in the unit of the positions.
+
+    They share one path, which files of vector graphics then hold once.
+    """
     result = EllipseCollection(
-        np.full(n, diameter),
-        np.full(n, diameter),
-        np.zeros(n),
+        [diameter],
+        [diameter],
+        [0.0],
         units="xy",
         offsets=positions,
         offset_transform=ax.transData,
         facecolors="0.85",
         zorder=zorder,
-        rasterized=n > LARGE,
+        rasterized=len(positions) > LARGE,
     )
     ax.add_collection(result)
     return result
