@@ -1,6 +1,7 @@
 """Each kind of figure is drawn, and what is on it is checked."""
 
 import dataclasses
+import io
 import sys
 
 import matplotlib.pyplot as plt
@@ -20,6 +21,7 @@ from kwant_curl import (
     force_response,
     plot,
 )
+from kwant_curl.plotting.sites import EDGE, draw_outline
 
 ENERGY = 1.7
 
@@ -483,3 +485,38 @@ def test_without_plotly(spatial, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     with pytest.raises(ModuleNotFoundError, match="pip install plotly"):
         kc.plot_interactive(spatial)
+
+
+def test_outline_does_not_scallop():
+    """Gaps of sqrt(3) between the sites of an edge leave no bulges; discs of EDGE left 0.42."""
+    x, y = np.meshgrid(np.sqrt(3) * np.arange(20), np.arange(12), indexing="ij")
+    ax = plt.figure().add_subplot()
+    draw_outline(ax, np.stack([x.ravel(), y.ravel()], axis=1), 1.0)
+    (outline,) = collections(ax, "QuadContourSet")
+    (path,) = outline.get_paths()
+    line = path.vertices
+    top = line[(np.abs(line[:, 0] - x.max() / 2) < 12) & (line[:, 1] > 8), 1]
+    assert len(top) > 50
+    assert top.max() == pytest.approx(11 + EDGE, abs=0.02)
+    assert np.ptp(top) < 0.15
+
+
+def test_vector_output_of_a_thousand_atoms_is_small():
+    x, y = np.meshgrid(np.arange(40.0), np.arange(25.0), indexing="ij")
+    positions = np.stack([x.ravel(), y.ravel()], axis=1)
+    curl = np.random.default_rng(0).normal(size=1000)
+    result = kc.CurlMap(
+        energy=0.0,
+        bias=np.array([1.0, 0.0]),
+        degeneracy=1.0,
+        positions=positions,
+        sites=np.arange(1000),
+        lead_force=np.zeros((2, 1000, 2)),
+        lead_curl=np.array([curl, -curl]),
+        friction=np.zeros((1000, 2, 2)),
+    )
+    figure = result.plot(current=np.ones((1000, 2))).figure
+    for kind in ("svg", "pdf"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind)
+        assert 1e4 < buffer.tell() < 1e6, (kind, buffer.tell())

@@ -8,7 +8,7 @@ from matplotlib.colors import CenteredNorm
 from numpy.typing import ArrayLike
 
 from kwant_curl.plotting.axes import colour_bar, finish_map, map_axes
-from kwant_curl.plotting.sites import EDGE, distance_to_sites, draw_image, draw_outline
+from kwant_curl.plotting.sites import draw_image, draw_outline, inside_device
 from kwant_curl.results.flow_map import FlowMap
 from kwant_curl.support.units import labelled, unit_names
 
@@ -35,7 +35,7 @@ def plot_flow_map(
     ax = map_axes(ax, sites, 2, "flow")
     grid = result.interpolate(vectors, width=width)
     x, y = grid.axes
-    inside = distance_to_sites(sites, x, y) < EDGE * result.spacing
+    inside = inside_device(sites, result.spacing, x, y)
     curl = np.where(inside, grid.curl, np.nan)
     norm = CenteredNorm(halfrange=np.nanmax(np.abs(curl)) or 1.0)
     image = draw_image(ax, x, y, curl, norm)

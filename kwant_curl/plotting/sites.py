@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from contourpy import contour_generator
 from kwant.system import FiniteSystem
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection, QuadMesh
@@ -21,10 +22,10 @@ __all__ = [
     "SIGNED",
     "SMALL",
     "discs",
-    "distance_to_sites",
     "draw_bonds",
     "draw_image",
     "draw_outline",
+    "inside_device",
     "nearest_values",
     "sites_behind",
 ]
@@ -37,6 +38,9 @@ SIGNED = "RdBu_r"
 EDGE = 1.1
 """Where a device ends: so far from its sites, in units of their spacing (a honeycomb's holes are
 its inside)."""
+
+CLOSED = 3.0
+"""Bays of the edge that a disc of this radius, in units of the spacing, can't enter are inside."""
 
 PIXELS = 1000
 """Pixels of an image along its longer side, at most."""
@@ -81,18 +85,20 @@ def draw_bonds(
 
 
 def discs(ax: Axes, positions: FloatArray, diameter: float, zorder: float) -> EllipseCollection:
-    """Add discs whose size is in the unit of the positions."""
-    n = len(positions)
+    """Add discs whose size is in the unit of the positions.
+
+    They share one path, which files of vector graphics then hold once.
+    """
     result = EllipseCollection(
-        np.full(n, diameter),
-        np.full(n, diameter),
-        np.zeros(n),
+        [diameter],
+        [diameter],
+        [0.0],
         units="xy",
         offsets=positions,
         offset_transform=ax.transData,
         facecolors="0.85",
         zorder=zorder,
-        rasterized=n > LARGE,
+        rasterized=len(positions) > LARGE,
     )
     ax.add_collection(result)
     return result
@@ -109,8 +115,8 @@ def nearest_values(
     step = max(spacing / 3, float((high - low).max()) / PIXELS)
     x, y = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
     points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
-    distance, nearest = cKDTree(sites).query(points)
-    return x, y, np.where(distance < EDGE * spacing, values[nearest], np.nan)
+    nearest = cKDTree(sites).query(points)[1]
+    return x, y, np.where(inside_device(sites, spacing, x, y), values[nearest], np.nan)
 
 
 def draw_image(
@@ -121,16 +127,43 @@ def draw_image(
     return ax.pcolormesh(x, y, values.T, **options)
 
 
-def distance_to_sites(sites: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the distance of each point of a grid to the nearest site, (n_x, n_y)."""
-    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
-    return cKDTree(sites).query(points)[0]
+def inside_device(
+    sites: FloatArray, spacing: float, x: FloatArray, y: FloatArray
+) -> NDArray[np.bool_]:
+    """Return which points of a grid are inside of the device's outline, (n_x, n_y)."""
+    return _depth(sites, spacing, x, y) > 0
 
 
 def draw_outline(ax: Axes, sites: FloatArray, spacing: float) -> None:
     """Draw a line around the sites."""
-    low, high = sites.min(axis=0) - 2 * spacing, sites.max(axis=0) + 2 * spacing
-    step = max(0.25 * spacing, np.ptp(sites, axis=0).max() / 500)
-    x, y = (np.arange(a, b, step) for a, b in zip(low, high, strict=True))
-    distance = distance_to_sites(sites, x, y)
-    ax.contour(x, y, distance.T, [EDGE * spacing], colors="0.3", linewidths=0.8)
+    x, y = _grid_around(sites, spacing, 2 * spacing)
+    depth = _depth(sites, spacing, x, y)
+    ax.contour(x, y, depth.T, [0.0], colors="0.3", linewidths=0.8)
+
+
+def _depth(sites: FloatArray, spacing: float, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return how far points of a grid are inside of the outline; negative outside of it.
+
+    Discs around the sites would give an edge of bulges.  Those of radius CLOSED give one that is
+    nearly straight, too far out; the outline lies as far inside of it as takes it back to EDGE.
+    """
+    radius = CLOSED * spacing
+    around = _grid_around(sites, spacing, radius + 2 * spacing)
+    far = contour_generator(*around, _distances(sites, *around).T).lines(radius)
+    edge = np.concatenate([np.asarray(line) for line in far])
+    distance = _distances(edge, x, y)
+    inside = _distances(sites, x, y) < radius
+    return np.where(inside, distance, -distance) - (CLOSED - EDGE) * spacing
+
+
+def _grid_around(sites: FloatArray, spacing: float, margin: float) -> tuple[FloatArray, FloatArray]:
+    low, high = sites.min(axis=0) - margin, sites.max(axis=0) + margin
+    step = max(0.25 * spacing, float(np.ptp(sites, axis=0).max()) / 500)
+    x, y = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+    return x, y
+
+
+def _distances(points: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the distance of each point of a grid to the nearest of `points`, (n_x, n_y)."""
+    grid = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+    return cKDTree(points).query(grid)[0]
