@@ -76,6 +76,8 @@ os.environ["PYTHONWARNINGS"] = (
 )
 # Figures are kept in the notebooks, whichever backend is chosen outside.
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+# At twice the resolution: the theme makes them as wide as the text at most.
+os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / ".executed" / digest_of_package())
 nb_execution_raise_on_error = True

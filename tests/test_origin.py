@@ -8,6 +8,7 @@ import pytest
 from systems import square_wire
 
 import kwant_curl as kc
+from kwant_curl import devices
 
 LAW = kc.Displacements(scaling=kc.PowerLaw(2))
 
@@ -58,3 +59,14 @@ def test_those_of_a_model_and_of_a_response(syst):
 def test_without_params():
     result = kc.curl_map(square_wire(length=4, width=2).finalized(), LAW, 1.5)
     assert result.params == {}
+
+
+def test_rates_of_a_response_have_its_origin():
+    molecule = devices.bent_molecule()
+    where = molecule.syst, molecule.coordinates, molecule.energy
+    for result in (kc.curl_map(*where), kc.force_response(*where)):
+        more = {} if isinstance(result, kc.CurlMap) else {"modes": np.eye(2, 6)}
+        rates = result.pumping_rates(frequency=0.01, mass=molecule.mass, **more)
+        assert rates.version == kc.__version__
+        assert rates.seconds == result.seconds
+        assert rates.params == result.params

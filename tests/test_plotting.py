@@ -110,7 +110,7 @@ def test_scale_is_symmetric_for_curls_of_one_sign(local):
     assert discs.get_clim()[1] == np.abs(negative.curl).max()
 
 
-def test_arrows_in_3d_point_along_the_curl(spatial, monkeypatch):
+def test_arrows_in_3d_turn_about_the_curl(spatial, monkeypatch):
     calls = []
     axes = type(plt.figure().add_subplot(projection="3d"))
     draw = axes.quiver
@@ -124,10 +124,13 @@ def test_arrows_in_3d_point_along_the_curl(spatial, monkeypatch):
     ((x, y, z, u, v, w),) = calls
     strength = np.linalg.norm(spatial.curl, axis=1)
     shown = strength > 0.05 * strength.max()
-    np.testing.assert_array_equal(np.stack([x, y, z], axis=1), spatial.positions[shown])
-    ratio = np.stack([u, v, w], axis=1) / spatial.curl[shown]
-    np.testing.assert_allclose(ratio, ratio[0, 0])
-    assert ratio[0, 0] > 0
+    # At the end of an arc around the curl, and the way that it turns there.
+    arm = np.stack([x, y, z], axis=1) - spatial.positions[shown]
+    np.testing.assert_allclose(np.einsum("ni,ni->n", arm, spatial.curl[shown]), 0, atol=1e-12)
+    turns = np.cross(arm, np.stack([u, v, w], axis=1))
+    assert (np.einsum("ni,ni->n", turns, spatial.curl[shown]) > 0).all()
+    radii = np.linalg.norm(arm, axis=1)
+    np.testing.assert_allclose(radii**2 / strength[shown], radii[0] ** 2 / strength[shown][0])
 
 
 def test_curl_map_without_any_curl(local):
@@ -146,11 +149,13 @@ def test_curl_vectors_in_3d(spatial):
     ax = plot(spatial, length_unit="Å", energy_unit="eV")
     assert ax.name == "3d"
     assert ax.get_zlabel() == "z (Å)"
-    (arrows,) = collections(ax, "Line3DCollection")
+    arcs, heads = collections(ax, "Line3DCollection")
     strength = np.linalg.norm(spatial.curl, axis=1)
     shown = strength[strength > 0.05 * strength.max()]
-    np.testing.assert_array_equal(np.unique(arrows.get_array()), np.unique(shown))
-    assert arrows.colorbar.ax.get_ylabel() == "magnitude of the curl of the force (eV/Å²)"
+    for arrows in (arcs, heads):
+        np.testing.assert_array_equal(np.unique(arrows.get_array()), np.unique(shown))
+        assert arrows.get_clim() == (0, strength.max())
+    assert ax.figure.axes[-1].get_ylabel() == "magnitude of the curl of the force (eV/Å²)"
     ax.figure.canvas.draw()
     with pytest.raises(ValueError, match="pass axes made with projection='3d'"):
         plot(spatial, ax=plt.figure().add_subplot())

@@ -101,4 +101,4 @@ def _draw_current(ax: Axes, sites: FloatArray, current: ArrayLike) -> None:
         raise ValueError(
             f"current has shape {vectors.shape}; expected {sites.shape}, one vector per site."
         )
-    draw_arrows(ax, sites, vectors, nearest_distance(sites))
+    draw_arrows(ax, sites, vectors, nearest_distance(sites), "current")

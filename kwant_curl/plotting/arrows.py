@@ -14,8 +14,13 @@ ARROWS = 24
 """Arrows along the longer side of a large map."""
 
 
-def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float) -> None:
-    """Draw `vectors`, on large maps their mean in each cell of a coarse grid."""
+def draw_arrows(
+    ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: float, label: str
+) -> None:
+    """Draw `vectors`, on large maps their mean in each cell of a coarse grid.
+
+    A key above the axes has the length of the longest.
+    """
     cell = spacing
     if len(positions) >= SMALL:
         # Whole numbers of sites in a cell, the grid in the middle: arrows are as regular as sites.
@@ -32,14 +37,19 @@ def draw_arrows(ax: Axes, positions: FloatArray, vectors: FloatArray, spacing: f
     shown = length > 0.02 * length.max()
     if not shown.any():
         return
-    ax.quiver(
+    small = cell == spacing
+    arrows = ax.quiver(
         *positions[shown].T,
         *(vectors[shown] / length.max()).T,
         angles="xy",
         scale_units="xy",
-        scale=1 / ((0.8 if cell == spacing else 1.2) * cell),
+        scale=1 / ((0.8 if small else 1.2) * cell),
         pivot="middle",
         width=0.003,
         color="black",
-        zorder=3,
+        # Where discs leave room between them, below these.
+        zorder=0.5 if small else 3,
+    )
+    ax.quiverkey(
+        arrows, 1.0, 1.03, 1.0, f"{label} {length.max():.2g}", labelpos="W", coordinates="axes"
     )

@@ -5,12 +5,17 @@ from typing import Any
 import numpy as np
 from kwant.system import FiniteSystem
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm, Normalize
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.model.geometry import nearest_distance
+from kwant_curl.plotting.arcs import turning_arcs, unit_vectors
 from kwant_curl.plotting.arrows import draw_arrows
 from kwant_curl.plotting.axes import colour_bar, finish_map, finish_space, label_axes, map_axes
+from kwant_curl.plotting.leads import draw_leads
+from kwant_curl.plotting.scales import scales
 from kwant_curl.plotting.sites import (
     LARGE,
     SIGNED,
@@ -61,7 +66,9 @@ def plot_curl_map(
             draw_bonds(ax, syst, sites, result.periods)
         _draw_curl_2d(ax, sites, result, label, names.length)
         if vectors is not None:
-            draw_arrows(ax, result.positions, vectors, nearest_distance(sites))
+            draw_arrows(ax, result.positions, vectors, nearest_distance(sites), "current")
+        if syst is not None and len(syst.leads) == len(result.bias):
+            draw_leads(ax, syst, sites, result.bias, scales(result.units, energy_unit).bias)
     return ax
 
 
@@ -108,17 +115,33 @@ def _draw_points(ax: Axes, points: FloatArray, values: FloatArray, norm: Normali
 
 
 def _draw_curl_3d(ax: Any, sites: FloatArray, result: CurlMap, label: str) -> None:
+    """Draw three quarters of a circle around each curl, with an arrow that turns as it does."""
     ax.scatter(*sites.T, color="0.5", s=8, alpha=0.6, linewidths=0)
     strength = np.linalg.norm(result.curl, axis=1)
     longest = strength.max() or 1.0
     shown = strength > 0.05 * longest
-    arrows = ax.quiver(
-        *result.positions[shown].T,
-        *(1.3 * nearest_distance(sites) / longest * result.curl[shown]).T,
-        linewidths=1.2,
-        cmap="viridis_r",
-        norm=Normalize(0, longest),
-    )
-    arrows.set_array(strength[shown])
+    bar: Any = ScalarMappable(Normalize(0, longest), "viridis_r")
+    if shown.any():
+        _draw_arcs(ax, result, strength, shown, nearest_distance(sites), bar)
     finish_space(ax, sites)
-    ax.figure.colorbar(arrows, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
+    ax.figure.colorbar(bar, ax=ax, label=f"magnitude of the {label}", shrink=0.7, pad=0.1)
+
+
+def _draw_arcs(
+    ax: Any,
+    result: CurlMap,
+    strength: FloatArray,
+    shown: NDArray[np.bool_],
+    spacing: float,
+    colours: ScalarMappable,
+) -> None:
+    """Draw the arcs of the centres that are shown, and a head at the end of each."""
+    radii = 0.55 * spacing * np.sqrt(strength[shown] / strength.max())
+    arcs = turning_arcs(result.positions[shown], result.curl[shown], radii)
+    options: Any = {"cmap": colours.cmap, "norm": colours.norm, "linewidths": 1.6}
+    lines = Line3DCollection(list(arcs), **options)
+    lines.set_array(strength[shown])
+    ax.add_collection3d(lines)
+    heads = 0.7 * radii[:, None] * unit_vectors(arcs[:, -1] - arcs[:, -2])
+    tips = ax.quiver(*arcs[:, -1].T, *heads.T, arrow_length_ratio=1.0, **options)
+    tips.set_array(strength[shown])

@@ -1,10 +1,14 @@
-"""What figures of vibrations are in: V, meV, 1/ps and ps where the units are known."""
+"""What figures are in: V (or mV), meV, 1/ps and ps where the units are known."""
 
 from typing import NamedTuple
 
 from kwant_curl.support.units import Units, labelled, unit_names
 
 __all__ = ["Scale", "Scales", "scales"]
+
+
+COARSE = 0.1
+"""With a unit of energy below this part of an electronvolt biases are in mV."""
 
 
 class Scale(NamedTuple):
@@ -32,7 +36,7 @@ class Scales(NamedTuple):
 
 
 def scales(units: Units | None, energy_unit: str | None = None) -> Scales:
-    """Return V, meV, 1/ps and ps where the units are known and no unit of energy is asked for.
+    """Return V (or mV), meV, 1/ps and ps where units are known and no unit of energy is asked for.
 
     Else numbers stay as they are, with labels by the unit of energy.
     """
@@ -40,9 +44,9 @@ def scales(units: Units | None, energy_unit: str | None = None) -> Scales:
     if units is None or energy_unit is not None:
         energy = Scale(1.0, names.energy)
         return Scales(energy, energy, Scale(1.0, names.rate), Scale(1.0, names.time))
-    per_ps = units.per_picosecond(1.0)
+    per_ps, volt = units.per_picosecond(1.0), units.volt(1.0)
     return Scales(
-        Scale(units.volt(1.0), "V"),
+        Scale(1e3 * volt, "mV") if volt < COARSE else Scale(volt, "V"),
         Scale(units.millielectronvolt(1.0), "meV"),
         Scale(per_ps, "1/ps"),
         Scale(1 / per_ps, "ps"),

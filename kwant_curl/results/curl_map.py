@@ -174,17 +174,19 @@ class CurlMap(Response):
         """Draw the curl of the force on each centre, and the current as arrows.
 
         In 2D the centres are coloured by the curl, on a scale that is symmetric about zero; in
-        3D an arrow at each centre, coloured by its length, shows the vector of the curl.
+        3D an arc around the curl of each centre, coloured by its magnitude, turns as the force
+        does.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Where to draw, 3D axes for a result in 3D; a new figure if not given.
         syst : kwant.system.FiniteSystem, optional
-            The system, to draw all of its sites (and in 2D its bonds) behind the map.
+            The system, to draw all of its sites behind the map, and in 2D its bonds and beside it
+            the numbers of its leads, with their bias (in V where the units are known).
         current : array (n, 2), optional
             In 2D, a vector per centre (not per hopping) that is drawn as an arrow; on large
-            maps the arrows are means over cells.
+            maps the arrows are means over cells.  A key says how long the longest is.
         length_unit, energy_unit : str, optional
             Units for the labels; default those of the result.
 

@@ -253,6 +253,9 @@ def pumping_rates(
         units=response.units,
         voltage=float(np.ptp(response.bias)),
         springs=None if pairs.springs is None else pairs.springs / (masses * omega),
+        params=response.params,
+        version=response.version,
+        seconds=response.seconds,
     )
     if not n:
         return rates
