@@ -125,9 +125,9 @@ def test_cycles_in_volts_and_millielectronvolts():
         units=kc.MEV_NANOMETRE_AMU,
     )
     ax = cycles.plot(quantity="frequency")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("bias (V)", "frequency of the limit cycle (meV)")
-    np.testing.assert_allclose(ax.lines[0].get_data(), [[2e-4, 3e-4], [0.021, 0.02]])
-    np.testing.assert_allclose(line(ax, "onset").get_xdata(), 1.5e-4)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("bias (mV)", "frequency of the limit cycle (meV)")
+    np.testing.assert_allclose(ax.lines[0].get_data(), [[0.2, 0.3], [0.021, 0.02]])
+    np.testing.assert_allclose(line(ax, "onset").get_xdata(), 0.15)
     in_ev = dataclasses.replace(cycles, units=UNITS)
     ax = kc.plot(in_ev, quantity="frequency")
     np.testing.assert_allclose(ax.lines[0].get_data(), [[0.2, 0.3], [21, 20]])
