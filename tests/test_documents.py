@@ -30,10 +30,14 @@ IN_FILES = DOCS / "cluster.md"
 """Its blocks are files that import each other: `# name.py` is their first line."""
 
 
+OLDEST = ("bent_molecule", "sweeps", "your_own_device")
+"""Tutorials that run at the oldest supported versions too: others call the same routines."""
+
+
 def marks_of(path):
     """Return `tutorial` for what the build of the documentation executes, `heavy` for long ones."""
     executed = "```{code-cell}" in path.read_text()
-    long = path.stem in ("first_steps", "gpaw_junction", "xtb_junction", "validation")
+    long = path.stem == "validation" or (path in TUTORIALS and path.stem not in OLDEST)
     return [*([pytest.mark.tutorial] if executed else []), *([pytest.mark.heavy] if long else [])]
 
 
