@@ -95,3 +95,26 @@ def test_vector_output_of_a_thousand_atoms():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind)
         assert buffer.tell() < 1e6, (kind, buffer.tell())
+
+
+def test_waves_on_a_line_say_which_way():
+    """exp(iqx) travels to the right, its complex conjugate to the left; leads at their sides."""
+    chain = kwant.lattice.chain(norbs=1)
+    builder = kwant.Builder()
+    builder[(chain(i) for i in range(9))] = 0
+    builder[chain.neighbors()] = -1
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[chain(0)] = 0
+    lead[chain.neighbors()] = -1
+    builder.attach_lead(lead.reversed())
+    builder.attach_lead(lead)
+    syst = builder.finalized()
+    x = np.arange(9.0)
+    for sign, way in ((1, "right (+0.78)"), (-1, "left (-0.78)")):
+        orbit = kc.Orbit(np.exp(0.9j * sign * x), 0.1, 0.0, np.ones(9), x[:, None])
+        ax = orbit.plot(syst=syst)
+        texts = {text.get_text(): text.get_position() for text in ax.texts}
+        assert any(text.endswith(f"travels to the {way}") for text in texts)
+        assert texts["lead 0"][0] > 0.5 > texts["lead 1"][0]
+    standing = kc.Orbit(np.cos(0.9 * x) + 0j, 0.1, 0.0, np.ones(9), x[:, None])
+    assert not standing.plot().texts

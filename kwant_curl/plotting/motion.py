@@ -55,7 +55,7 @@ def plot_orbit(
     sites = sites_behind(syst, centres)
     unit = unit_names(orbit.units, length_unit=length_unit).length
     if dim == 1:
-        return _draw_wave(orbit, ax, unit)
+        return _draw_wave(orbit, ax, unit, syst)
     ax = map_axes(ax, sites, dim, "orbit")
     spacing = nearest_distance(sites)
     moves = scaled_moves(orbit, PHASES, size * spacing)
@@ -149,8 +149,11 @@ def _draw_orbits_3d(ax: Any, sites: FloatArray, curves: FloatArray, momenta: Flo
     finish_space(ax, sites)
 
 
-def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
-    """Draw a wave on a line, and where it is a quarter of a period later."""
+def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str, syst: FiniteSystem | None = None) -> Axes:
+    """Draw a wave on a line, where it is a quarter of a period later, and which way it travels.
+
+    With the system, its leads too: at the bottom, on the side where each is attached.
+    """
     ax = chart_axes(ax)
     x = np.asarray(orbit.positions)[:, 0]
     order = np.argsort(x)
@@ -162,4 +165,15 @@ def _draw_wave(orbit: Orbit, ax: Axes | None, unit: str) -> Axes:
     ax.set_ylabel("displacement (arbitrary units)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     label_axes(ax, "x", unit)
+    ax.set_ylim(-1.25, 1.35)
+    travels = float(orbit.travel[0])
+    if abs(travels) > VISIBLE:
+        way = "→ travels to the right" if travels > 0 else "← travels to the left"
+        ax.text(0.5, 0.95, f"{way} ({travels:+.2f})", ha="center", transform=ax.transAxes)
+    if syst is not None:
+        centre = float(x.mean())
+        for lead, interface in enumerate(syst.lead_interfaces):
+            left = np.mean([syst.sites[site].pos[0] for site in interface]) < centre
+            place, side = (0.01, "left") if left else (0.99, "right")
+            ax.text(place, 0.02, f"lead {lead}", ha=side, transform=ax.transAxes)
     return ax
