@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import math
 import pickle
+import re
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -32,6 +33,7 @@ from kwant_curl.algebra.dynamics import (
     travel,
 )
 from kwant_curl.algebra.growing import followed
+from kwant_curl.results.mode_pairs import plane_responses
 from kwant_curl.vibrations.mechanics import mechanics
 from kwant_curl.vibrations.pairs import SOURCES
 
@@ -97,34 +99,80 @@ def test_critical_bias_of_two_degenerate_modes():
     assert found == pytest.approx(rates.threshold[0], rel=1e-8)
 
 
-def test_the_springs_of_the_current_hold_pairs_against_turning():
-    """Growth sqrt(driving^2 - springs^2) - damping: random Jacobians, on both sides of zero."""
+def test_all_that_turns_a_degenerate_pair():
+    """`full_growth` and `full_threshold` against the equation of motion, of random tensors.
+
+    Of weak forces, to the first order in them over the frequency; some pairs never turn.
+    """
     rng = np.random.default_rng(11)
-    turning = []
-    for jacobian in 1e-4 * rng.normal(size=(40, 2, 2)):
-        response = kc.ForceResponse.from_arrays(friction=1e-5 * np.eye(2), jacobian=jacobian)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            rates = response.pumping_rates(np.eye(2), 0.3)
-        driving, springs = abs(rates.driving[0]), rates.springs[0]
-        assert bool(caught) == (springs > 0.5 * driving)
-        root = np.sqrt(complex(driving**2 - springs**2)).real
+    found, said = [], []
+    for jacobian in 1e-4 * rng.normal(size=(60, 2, 2)):
+        root = 1e-2 * rng.normal(size=(2, 2)) * rng.choice([0.3, 1.0], 2)
+        friction = root @ root.T
+        response = kc.ForceResponse.from_arrays(friction=friction, jacobian=jacobian)
+        rates = response.pumping_rates(np.eye(2), 0.3)
+        said.append("own springs" in repr(rates))
+        driving, springs = abs(rates.driving[0]), np.linalg.norm(rates.springs[0])
+        assert said[-1] == (springs > 0.5 * driving)
         growth = kc.stability(response, DEGENERATE, 1.0).growth.max()
-        assert growth == pytest.approx(root - 1e-5, abs=2e-3 * max(driving, springs))
-        turning.append(springs < driving)
-        critical = kc.critical_bias(response, DEGENERATE, 1.0)
-        assert (critical < np.inf) == (root > 1e-5)
-    assert 5 < sum(turning) < 35
+        scale = np.abs(jacobian).max() / 0.3 + friction.max()
+        assert rates.full_growth[0] == pytest.approx(growth, abs=2e-3 * scale)
+        critical = kc.critical_bias(response, DEGENERATE, 20.0)
+        expected = rates.full_threshold[0]
+        if expected < 5:
+            assert critical == pytest.approx(expected, rel=0.02)
+        elif np.isinf(expected):
+            assert critical == np.inf
+        found.append(expected)
+    assert 10 < np.isfinite(found).sum() < 50
+    assert 10 < sum(said) < 55
+
+
+def test_uneven_friction_makes_pairs_grow_early():
+    """|kappa| = 2 omega sqrt(det eta), off-diagonal friction too; Eq. 30 takes the mean."""
+    eta = np.array([[1e-3, 3e-4], [3e-4, 1.5e-4]])
+    response = kc.ForceResponse.from_arrays(friction=eta, curl=[[0, 3e-4], [-3e-4, 0]])
+    rates = response.pumping_rates(np.eye(2), 0.3)
+    assert "The friction differs between directions: by itself it lets entry 0" in rates.warnings[0]
+    exact = 2 * 0.3 * np.sqrt(np.linalg.det(eta)) / 3e-4
+    assert rates.full_threshold[0] == pytest.approx(exact)
+    assert kc.critical_bias(response, DEGENERATE, 2.0) == pytest.approx(exact, rel=1e-5)
+    assert rates.growth.max() < 0 < rates.full_growth[0]
+    assert "of which 1 grow; threshold from 0.4899" in repr(rates)
+    assert rates.full_threshold_bias[0] == pytest.approx(exact)
+    even = kc.ForceResponse.from_arrays(friction=1e-3 * np.eye(2), curl=response.curl)
+    plain = even.pumping_rates(np.eye(2), 0.3)
+    np.testing.assert_array_equal(plain.full_threshold, plain.threshold)
+    np.testing.assert_allclose(plain.full_growth, plain.growth.max(axis=1))
+    by_hand = kc.PumpingRates(rates.driving, rates.damping)
+    np.testing.assert_array_equal(by_hand.full_threshold, by_hand.threshold)
+
+
+def test_planes_of_rotation_in_space():
+    """The same numbers whichever way the axis points: rotated tensors, against the flat ones."""
+    rng = np.random.default_rng(5)
+    eta = np.array([[1e-3, 3e-4, 0], [3e-4, 1.5e-4, 0], [0, 0, 2e-3]])
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    curl = turn @ [0, 0, 4e-4]
+    flat = plane_responses(np.array([4e-4]), eta[None, :2, :2], None)
+    for axis in (None, 3 * curl):
+        found = plane_responses(curl[None], (turn @ eta @ turn.T)[None], axis)
+        np.testing.assert_allclose(found.kappa, flat.kappa)
+        np.testing.assert_allclose(found.friction, flat.friction)
+        sizes = [np.linalg.norm(one.uneven) for one in (found, flat)]
+        assert sizes[0] == pytest.approx(sizes[1])
 
 
 def test_along_a_straight_wire_nothing_turns():
     """Where dF/dX = 0 the springs are the driving; a warning says that Eq. 30 leaves them out."""
     straight = np.array([[0.0, 2e-4], [0.0, 0.0]])
     response = kc.ForceResponse.from_arrays(friction=1e-5 * np.eye(2), jacobian=straight)
-    with pytest.warns(RuntimeWarning, match=r"split 1 of 1 pairs .* 1\), and 1 by more than the"):
-        rates = response.pumping_rates(np.eye(2), 0.3)
-    assert rates.springs[0] == pytest.approx(abs(rates.driving[0]))
-    assert rates.growth.max() > 0
+    rates = response.pumping_rates(np.eye(2), 0.3)
+    assert re.search(r"split 1 of 1 pairs .* 1\), and 1 by more than the", rates.warnings[0])
+    assert np.linalg.norm(rates.springs) == pytest.approx(abs(rates.driving[0]))
+    assert rates.growth.max() > 0 > rates.full_growth[0]
+    assert rates.full_threshold[0] == np.inf
     assert kc.critical_bias(response, DEGENERATE, 1.0) == np.inf
     alone = kc.ForceResponse.from_arrays(friction=np.eye(2), curl=response.curl)
     assert alone.pumping_rates(np.eye(2), 30.0).springs is None
@@ -1337,3 +1385,15 @@ def test_processes_scale_a_response():
         one.frequencies, kc.stability(response, modes, [1e-4, 2e-4]).frequencies
     )
     assert found == kc.critical_bias(response, modes, 0.1, steps=2)
+
+
+def test_a_multiple_of_a_direction_is_no_bias():
+    """Of a mapping the number is a factor on it; `voltage` is the bias, and the text says so."""
+    response = two(0.02, 0.002, 0.002)
+    plain = kc.critical_bias(response, DEGENERATE, 10.0)
+    assert plain.voltage == pytest.approx(plain.bias)
+    assert "times" not in repr(plain)
+    some = kc.critical_bias(response, DEGENERATE, 100.0, direction={0: 0.2, 1: -0.1})
+    assert some.voltage == pytest.approx(plain.voltage, rel=1e-6)
+    assert f"{some.bias:.6g} times the direction, {some.voltage:.6g} between leads" in repr(some)
+    assert kc.critical_bias(response, DEGENERATE, 0.01).voltage is None

@@ -30,7 +30,7 @@ GAINS = (
 )
 ENDS = (
     "The orbits of growing amplitude end before one is found that neither gains nor loses energy, "
-    "at the amplitude {:.4g} of sqrt(M) Q: a start from another bias may lead further."
+    "at the amplitude {:.4g} of sqrt(M) Q: without `start`, or from another bias, it may be found."
 )
 LOSES = "No limit cycle: the motion loses more energy than it gains at all amplitudes, and decays."
 

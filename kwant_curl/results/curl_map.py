@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.results.base import Response
 from kwant_curl.results.mode_pairs import plane_responses
-from kwant_curl.results.pumping_rates import OfPairs, PumpingRates, pumping_rates
+from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.units import spaced, unit_names
 
@@ -144,8 +144,7 @@ class CurlMap(Response):
         RuntimeWarning
             Where the assumptions of these rates don't hold; see `PumpingRates`.
         """
-        kappa, trace = plane_responses(self.curl, self.friction, self._axis(axis))
-        of_pairs = OfPairs(kappa, trace, None, np.ones(len(kappa)))
+        of_pairs = plane_responses(self.curl, self.friction, self._axis(axis))
         rates = pumping_rates(self, of_pairs, frequency, mass)
         return replace(rates, positions=self.positions)
 

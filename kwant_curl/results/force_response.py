@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from kwant_curl.algebra.occupations import chemical_potential_shifts, exchange_window
 from kwant_curl.results.base import Response
 from kwant_curl.results.given import check_direction, given_fields, negative_friction
-from kwant_curl.results.mode_pairs import mode_patterns, pair_responses, pair_springs
+from kwant_curl.results.mode_pairs import mode_patterns, pair_responses
 from kwant_curl.results.modes import ModeSet, Moved, chosen_pairs
-from kwant_curl.results.pumping_rates import OfPairs, PumpingRates, pumping_rates
+from kwant_curl.results.pumping_rates import PumpingRates, pumping_rates
 from kwant_curl.results.spectrum import Spectrum
 from kwant_curl.support.drawing import plot
 from kwant_curl.support.frozen import read_only
@@ -416,13 +416,11 @@ class ForceResponse(Response):
         """
         moved = Moved(len(self.friction), self.positions, self.sites, self.units, self.temperature)
         chosen = chosen_pairs(modes, pairs, frequency, mass, moved)
-        kappa, trace = pair_responses(self.curl, self.friction, chosen.patterns)
+        jacobian = None if self.lead_jacobian is None else self.jacobian
+        of_pairs = pair_responses(self.curl, self.friction, jacobian, chosen.patterns)
         known = self.positions is None or chosen.numbers is not None  # those have been checked
         squares = None if known else np.max(np.sum(chosen.patterns**2, axis=2), axis=1)
-        springs = None
-        if self.lead_jacobian is not None:
-            springs = pair_springs(self.jacobian, chosen.patterns)
-        of_pairs = OfPairs(kappa, trace, springs, squares)
+        of_pairs = of_pairs._replace(squares=squares)
         rates = pumping_rates(self, of_pairs, chosen.frequency, chosen.mass)
         return replace(rates, pairs=chosen.numbers)
 

@@ -1,9 +1,11 @@
 """Pairs of modes X, Y: what a response is to their rotation.  Arrays only."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["mode_pairs", "mode_patterns", "pair_responses", "pair_springs", "plane_responses"]
+__all__ = ["OfPairs", "mode_pairs", "mode_patterns", "pair_responses", "plane_responses"]
 
 FloatArray = NDArray[np.float64]
 
@@ -40,22 +42,38 @@ def mode_patterns(modes: ArrayLike, n_coordinates: int, *, ndim: int, shape: str
     return array.astype(float)
 
 
+class OfPairs(NamedTuple):
+    """What a response is to pairs of coordinates X, Y, one per entry.
+
+    kappa: kappa_XY; friction: eta_XX + eta_YY; uneven: (n, 2), (eta_XX - eta_YY)/2 and eta_XY;
+    springs: the same two of the symmetric part of the Jacobian, or None; squares: of the lengths
+    of the patterns of atoms' displacements; None for other coordinates, whose masses are of
+    another dimension.
+    """
+
+    kappa: FloatArray
+    friction: FloatArray
+    uneven: FloatArray
+    springs: FloatArray | None = None
+    squares: FloatArray | None = None
+
+
 def pair_responses(
-    curl: FloatArray, friction: FloatArray, modes: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return kappa_XY and eta_XX + eta_YY of each pair of modes (n_pairs, 2, n_c)."""
+    curl: FloatArray, friction: FloatArray, jacobian: FloatArray | None, modes: FloatArray
+) -> OfPairs:
+    """Return what a response is to each pair of modes (n_pairs, 2, n_c)."""
     x, y = modes[:, 0], modes[:, 1]
     kappa = _without_rounding(x, curl, y)
-    return kappa, _without_rounding(x, friction, x) + _without_rounding(y, friction, y)
+    trace = _without_rounding(x, friction, x) + _without_rounding(y, friction, y)
+    springs = None if jacobian is None else _uneven(modes @ jacobian @ modes.swapaxes(1, 2))
+    return OfPairs(kappa, trace, _uneven(modes @ friction @ modes.swapaxes(1, 2)), springs)
 
 
-def pair_springs(jacobian: FloatArray, modes: FloatArray) -> FloatArray:
-    """Return by how much dF_I/dQ_J splits each pair of modes (n_pairs, 2, n_c), (n_pairs,).
-
-    Half the distance of the eigenvalues of its symmetric part in the plane of X and Y.
-    """
-    of = modes @ jacobian @ modes.swapaxes(1, 2)
-    return np.asarray(np.hypot(of[:, 0, 0] - of[:, 1, 1], of[:, 0, 1] + of[:, 1, 0]) / 2)
+def _uneven(tensors: FloatArray) -> FloatArray:
+    """Return the two parts (n, 2) of tensors (n, 2, 2) that are symmetric and have no trace."""
+    along = 0.5 * (tensors[:, 0, 0] - tensors[:, 1, 1])
+    across = 0.5 * (tensors[:, 0, 1] + tensors[:, 1, 0])
+    return np.stack([along, across], axis=1)
 
 
 def _without_rounding(left: FloatArray, matrix: FloatArray, right: FloatArray) -> FloatArray:
@@ -68,10 +86,8 @@ def _without_rounding(left: FloatArray, matrix: FloatArray, right: FloatArray) -
     return np.where(np.abs(value) > ROUNDING * size, value, 0.0)
 
 
-def plane_responses(
-    curl: FloatArray, friction: FloatArray, axis: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    """Return kappa and the trace of the friction in the plane of rotation of each centre.
+def plane_responses(curl: FloatArray, friction: FloatArray, axis: FloatArray | None) -> OfPairs:
+    """Return what a response is in the plane of rotation of each centre.
 
     Parameters
     ----------
@@ -83,11 +99,21 @@ def plane_responses(
         Axis of rotation in 3D, of any length; None for each centre's own curl (and z where the
         curl vanishes).
     """
-    trace = np.trace(friction, axis1=1, axis2=2)
+    ones = np.ones(len(curl))
     if curl.ndim == 1:
-        return curl, trace
+        trace = np.trace(friction, axis1=1, axis2=2)
+        return OfPairs(curl, trace, _uneven(friction), None, ones)
     axes = np.broadcast_to(curl if axis is None else axis, curl.shape)
     length = np.linalg.norm(axes, axis=1, keepdims=True)
     unit = np.divide(axes, length, out=np.tile([0.0, 0.0, 1.0], (len(axes), 1)), where=length > 0)
-    along = np.einsum("ni,nij,nj->n", unit, friction, unit)
-    return np.einsum("ni,ni->n", unit, curl), trace - along
+    plane = _plane(unit)
+    tensors = plane @ friction @ plane.swapaxes(1, 2)
+    trace = np.trace(tensors, axis1=1, axis2=2)
+    return OfPairs(np.einsum("ni,ni->n", unit, curl), trace, _uneven(tensors), None, ones)
+
+
+def _plane(axes: FloatArray) -> FloatArray:
+    """Return two unit vectors (n, 2, 3) at right angles to unit vectors and to each other."""
+    first = np.cross(axes, np.eye(3)[np.abs(axes).argmin(axis=1)])
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    return np.stack([first, np.cross(axes, first)], axis=1)

@@ -15,6 +15,9 @@ __all__ = ["CriticalBias"]
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
+SAME = 1e-9
+"""By how much, relative to it, a voltage and a bias may differ and be one."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CriticalBias(float, Motions):
@@ -97,11 +100,19 @@ class CriticalBias(float, Motions):
         if self.frequency is None:
             return f"<CriticalBias: none up to {self.largest:.4g}{unit}>{self._noted}"
         still = "" if self.frequency else ", no vibration: a spring is lost"
+        bias = f"{self.bias:.6g}{unit}"
+        if self.voltage is not None and abs(self.voltage - abs(self.bias)) > SAME * self.voltage:
+            bias = f"{self.bias:.6g} times the direction, {self.voltage:.6g}{unit} between leads"
         return (
-            f"<CriticalBias {self.bias:.6g}{unit}: mode {self.mode}, mostly vibration "
+            f"<CriticalBias {bias}: mode {self.mode}, mostly vibration "
             f"{self.vibration}, frequency {self.frequency:.4g}{unit}{still}{self._damped}>"
             f"{self._noted}"
         )
+
+    @property
+    def voltage(self) -> float | None:
+        """The largest difference of the leads' chemical potentials there, None if not known."""
+        return None if self.shifts is None else float(np.ptp(self.shifts))
 
     @property
     def _damped(self) -> str:
