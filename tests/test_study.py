@@ -33,6 +33,7 @@ from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model as Evaluated
 from kwant_curl.studies.current import lead_currents
 from kwant_curl.studies.routine import _once
+from kwant_curl.vibrations.pairs import SOURCES
 
 MOLECULE = devices.bent_molecule()
 WHERE = (MOLECULE.syst, MOLECULE.coordinates, MOLECULE.energy)
@@ -267,6 +268,24 @@ def test_springs_of_the_current_are_on_the_page():
     # X + iY turns every atom on a circle; the motion that decays most slowly goes the other way.
     assert "angular momentum -1 ħ per quantum, clockwise" in text
     assert re.search(r"its slowest decay turns from mode 1 to mode 0, 0\.\d+ of a circle", text)
+
+
+def test_what_feeds_the_critical_motion(found):
+    """Of two modes the parts on the page are the contributions of the pair there."""
+    modes = found.modes.select(sorted(found.driven))
+    result = study(*WHERE, modes=modes, bias=BIAS, temperature=0.025, window=False, **UNITS)
+    there = result.response.at_bias(dict(enumerate(result.critical.shifts.tolist())))
+    pairs = pumped_pairs(there, modes)
+    parts = dict(zip(SOURCES, pairs.contributions[0], strict=True))
+    said = re.search(r"what feeds it (.*) at 0.3 V", " ".join(str(result).split())).group(1)
+    numbers = dict(re.findall(r"([a-z][a-z ]+?) (-?[\d.e-]+) /ps", said))
+    for name, source in (
+        ("curl and springs", "curl"),
+        ("friction of equilibrium", "friction"),
+        ("what the bias adds to it", "bias friction"),
+    ):
+        expected = result.units.per_picosecond(parts[source])
+        assert float(numbers[name]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_symmetry_leaves_no_pair():

@@ -130,7 +130,7 @@ class Answers:
             whole=at_bias,
             whole_critical=self.critical(whole, found.modes, found.damping, reach),
             whole_stability=stability(at_bias, found.modes, damping=found.damping),
-            window_error=_worst(whole, reach),
+            window_error=_worst(whole.project(found.modes.patterns), reach),
         )
 
     def _with_currents(self, found: Study) -> Study:

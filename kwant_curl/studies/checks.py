@@ -128,7 +128,7 @@ def _degeneracy(study: "Study") -> Check:
     text = (
         "distance of the pair's springs, with those of the current "
         f"(alone {of_current:.3g}), over the driving at this bias; above it thresholds of Eq. 30 "
-        "are off, and above 1 the current doesn't turn the pair"
+        "are off, and above 1 (with even friction) the current doesn't turn the pair"
     )
     if study.assumed_equal and number <= DETUNED:
         text = "all frequencies were given as equal, which real vibrations are not; " + text

@@ -10,6 +10,7 @@ import numpy as np
 from kwant_curl.studies.checks import Check, is_driven
 from kwant_curl.support.units import Units
 from kwant_curl.vibrations.critical import CriticalBias
+from kwant_curl.vibrations.mechanics import projected
 from kwant_curl.vibrations.orbits import Orbit
 from kwant_curl.vibrations.stabilities import Stability
 
@@ -157,7 +158,7 @@ def _runaway(study: "Study") -> Rows:
     if study.critical.vector is not None:
         rows.append(("its motion", _motion(study.orbit())))
         if study.critical.frequency:
-            rows.append(("what feeds it", _fed(study.critical, study.units)))
+            rows.append(("what feeds it", _fed(study)))
     if study.whole_critical is not None:
         rows.append(("of the whole window", _critical(study.whole_critical, study.units)))
     return rows
@@ -175,16 +176,31 @@ def _critical(critical: CriticalBias, units: Units | None) -> str:
     )
 
 
-def _fed(critical: CriticalBias, units: Units | None) -> str:
+def _fed(study: "Study") -> str:
     """Return what each force adds to the growth at the critical bias, where the sum is zero."""
-    names = {
-        "driving": "curl and springs",
-        "friction": "electrons' friction",
-        "lattice": "lattice",
-        "other": "other damping",
+    critical, friction = study.critical, _equilibrium_friction(study)
+    found = {
+        "curl and springs": critical.driving,
+        "friction of equilibrium": friction,
+        "what the bias adds to it": (critical.friction or 0.0) - friction,
+        "lattice": critical.lattice,
+        "other damping": critical.other,
     }
-    found = {name: getattr(critical, name) for name in names}
-    return ", ".join(f"{names[k]} {_text(units, RATES, v)}" for k, v in found.items() if v)
+    size = max(abs(value) for value in found.values() if value is not None)
+    return ", ".join(
+        f"{name} {_text(study.units, RATES, value)}"
+        for name, value in found.items()
+        if value is not None and abs(value) > STILL * size
+    )
+
+
+def _equilibrium_friction(study: "Study") -> float:
+    """Return what the friction without current adds to the growth of the critical motion."""
+    critical, omega = study.critical, study.modes.frequencies
+    parts, frequency = np.asarray(critical.amplitudes), float(critical.frequency or 0.0)
+    friction = projected(study.response, study.modes).friction
+    energy = 0.5 * (frequency**2 + float(omega**2 @ np.abs(parts) ** 2))
+    return -(frequency**2) * float((parts.conj() @ friction @ parts).real) / energy
 
 
 def _at_bias(study: "Study") -> Rows:

@@ -119,8 +119,14 @@ def critical_bias(
         found = None if bracket is None else search.root(bracket, accuracy)
     positions, units = either(known.positions, modes.positions), either(known.units, modes.units)
     if found is None:
+        far = notices_of_far_biases([search.at(limit)[0]])
         return CriticalBias(
-            bias=math.inf, largest=limit, masses=modes.masses, positions=positions, units=units
+            bias=math.inf,
+            largest=limit,
+            masses=modes.masses,
+            positions=positions,
+            units=units,
+            warnings=issued([], far),
         )
     root, mode, omega, amplitudes = found
     answer, system = search.at(root)
