@@ -456,4 +456,6 @@ def test_spectra_of_another_response():
         kc.langevin(response, modes, 1.0, spectrum=other, **quantum)
     with pytest.raises(ValueError, match=r"The spectrum ends at the frequency 0\.02"):
         kc.langevin(response, modes, 1.0, spectrum=spectrum.at([0.01, 0.02]), **quantum)
+    with pytest.raises(ValueError, match=r"The spectrum begins at the frequency 0\.05, .* 0\.03"):
+        kc.langevin(response, modes, 1.0, spectrum=spectrum.at([0.05, 0.2]), **quantum)
     assert kc.langevin(response, modes, 1.0, spectrum=spectrum, **quantum).noise == "quantum"

@@ -285,7 +285,8 @@ def test_what_feeds_the_critical_motion(found):
         ("what the bias adds to it", "bias friction"),
     ):
         expected = result.units.per_picosecond(parts[source])
-        assert float(numbers[name]) == pytest.approx(expected, rel=1e-3)
+        small = 1e-3 * abs(float(numbers["curl and springs"]))  # which are left out
+        assert float(numbers.get(name, 0.0)) == pytest.approx(expected, rel=1e-3, abs=small)
 
 
 def test_symmetry_leaves_no_pair():

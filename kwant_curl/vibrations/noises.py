@@ -192,6 +192,13 @@ def checked_spectrum(
                 f"The spectrum is at {name} = {theirs.tolist()} and the response at "
                 f"{ours.tolist()}; expected both of the same system, operated in the same way."
             )
+    first, slowest = float(spectrum.frequencies[0]), float(modes.frequencies.min())
+    if slowest < first * (1 - CLOSE):
+        raise ValueError(
+            f"The spectrum begins at the frequency {first:.6g}, and the slowest mode has "
+            f"{slowest:.6g}, whose noise would be that of {first:.6g}; expected noise_spectrum with "
+            "frequencies from that of the slowest mode on, or lower."
+        )
     last, fastest = float(spectrum.frequencies[-1]), float(modes.frequencies.max())
     if last < fastest:
         raise ValueError(
