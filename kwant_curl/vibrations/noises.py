@@ -196,7 +196,7 @@ def checked_spectrum(
     if slowest < first * (1 - CLOSE):
         raise ValueError(
             f"The spectrum begins at the frequency {first:.6g}, and the slowest mode has "
-            f"{slowest:.6g}, whose noise would be that of {first:.6g}; expected noise_spectrum with "
+            f"{slowest:.6g}, whose noise would be that of {first:.6g}; expected noise_spectrum of "
             "frequencies from that of the slowest mode on, or lower."
         )
     last, fastest = float(spectrum.frequencies[-1]), float(modes.frequencies.max())
