@@ -167,6 +167,13 @@ def test_scalar_bias_with_three_leads(routine, three_leads):
         routine(three_leads, SCALED, ENERGY)
 
 
+def test_no_bias_needs_no_leads(three_leads):
+    """Zero is none, of three leads too: as messages recommend it."""
+    response = force_response(three_leads, SCALED, ENERGY, bias={0: 0.1})
+    np.testing.assert_array_equal(response.at_bias(0.0).bias, np.zeros(3))
+    np.testing.assert_array_equal(response.at_bias(0).force, 0.0)
+
+
 @ROUTINES
 @pytest.mark.parametrize("bias", [np.nan, np.inf, {0: np.nan}])
 def test_bias_that_is_not_finite(routine, syst, bias):

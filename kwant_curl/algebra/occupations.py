@@ -35,9 +35,9 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
     Parameters
     ----------
     bias : float or mapping
-        A number V, an energy: lead 0 at +V/2 and lead 1 at -V/2, for two leads only, so that a
-        positive V drives electrons from lead 0 to lead 1.  Or ``{lead: dmu}``; leads that are
-        not in it stay at equilibrium.
+        A number V, an energy: lead 0 at +V/2 and lead 1 at -V/2, for two leads only (but zero is
+        none, of any number of leads), so that a positive V drives electrons from lead 0 to
+        lead 1.  Or ``{lead: dmu}``; leads that are not in it stay at equilibrium.
     n_leads : int
         Number of leads of the system.
 
@@ -55,6 +55,8 @@ def chemical_potential_shifts(bias: Any, n_leads: int) -> NDArray[np.float64]:
         value = real_number(
             "bias", bias, "a real number, or {lead: shift of its chemical potential}"
         )
+        if value == 0:
+            return np.zeros(n_leads)
         if n_leads != 2:
             raise ValueError(
                 f"bias is the number {value}, which stands for two leads, but the system has "
