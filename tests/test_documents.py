@@ -41,6 +41,7 @@ def marks_of(path):
     return [*([pytest.mark.tutorial] if executed else []), *([pytest.mark.heavy] if long else [])]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     "path",
     [
