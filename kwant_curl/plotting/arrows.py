@@ -10,6 +10,9 @@ __all__ = ["draw_arrows"]
 
 FloatArray = NDArray[np.float64]
 
+KEY = 0.08
+"""What the key takes of the height."""
+
 ARROWS = 24
 """Arrows along the longer side of a large map."""
 
@@ -19,7 +22,7 @@ def draw_arrows(
 ) -> None:
     """Draw `vectors`, on large maps their mean in each cell of a coarse grid.
 
-    A key above the axes has the length of the longest.
+    A key above the map has the length of the longest; the axes make room for it.
     """
     cell = spacing
     if len(positions) >= SMALL:
@@ -50,6 +53,8 @@ def draw_arrows(
         # Where discs leave room between them, below these.
         zorder=0.5 if small else 3,
     )
-    ax.quiverkey(
-        arrows, 1.0, 1.03, 1.0, f"{label} {length.max():.2g}", labelpos="W", coordinates="axes"
-    )
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + KEY * (high - low))
+    text = f"{label} {length.max():.2g}"
+    place = 0.94, 1 - 0.5 * KEY
+    ax.quiverkey(arrows, *place, 1.0, text, labelpos="W", coordinates="axes")
