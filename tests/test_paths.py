@@ -293,3 +293,12 @@ def test_warnings_come_once():
         result = force_along(field, [[0.0, 0.0], [0.01, 0.0], [0.02, 0.01]])
     assert len(caught) == len(result.warnings) == len(field.notices)
     assert any("phase" in text for text in result.warnings)
+
+
+@pytest.mark.parametrize("place", [[0, np.nan], [0, np.inf], [0, 1j], [0.0, 0.1, 0.2]])
+def test_places_that_are_none_are_refused_with_nodes_too(place):
+    syst, coordinates = two_levels()
+    for refresh in (None, 0.1):
+        field = ResponseField(syst, coordinates, 0.1, bias=0.1, refresh=refresh)
+        with pytest.raises(ValueError, match="displacement"):
+            field.force(place)

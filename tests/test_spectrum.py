@@ -195,3 +195,17 @@ def test_the_critical_bias_from_one_window(counted):
     direct = kc.critical_bias(response, modes, 1.0, steps=8)
     assert float(found) == pytest.approx(float(direct), rel=1e-4)
     assert 0 < float(found) < 1
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_fermi_level_at_the_end_of_a_window(sign):
+    """One lead alone is shifted, at zero temperature: friction is that of the window's end."""
+    syst, coordinates = two_levels()
+    args = syst, coordinates, 0.1
+    whole = kc.force_response(*args, bias={0: sign * 0.02}, linear=False, rtol=1e-6)
+    part = kc.force_response(*args, bias={0: sign * 0.005}, linear=False)
+    found = whole.at_bias({0: sign * 0.005})
+    for name in ("force", "curl", "friction"):
+        expected = getattr(part, name)
+        size = np.abs(expected).max()
+        np.testing.assert_allclose(getattr(found, name), expected, atol=1e-4 * size, err_msg=name)

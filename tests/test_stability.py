@@ -1397,3 +1397,18 @@ def test_a_multiple_of_a_direction_is_no_bias():
     assert some.voltage == pytest.approx(plain.voltage, rel=1e-6)
     assert f"{some.bias:.6g} times the direction, {some.voltage:.6g} between leads" in repr(some)
     assert kc.critical_bias(response, DEGENERATE, 0.01).voltage is None
+
+
+@pytest.mark.parametrize("window", [False, True])
+def test_undamped_modes_are_not_taken_for_the_one_that_grows(window):
+    """Of four equal frequencies two turn and are damped; nothing does anything to the others."""
+    curl = np.zeros((4, 4))
+    curl[0, 2], curl[2, 0] = 1e-3, -1e-3
+    friction = np.diag([1e-3, 0, 1e-3, 0])
+    response = kc.ForceResponse.from_arrays(friction=friction, curl=curl)
+    modes = modes_of(0.3, 0.3, 0.3, 0.3)
+    found = kc.critical_bias(response.at_bias if window else response, modes, 5.0)
+    assert found == pytest.approx(0.6, rel=1e-4)
+    np.testing.assert_allclose(np.abs(found.amplitudes) ** 2, [0.5, 0, 0.5, 0], atol=1e-6)
+    assert 2 * (found.amplitudes[0].conj() * found.amplitudes[2]).imag == pytest.approx(1)
+    assert found.driving == pytest.approx(1e-3, rel=1e-3)

@@ -328,3 +328,13 @@ def test_dask_workers_and_their_client_are_killed(tmp_path):
         assert again.stdout.strip() == str([x * x for x in range(30)])
         assert stored() == set(range(30))
         assert before == {x: (tmp_path / f"called_{x}").read_text() for x in there}
+
+
+def modulus(x):
+    return abs(x)
+
+
+def test_complex_points_of_numpy(tmp_path):
+    points = [np.complex128(1 + 2j), 3 - 1j]
+    again = [kc.sweep(modulus, points, store=tmp_path / "store") for _ in range(2)]
+    assert again[0] == again[1] == [np.sqrt(5), np.sqrt(10)]

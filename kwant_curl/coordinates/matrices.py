@@ -1,6 +1,7 @@
 """Coordinates given by their dH/dQ as matrices."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -80,7 +81,7 @@ class Matrices(Specification):
             raise ValueError(
                 "matrices is a single sparse matrix; expected a sequence of them, e.g. [matrix]."
             )
-        object.__setattr__(self, "matrices", tuple(self.matrices))
+        object.__setattr__(self, "matrices", tuple(map(copy, self.matrices)))
         if not self.matrices:
             raise ValueError("matrices is empty; expected at least one matrix dH/dQ.")
         if self.second is not None:

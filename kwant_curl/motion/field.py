@@ -11,6 +11,7 @@ from kwant.system import FiniteSystem
 from numpy.typing import ArrayLike, NDArray
 
 from kwant_curl.coordinates import Coordinates
+from kwant_curl.coordinates.base import checked_displacements
 from kwant_curl.electrons.keywords import with_shared_keywords
 from kwant_curl.electrons.numerics import MAX_ENERGIES, MAX_MEMORY, RTOL, Route
 from kwant_curl.model.charges import Charge
@@ -117,6 +118,8 @@ class ResponseField:
     def __post_init__(self) -> None:
         if self.refresh is not None:
             object.__setattr__(self, "refresh", positive_number("refresh", self.refresh))
+        if isinstance(self.bias, Mapping):  # a copy: the caller's may change
+            object.__setattr__(self, "bias", dict(self.bias))
         if self.nodes is None:
             object.__setattr__(self, "nodes", Nodes(self.max_memory))
 
@@ -163,7 +166,7 @@ class ResponseField:
         Without `refresh` every place is a node.  Which node is nearest depends on the place alone,
         not on where one was before: the same motion is the same again.
         """
-        q = np.asarray(displacements, dtype=float)
+        q = checked_displacements(displacements)
         number = self.node(q)
         if self.refresh is None or number is None:
             return self(q), np.zeros_like(q)

@@ -153,7 +153,7 @@ def _softened(motion: Orbit, study: "Study") -> float:
     """Return how far a motion's frequency is from those of its vibrations, relative to these."""
     parts = np.abs(study.modes.vectors @ (np.sqrt(study.modes.masses) * motion.vector)) ** 2
     own = float(np.sqrt(parts @ study.modes.frequencies**2 / parts.sum()))
-    return abs(motion.frequency - own) / own
+    return abs(motion.frequency - own) / own if own else np.inf
 
 
 def _interfaces(study: "Study") -> Check:

@@ -128,7 +128,7 @@ def _plain(value: Any, what: str) -> Any:
 
     def leaf(part: Any) -> Any:
         if isinstance(part, np.bool_ | np.number):
-            return part.item()
+            return as_json(part.item(), leaf)
         if type(part) is np.ndarray and not part.dtype.hasobject:
             content = sha256(np.ascontiguousarray(part).tobytes()).hexdigest()
             return {"!array": [part.dtype.str, list(part.shape), content]}

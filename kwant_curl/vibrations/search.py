@@ -38,6 +38,12 @@ ALIKE = 0.5
 NEAR = 1e-6
 """Frequencies of one motion at one bias differ by less, relative to the largest."""
 
+UNDAMPED = 100.0
+"""Growth of motions that nothing damps, in units of what is taken for none."""
+
+ABOVE = (1e-6, 1e-4, 1e-2)
+"""How far above the root, relative to it, what grows there is looked for."""
+
 ROUND = 8
 """Biases that an executor gets at a time: those beyond the first instability are for nothing."""
 
@@ -145,7 +151,27 @@ class Search:
                     return own[0], *found
                 high = own[0]
         root = _root(self._excess, low, high, relative)
-        return root, *fastest_motion(*self._forces(root))
+        return root, *self._growing_from(root, bracket.high)
+
+    def _growing_from(self, root: float, high: float) -> tuple[int, complex, ComplexArray]:
+        """Return number, Omega and v of the motion that grows above the root.
+
+        Others that nothing damps neither grow nor decay at any bias: where there are any it is
+        that which grows a little above, followed back.
+        """
+        found = fastest_motion(*self._forces(root))
+        stiffness, damping, memory = self._forces(root)
+        frequencies = motions(stiffness, damping, memory)[0]
+        if np.count_nonzero(frequencies.imag > found[1].imag - UNDAMPED * self._tiny) < 2:
+            return found
+        for step in ABOVE:
+            v = min(root * (1 + step), high)
+            _, omega, vector = fastest_motion(*self._forces(v))
+            if omega.imag > UNDAMPED * self._tiny:
+                own = followed(stiffness, damping, omega, vector, memory)
+                omega, vector = (omega, vector) if own is None else own
+                return int(np.abs(frequencies - omega).argmin()), omega, vector
+        return found
 
     def _last_word(
         self, root: float, omega: complex, vector: ComplexArray, rtol: float

@@ -92,7 +92,8 @@ def _check_bias(job: Job) -> None:
     if not isinstance(job.bias, dict) and n_leads != 2:
         raise CommandError(
             f"a bias of one number takes two leads, at +V/2 and -V/2, but the system has "
-            f"{n_leads}; give a shift per lead, for instance --bias 0=0.1 {n_leads - 1}=-0.1."
+            f"{n_leads}; give a shift per lead, for instance --bias 0=0.1"
+            f"{f' {n_leads - 1}=-0.1' if n_leads > 1 else ''}."
         )
     unknown = [lead for lead in job.bias if lead >= n_leads] if isinstance(job.bias, dict) else []
     if unknown:
