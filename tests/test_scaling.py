@@ -235,7 +235,7 @@ def surrounded(unit):
     critical = kc.critical_bias(response, modes, 1e3 * unit.bias, steps=16)
     widths = modes.linewidths()
     spectrum = kc.noise_spectrum(
-        unit.syst, unit.law, unit.energy, 2 * omega.max(),
+        unit.syst, unit.law, unit.energy, [omega.min(), 2 * omega.max()],
         modes=modes.patterns, rtol=1e-8, **at,
     )  # fmt: skip
     moved = {"seed": 1, "n_trajectories": 2, "every": 20, "lead_temperatures": {1: 0.5 * unit.kt}}
