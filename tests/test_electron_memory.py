@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from systems import two_levels
 
 import kwant_curl as kc
@@ -42,7 +43,7 @@ def dense_responses(omegas):
         later, earlier = green(ENERGIES + omega), green(ENERGIES - omega).conj().swapaxes(1, 2)
         of_both = np.einsum(path, force, later, force, rho, optimize=True)
         of_both += np.einsum(path, force, rho, force, earlier, optimize=True)
-        result.append(-np.trapezoid(of_both, ENERGIES, axis=-1) / (2 * np.pi))
+        result.append(-trapezoid(of_both, ENERGIES, axis=-1) / (2 * np.pi))
     return np.array(result)
 
 
