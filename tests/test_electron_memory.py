@@ -157,7 +157,7 @@ def test_free_motion_has_the_complex_frequency():
     # What the electrons remember of the start is over after 60; then q is one damped oscillation.
     q = motion.coordinates[0, motion.times > 60, 0]
     columns = np.stack([q[1:-1], q[:-2]], axis=1)
-    one, two = np.linalg.lstsq(columns, q[2:])[0]
+    one, two = np.linalg.lstsq(columns, q[2:], rcond=None)[0]
     root = np.roots([1, -one, -two])[0]
     found = np.abs(np.log(root).imag) / 0.5 + 1j * np.log(root).real / 0.5
     assert found.imag == pytest.approx(expected.imag, rel=0.02)
