@@ -73,12 +73,14 @@ def anti_hermitian(selfenergy):
     return -(selfenergy - selfenergy.conj().swapaxes(1, 2)) / 2j
 
 
+@pytest.mark.heavy
 def test_the_spectrum_is_the_anti_hermitian_part(spectrum):
     some = [2, 10, 25]
     expected = anti_hermitian(-dense_responses(OMEGA[some])) / OMEGA[some, None, None]
     np.testing.assert_allclose(spectrum.damping[some], expected, atol=2e-3 * np.abs(expected).max())
 
 
+@pytest.mark.heavy
 def test_the_hermitian_part_follows_by_causality(spectrum):
     """Against the dense response, less its value at rest, to the 1 % that a fit may miss."""
     omegas = np.array([0.05, 0.13, 0.3, 0.6, 1.0, 1.5])
@@ -91,6 +93,7 @@ def test_the_hermitian_part_follows_by_causality(spectrum):
     assert np.abs(hermitian).max() > 0.3 * np.abs(zero).max()
 
 
+@pytest.mark.heavy
 def test_the_damping_at_every_frequency(spectrum):
     """In the table and beyond its end, where it is constant."""
     memory = remembered(spectrum.frequencies, spectrum.damping)
@@ -109,6 +112,7 @@ def test_the_damping_at_every_frequency(spectrum):
     np.testing.assert_allclose(memory(0.0), 0.0, atol=1e-12)
 
 
+@pytest.mark.heavy
 def test_noise_over_damping_in_equilibrium():
     """Nyquist at every frequency: the spectrum's noise and the memory's damping."""
     kt = 0.2
@@ -143,6 +147,7 @@ def test_what_the_end_of_the_table_hides():
     assert np.abs(alone.friction - alone.friction.T).max() < 0.01 * np.abs(turning).max()
 
 
+@pytest.mark.heavy
 def test_free_motion_has_the_complex_frequency():
     """Decay and shift of one mode's frequency, against the dense response there."""
     omega, mass = 0.3, 300.0
