@@ -70,6 +70,8 @@ def test_the_key_of_arrows_and_what_is_above(wire):
     ax = result.plot(syst=syst, current=current)
     (key,) = [child for child in ax.get_children() if hasattr(child, "labelpos")]
     assert key.text.get_text() == "current 0.37"
+    left, right = ax.get_xlim()
+    assert 0 < key.X < 0.98 - 0.79 / (right - left)  # the tip of the longest is inside
     arrows = key.Q
     discs = [one for one in ax.collections if one is not arrows and one.get_zorder() >= 1]
     assert arrows.get_zorder() < min(one.get_zorder() for one in discs)

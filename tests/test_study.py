@@ -3,6 +3,7 @@
 import re
 import warnings
 from importlib import metadata
+from types import SimpleNamespace
 
 import kwant
 import matplotlib.pyplot as plt
@@ -31,6 +32,7 @@ from kwant_curl.electrons.kernels.transmission import TransmissionKernel
 from kwant_curl.electrons.numerics import Numerics
 from kwant_curl.electrons.operation import operating_point
 from kwant_curl.model.model import Model as Evaluated
+from kwant_curl.studies.checks import _degeneracy
 from kwant_curl.studies.current import lead_currents
 from kwant_curl.studies.routine import _once
 from kwant_curl.vibrations.pairs import SOURCES
@@ -287,6 +289,23 @@ def test_what_feeds_the_critical_motion(found):
         expected = result.units.per_picosecond(parts[source])
         small = 1e-3 * abs(float(numbers["curl and springs"]))  # which are left out
         assert float(numbers.get(name, 0.0)) == pytest.approx(expected, rel=1e-3, abs=small)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_springs_under_current_count(sign):
+    """Frequencies that the current's own springs bring together, or take further apart."""
+    slope, half_curl = 2e-4, 1e-3
+    jacobian = [[sign * slope, half_curl], [-half_curl, -sign * slope]]
+    response = kwant_curl.ForceResponse.from_arrays(friction=1e-6 * np.eye(2), jacobian=jacobian)
+    modes = VibrationalModes(np.sqrt([0.09 + slope, 0.09 - slope]), np.eye(2), 1.0)
+    pairs = pumped_pairs(response, modes)
+    asked = SimpleNamespace(response=response, modes=modes, pairs=pairs, assumed_equal=False)
+    check = _degeneracy(asked)
+    expected = 0.0 if sign > 0 else 2 * slope / half_curl
+    assert check.number == pytest.approx(expected, abs=1e-9)
+    # What the number says of the growth, by the equation of motion.
+    driving = abs(pairs.driving[0]) * np.sqrt(1 - expected**2)
+    assert pairs.growth[0] + 1e-6 == pytest.approx(driving, rel=1e-4)
 
 
 def test_symmetry_leaves_no_pair():

@@ -41,12 +41,13 @@ def draw_arrows(
     if not shown.any():
         return
     small = cell == spacing
+    longest = (0.8 if small else 1.2) * cell
     arrows = ax.quiver(
         *positions[shown].T,
         *(vectors[shown] / length.max()).T,
         angles="xy",
         scale_units="xy",
-        scale=1 / ((0.8 if small else 1.2) * cell),
+        scale=1 / longest,
         pivot="middle",
         width=0.003,
         color="black",
@@ -56,5 +57,6 @@ def draw_arrows(
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + KEY * (high - low))
     text = f"{label} {length.max():.2g}"
-    place = 0.94, 1 - 0.5 * KEY
+    # The tail of the arrow, whose tip stays inside.
+    place = 0.98 - longest / np.ptp(ax.get_xlim()), 1 - 0.5 * KEY
     ax.quiverkey(arrows, *place, 1.0, text, labelpos="W", coordinates="axes")
