@@ -302,7 +302,7 @@ def test_the_error_where_energies_run_out(seeds, size, n_told, max_energies):
 def test_the_error_of_a_smooth_function_where_energies_run_out():
     """Honest is not hopeless: it is that of half the energies, roughly."""
     _, found = integral_of(
-        lambda e: (np.array([1 / (1 + 25 * (e - 0.3) ** 2)]),), [-1.0, 1.0], 1e-13, max_energies=24
+        lambda e: (np.array([1 / (1 + 25 * (e - 0.3) ** 2)]),), [-1.0, 1.0], 1e-13, max_energies=22
     )
     assert not found.ended
     assert found.error < 1e-3

@@ -33,7 +33,7 @@ from kwant_curl import (
 from kwant_curl.materials.arrays import orbitals_of
 from kwant_curl.materials.ends import zero_shift
 from kwant_curl.materials.layers import neutral_level
-from kwant_curl.model.degenerate import with_separate_currents
+from kwant_curl.model.mode_currents import with_separate_currents
 
 sisl = pytest.importorskip("sisl")
 

@@ -208,7 +208,10 @@ def test_nothing_runs_away_before_the_critical_bias(known):
 def test_driven_modes_lie_at_the_kohn_anomaly(modules):
     driven = modules[2].driven_wave_numbers(40)
     assert abs(driven[:2] - 0.72).max() < 0.04
-    assert abs(driven[-1] - 0.72).min() > 0.1
+    # Pairs of equal parity come last: they aren't driven, and rounding orders them.
+    steps = np.rint(41 * (driven[:, 1] - driven[:, 0])).astype(int)
+    weakly = driven[steps % 2 == 1][-20:]
+    assert abs(weakly - 0.72).min() > 0.1
 
 
 def test_reach_falls_with_the_bias(modules):

@@ -1,4 +1,4 @@
-"""Modes of a lead with nearly the same momentum, which Kwant may leave mixed."""
+"""The current of a lead's modes, by which one sees whether they are right."""
 
 from copy import copy
 
@@ -6,7 +6,7 @@ import numpy as np
 from kwant.physics import PropagatingModes, StabilizedModes
 from numpy.typing import NDArray
 
-__all__ = ["with_separate_currents"]
+__all__ = ["check_currents", "with_separate_currents"]
 
 CLOSE = 1e-3
 """Momenta that differ by less may be mixed by rounding, by the less the more they differ; Kwant
@@ -14,6 +14,9 @@ looks below 2e-10."""
 
 MIXED = 1e-9
 """How large the current between two modes, each of unit current, may be by rounding."""
+
+WRONG = 1e-6
+"""From there on it isn't rounding: modes are missing, or are taken for others."""
 
 
 def with_separate_currents(
@@ -47,3 +50,22 @@ def with_separate_currents(
     vecs, inverse = stabilised.vecs.copy(), stabilised.vecslmbdainv.copy()
     vecs[:, :n], inverse[:, :n] = vecs[:, :n] @ turned, inverse[:, :n] @ turned
     return changed, StabilizedModes(vecs, inverse, n, stabilised.sqrt_hop)
+
+
+def check_currents(stabilised: StabilizedModes) -> None:
+    """Raise RuntimeError unless modes carry unit current each, evanescent ones none, and no pair.
+
+    That is so of exact modes at a real energy: |lambda| = 1 for those that carry any, and
+    conj(lambda_i) lambda_j differs from 1 for any two others.  A mode that is open and taken for
+    evanescent has a current.
+    """
+    n = stabilised.nmodes
+    vecs, inverse = stabilised.vecs, stabilised.vecslmbdainv
+    half = 1j * vecs.conj().T @ inverse
+    expected = np.repeat([1.0, -1.0, 0.0], [n, n, vecs.shape[1] - 2 * n])
+    wrong = np.abs(half + half.conj().T - np.diag(expected)).max(initial=0.0)
+    if wrong > WRONG:
+        raise RuntimeError(
+            f"The modes as found have currents that are off by up to {wrong:.2g} of that of one "
+            "open mode, so that they are no modes of this lead, or not all of them"
+        )
