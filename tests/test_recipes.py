@@ -33,3 +33,12 @@ def test_matrices_of_wannier_functions_go_where_they_belong():
             for other, columns in zip(lat.sublattices, groups, strict=True):
                 found = syst.hamiltonian(index[atom, (0, 0)], index[other, R])
                 assert np.array_equal(found, expected[np.ix_(rows, columns)])
+
+
+def test_three_terminals_take_twenty_lines():
+    """The whole block, with its system; it asks for the answers too."""
+    section = PAGE.read_text().partition("(recipe-terminals)=")[2].partition("\n(recipe-")[0]
+    (code,) = re.findall(r"```{code-cell} python\n(.*?)```", section, re.DOTALL)
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 20
+    assert all(name in code for name in ("curl", "full_threshold_bias", "full_growth"))
