@@ -561,7 +561,10 @@ def test_orbits_say_which_way():
     def said(vector, positions=places):
         return repr(kc.Orbit(np.array(vector, complex), 0.5, 0.01, np.ones(4), positions))
 
-    assert said([1, 1j, 1, 1j]).endswith("angular momentum 1.0 ħ per quantum>")
+    assert said([1, 1j, 1, 1j]).endswith("angular momentum 1 ħ per quantum, anticlockwise>")
+    assert said([1, -1j, 1, -1j]).endswith("angular momentum -1 ħ per quantum, clockwise>")
+    deep = kc.Orbit(np.array([0, 1, 1j]), 0.5, 0.0, np.ones(3), np.zeros((1, 3)))
+    assert deep.sense == "angular momentum (1, 0, 0) ħ per quantum"
     assert said([1, 0, 1j, 0]).endswith("travels [1. 0.]>")
     assert said([1, 1, 1, 1]).endswith("to and fro>")
     assert said([1, 1, 1, 1], None) == "<Orbit of 4 coordinates, frequency 0.5, growth 0.01/ħ>"
@@ -1163,6 +1166,8 @@ def test_the_critical_bias_knows_its_mode():
     assert found.angular_momentum == orbit.angular_momentum == at.angular_momentum[0, found.mode]
     np.testing.assert_array_equal(found.travel, orbit.travel)
     assert repr(found).startswith(f"<CriticalBias {found.bias:.6g} eV: mode {found.mode}, mostly")
+    assert f" eV, {orbit.sense}" in repr(found)
+    assert orbit.sense.endswith("clockwise")
     alone = kc.critical_bias(response, modes.select([0, 1]), 1.0)
     assert alone.amplitudes.shape == (2,)
     assert alone.vector.shape == (6,)

@@ -137,20 +137,7 @@ def _turning(rotation: float, first: int, second: int) -> str:
 
 def _motion(orbit: Orbit) -> str:
     """Return which way the atoms go round, or the wave travels, as text."""
-    if orbit.frequency == 0:
-        return "no vibration: the atoms leave their places"
-    if orbit.positions is None:
-        return "not displacements of atoms"
-    dim = orbit.positions.shape[1]
-    if dim > 1:
-        turns = orbit.angular_momentum
-        if np.abs(turns).max() > STILL:
-            shown = [f"{turn:g}" for turn in np.atleast_1d(np.round(turns, 3) + 0.0)]
-            rounded = shown[0] if dim == 2 else f"({', '.join(shown)})"
-            sense = "" if dim == 3 else (", anticlockwise" if turns > 0 else ", clockwise")
-            return f"angular momentum {rounded} ħ per quantum{sense}"
-    travels = np.round(orbit.travel, 3) + 0.0
-    return f"travels {travels}" if travels.any() else "to and fro"
+    return orbit.sense or "not displacements of atoms"
 
 
 def _runaway(study: "Study") -> Rows:

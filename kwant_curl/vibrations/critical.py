@@ -100,12 +100,14 @@ class CriticalBias(float, Motions):
         if self.frequency is None:
             return f"<CriticalBias: none up to {self.largest:.4g}{unit}>{self._noted}"
         still = "" if self.frequency else ", no vibration: a spring is lost"
+        sense = self.orbit().sense if self.frequency else ""
         bias = f"{self.bias:.6g}{unit}"
         if self.voltage is not None and abs(self.voltage - abs(self.bias)) > SAME * self.voltage:
             bias = f"{self.bias:.6g} times the direction, {self.voltage:.6g}{unit} between leads"
         return (
             f"<CriticalBias {bias}: mode {self.mode}, mostly vibration "
-            f"{self.vibration}, frequency {self.frequency:.4g}{unit}{still}{self._damped}>"
+            f"{self.vibration}, frequency {self.frequency:.4g}{unit}{still}"
+            f"{', ' if sense else ''}{sense}{self._damped}>"
             f"{self._noted}"
         )
 

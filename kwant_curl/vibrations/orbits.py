@@ -66,18 +66,27 @@ class Orbit(Motions):
             f"<Orbit of {len(self.vector)} coordinates, frequency {self.frequency:.4g}{unit}, "
             f"growth {self.growth:.3g}{unit}/ħ"
         )
-        if self.frequency == 0:
-            text += ", no vibration: the atoms leave their places"
-        elif self.positions is not None:
-            text += f", {self._sense()}"
-        return text + ">"
+        return f"{text}, {self.sense}>" if self.sense else f"{text}>"
 
-    def _sense(self) -> str:
-        """Say how it turns, or if it doesn't which way it travels."""
+    @property
+    def sense(self) -> str:
+        """Which way it turns, or if it doesn't turn which way it travels, as text.
+
+        With the angular momentum in hbar per quantum, in 2D by its name too, anticlockwise where
+        it is positive.  Empty where the coordinates aren't displacements of atoms.
+        """
+        if self.frequency == 0:
+            return "no vibration: the atoms leave their places"
+        if self.positions is None:
+            return ""
         if check_dimension(self.positions) > 1:
-            turns = np.round(self.angular_momentum, 3) + 0.0
+            turns = np.atleast_1d(np.round(self.angular_momentum, 3) + 0.0)
             if turns.any():
-                return f"angular momentum {turns} ħ per quantum"
+                shown = [f"{turn:g}" for turn in turns]
+                number = shown[0] if len(turns) == 1 else f"({', '.join(shown)})"
+                name = "anticlockwise" if turns[0] > 0 else "clockwise"
+                known = f", {name}" if len(turns) == 1 else ""
+                return f"angular momentum {number} ħ per quantum{known}"
         travels = np.round(self.travel, 3) + 0.0
         return f"travels {travels}" if travels.any() else "to and fro"
 
