@@ -351,6 +351,9 @@ def test_table_of_pairs():
     near = kc.pumped_pairs(response, modes, max_detuning=0.005)
     assert sorted(map(tuple, near.pairs.tolist())) == [(0, 1), (0, 2), (1, 2), (4, 5)]
     assert repr(near).startswith("<PumpedPairs: 4 pairs of modes, of which ")
+    placed = dataclasses.replace(near, positions=np.zeros((near.patterns.shape[1] // 2, 2)))
+    first = f"first modes {near.pairs[0, 0]} and {near.pairs[0, 1]} "
+    assert first + f"({placed.orbit().sense})" in repr(placed)
     nothing = kc.pumped_pairs(response, modes.select([0, 4]), max_detuning=0.01)
     assert len(nothing) == 0
     assert nothing.table().count("\n") == 0
@@ -563,6 +566,13 @@ def test_orbits_say_which_way():
 
     assert said([1, 1j, 1, 1j]).endswith("angular momentum 1 ħ per quantum, anticlockwise>")
     assert said([1, -1j, 1, -1j]).endswith("angular momentum -1 ħ per quantum, clockwise>")
+    # Two orbitals at each place of a chain, as atoms of their own, in a wave towards positive x.
+    wave = np.repeat(np.exp(1j * np.pi / 2 * np.arange(5)), 2)[:, None] * [1.0, 0.0]
+    twice = np.repeat(np.arange(5.0), 2)[:, None] * [1.0, 0.0]
+    along = kc.Orbit(wave.ravel(), 0.5, 0.0, np.ones(20), twice)
+    np.testing.assert_allclose(along.travel, [1, 0], atol=1e-12)
+    one = kc.Orbit(np.array([1, 0, 1, 0]), 0.5, 0.0, np.ones(4), np.zeros((2, 2)))
+    assert one.sense == "to and fro"
     deep = kc.Orbit(np.array([0, 1, 1j]), 0.5, 0.0, np.ones(3), np.zeros((1, 3)))
     assert deep.sense == "angular momentum (1, 0, 0) ħ per quantum"
     assert said([1, 0, 1j, 0]).endswith("travels [1. 0.]>")

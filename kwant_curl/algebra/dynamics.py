@@ -146,7 +146,7 @@ def travel(vectors: ComplexArray, positions: FloatArray) -> FloatArray:
     sum_ij n_ij Im(v_i^* . v_j) / sum_ij |v_i| |v_j| over pairs of neighbours, n_ij the unit
     vector from i to j: sin(q a) for exp(i q x) on a chain, positive for a wave that travels towards
     positive x, zero for a standing one.  Neighbours are atoms that are apart by less than 1.3
-    times the usual distance to the nearest one.
+    times the usual distance to the nearest one; atoms at the same place are none.
 
     Parameters
     ----------
@@ -159,12 +159,13 @@ def travel(vectors: ComplexArray, positions: FloatArray) -> FloatArray:
     """
     n_atoms, dim = positions.shape
     moves = vectors.reshape(*vectors.shape[:-1], n_atoms, dim)
-    if n_atoms < 2:
+    places = np.unique(positions, axis=0)
+    if len(places) < 2:
         return np.zeros((*vectors.shape[:-1], dim))
-    tree = cKDTree(positions)
-    nearest = float(np.median(tree.query(positions, k=2)[0][:, 1]))
-    first, second = tree.query_pairs(NEIGHBOURS * nearest, output_type="ndarray").T
-    apart = positions[second] - positions[first]
+    nearest = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
+    pairs = cKDTree(positions).query_pairs(NEIGHBOURS * nearest, output_type="ndarray")
+    apart = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+    (first, second), apart = pairs[apart.any(axis=1)].T, apart[apart.any(axis=1)]
     towards = apart / np.linalg.norm(apart, axis=1, keepdims=True)
     phases = (moves[..., first, :].conj() * moves[..., second, :]).sum(axis=-1).imag
     length = np.linalg.norm(moves, axis=-1)

@@ -150,11 +150,15 @@ class PumpedPairs(Motions):
         return len(self.pairs)
 
     def __repr__(self) -> str:
-        """Say how many grow, which one is first, and which modes grow by themselves."""
+        """Say how many grow, which is first and which way it turns, and which grow alone."""
         grows = (self.growth > 0) & ~self.of_single
         lost = np.count_nonzero(grows & (self.frequencies.real == 0))
         still = f" ({lost} of them without oscillating: springs that are lost)" if lost else ""
-        first = f"; first modes {self.pairs[0, 0]} and {self.pairs[0, 1]}" if len(self) else ""
+        first = ""
+        if len(self):
+            sense = self.orbit().sense
+            first = f"; first modes {self.pairs[0, 0]} and {self.pairs[0, 1]}"
+            first += f" ({sense})" if sense else ""
         return (
             f"<PumpedPairs: {len(self)} pairs of modes, of which {np.count_nonzero(grows)} grow"
             f"{still}{first}{self._named_singles('; ')}>{self._noted}"

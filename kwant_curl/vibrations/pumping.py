@@ -108,8 +108,8 @@ def pumped_pairs(
 
     Examples
     --------
-    >>> pumped_pairs(response, modes)
-    <PumpedPairs: 1 pairs of modes, of which 0 grow; first modes 0 and 1>
+    >>> pumped_pairs(response, modes).orbit().sense
+    'angular momentum 0.205 ħ per quantum, anticlockwise'
     """
     check_executor(executor)
     if by not in ("driving", "growth"):
