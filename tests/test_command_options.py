@@ -198,6 +198,18 @@ def test_tables_in_three_dimensions_and_of_waves(tmp_path, monkeypatch):
     assert np.all(waves["growth_eVhbar"] > -waves["damping_eVhbar"])
 
 
+@pytest.mark.parametrize("name", ["new.npz", "old.npz"])
+def test_places_that_are_read_only_are_found_before_the_work(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "old.npz").write_bytes(b"old")
+    read_only = tmp_path if name == "new.npz" else tmp_path / name
+    monkeypatch.setattr("os.access", lambda path, mode: path != read_only and mode == os.W_OK)
+    monkeypatch.setattr("kwant_curl.__main__.report", lambda job: pytest.fail("work was done"))
+    monkeypatch.chdir(tmp_path.parent)
+    assert main(["molecule", "--save", str(tmp_path / name)]) == 2
+    said = f"can't write the result {tmp_path / name}: no permission to write to {read_only}."
+    assert said in capsys.readouterr().err
+
+
 def test_figures_that_were_not_named_overwrite_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("", "_2", "_3"):

@@ -1,5 +1,6 @@
 """The files that the command writes: where they go, and that they are written."""
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,9 @@ def _check(what: str, path: Path) -> None:
         raise CommandError(f"there is no folder {path.parent} to write the {what} to.")
     if path.is_dir():
         raise CommandError(f"can't write the {what} {path}: it is a folder.")
+    there = path if path.exists() else path.absolute().parent
+    if not os.access(there, os.W_OK):
+        raise CommandError(f"can't write the {what} {path}: no permission to write to {there}.")
 
 
 def _figure(out: Path) -> Path:
