@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import kwant_curl as kc
+from kwant_curl.model.leads import Cells
 from kwant_curl.model.mode_currents import check_currents
 from kwant_curl.model.stabilised import has_poor_inverse
 
@@ -139,4 +140,28 @@ def test_symmetries_that_a_lead_declares_hold_there_too():
         found.append(kc.Model(device.finalized()).scattering.leads[0])
     assert found[0].modes(0.3)[0].block_nmodes == [1, 1]
     with pytest.warns(UserWarning, match="Hamiltonian breaks Conservation law"):
-        assert found[1].modes(0.3)[1].nmodes == 2
+        momenta = found[1].modes(0.3)[0].momenta
+    bands = kwant.physics.Bands(lead.finalized())
+    assert len(momenta) == 4
+    for k in momenta:
+        assert np.abs(bands(k) - 0.3).min() < 1e-12
+
+
+def test_symmetries_of_energy_zero_are_left_out_elsewhere():
+    """Electrons and holes: what relates E to -E says nothing of the modes at one energy."""
+    cell, hopping = (
+        np.kron(part[::2, ::2], np.diag([1, -1])) for part in chain_matrices(np.eye(6))
+    )
+    lattice = kwant.lattice.chain(norbs=2 * ATOMS)
+    lead = kwant.Builder(
+        kwant.TranslationalSymmetry((-1,)), particle_hole=np.kron(np.eye(ATOMS), [[0, 1], [1, 0]])
+    )
+    lead[lattice(0)] = cell
+    lead[lattice.neighbors()] = hopping
+    cells = Cells(lead.finalized(), None)
+    assert has_poor_inverse(cells.inter_cell_hopping())
+    momenta = cells.modes(0.3)[0].momenta
+    bands = kwant.physics.Bands(lead.finalized())
+    assert len(momenta) == 4
+    for k in momenta:
+        assert np.abs(bands(k) - 0.3).min() < 1e-12
