@@ -156,7 +156,7 @@ class PumpedPairs(Motions):
         still = f" ({lost} of them without oscillating: springs that are lost)" if lost else ""
         first = ""
         if len(self):
-            sense = self.orbit().sense
+            sense = self.orbit().sense if self.frequencies[0].real else ""
             first = f"; first modes {self.pairs[0, 0]} and {self.pairs[0, 1]}"
             first += f" ({sense})" if sense else ""
         return (
