@@ -3,6 +3,7 @@
 import kwant
 import numpy as np
 import pytest
+from kwant.physics import StabilizedModes
 from numpy.testing import assert_allclose
 
 import kwant_curl as kc
@@ -122,6 +123,10 @@ def test_modes_that_are_missing_are_refused():
             with pytest.raises(RuntimeError, match="they are no modes of this lead, or not all"):
                 check_currents(stabilised)
     assert wrong
+    nothing = np.full_like(stabilised.vecs, np.nan)
+    none = StabilizedModes(nothing, nothing, stabilised.nmodes, stabilised.sqrt_hop)
+    with pytest.raises(RuntimeError, match="off by up to nan"):
+        check_currents(none)
 
 
 def test_symmetries_that_a_lead_declares_hold_there_too():

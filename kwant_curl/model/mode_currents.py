@@ -64,7 +64,7 @@ def check_currents(stabilised: StabilizedModes) -> None:
     half = 1j * vecs.conj().T @ inverse
     expected = np.repeat([1.0, -1.0, 0.0], [n, n, vecs.shape[1] - 2 * n])
     wrong = np.abs(half + half.conj().T - np.diag(expected)).max(initial=0.0)
-    if wrong > WRONG:
+    if not wrong <= WRONG:  # nor where it is no number
         raise RuntimeError(
             f"The modes as found have currents that are off by up to {wrong:.2g} of that of one "
             "open mode, so that they are no modes of this lead, or not all of them"
