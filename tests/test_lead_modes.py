@@ -1,5 +1,7 @@
 """Modes of leads whose orbitals reach far: hoppings whose inverse is of no use."""
 
+from copy import copy
+
 import kwant
 import numpy as np
 import pytest
@@ -7,9 +9,9 @@ from kwant.physics import StabilizedModes
 from numpy.testing import assert_allclose
 
 import kwant_curl as kc
+from kwant_curl.model.cell_modes import has_poor_inverse
 from kwant_curl.model.leads import Cells
-from kwant_curl.model.mode_currents import check_currents
-from kwant_curl.model.stabilised import has_poor_inverse
+from kwant_curl.model.mode_currents import check_currents, with_separate_currents
 
 ATOMS = 3
 DECAY = 5.0
@@ -65,7 +67,8 @@ def test_both_bands_are_open_at_every_energy(seed):
             there = np.abs(band - energy).argmin(axis=1)
             assert_allclose(band[np.arange(4), there], energy, atol=1e-12)
             speed = 2 * np.sin(k[..., None] * d) @ (d * np.exp(-DECAY * (d - 1))) / ATOMS
-            assert_allclose(np.abs(propagating.velocities), np.abs(speed[np.arange(4), there]))
+            assert_allclose(propagating.velocities, speed[np.arange(4), there])
+            assert (propagating.velocities[:2] < 0).all()
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -170,3 +173,51 @@ def test_symmetries_of_energy_zero_are_left_out_elsewhere():
     assert len(momenta) == 4
     for k in momenta:
         assert np.abs(bands(k) - 0.3).min() < 1e-12
+
+
+def test_blocks_are_judged_by_themselves():
+    """A poor block beside one without an inverse, as Kwant sees them: one after the other."""
+    cell, hopping = chain_matrices(np.eye(2 * ATOMS))
+    both = hopping.copy()
+    both[1::2, 1::2] = 0
+    both[2 * ATOMS - 1, 1] = -1.0  # from the last atom of a cell to the first of the next one
+    law = np.kron(np.eye(ATOMS), np.diag([1, 2]))
+    lattice = kwant.lattice.chain(norbs=2 * ATOMS)
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)), conservation_law=law)
+    lead[lattice(0)] = cell
+    lead[lattice.neighbors()] = both
+    finalized = lead.finalized()
+    cells = Cells(finalized, None)
+    there = cells.inter_cell_hopping()
+    assert not has_poor_inverse(there)
+    assert has_poor_inverse(there, cells.discrete_symmetry().projectors)
+    bands = kwant.physics.Bands(finalized)
+    for energy in np.random.default_rng(3).uniform(-0.9, 0.9, 25):
+        propagating, _ = cells.modes(energy)
+        assert propagating.block_nmodes == [1, 1]
+        for k in propagating.momenta:
+            assert np.abs(bands(k) - energy).min() < 1e-12
+
+
+def test_modes_that_are_mixed_are_no_others():
+    """Two of equal momentum, of either direction: D is that of the space, and none is refused."""
+    lead = Cells(junction(0).leads[0], None)
+    hopping, (propagating, stabilised) = lead.inter_cell_hopping(), lead.modes(0.3)
+    for some in (slice(0, 2), slice(2, 4)):
+        mixing = np.eye(4)
+        mixing[some, some] = [[1.0, 0.6], [0.0, 0.8]]  # each of unit current still
+        mixed = copy(propagating)
+        mixed.wave_functions = propagating.wave_functions @ mixing
+        vecs, inverse = stabilised.vecs.copy(), stabilised.vecslmbdainv.copy()
+        vecs[:, :4], inverse[:, :4] = vecs[:, :4] @ mixing, inverse[:, :4] @ mixing
+        wrong = StabilizedModes(vecs, inverse, 2, stabilised.sqrt_hop)
+        with pytest.raises(RuntimeError, match=r"off by up to 0\.6 of that"):
+            check_currents(wrong)
+        waves, right = with_separate_currents(mixed, wrong, hopping)
+        check_currents(right)
+        for one, other in (
+            (waves.wave_functions, propagating.wave_functions),
+            (right.vecs, stabilised.vecs),
+        ):
+            one, other = one[:, some], other[:, some]
+            assert_allclose(one @ one.conj().T, other @ other.conj().T, atol=1e-12)

@@ -165,7 +165,8 @@ def travel(vectors: ComplexArray, positions: FloatArray) -> FloatArray:
     nearest = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
     pairs = cKDTree(positions).query_pairs(NEIGHBOURS * nearest, output_type="ndarray")
     apart = positions[pairs[:, 1]] - positions[pairs[:, 0]]
-    (first, second), apart = pairs[apart.any(axis=1)].T, apart[apart.any(axis=1)]
+    elsewhere = apart.any(axis=1)
+    (first, second), apart = pairs[elsewhere].T, apart[elsewhere]
     towards = apart / np.linalg.norm(apart, axis=1, keepdims=True)
     phases = (moves[..., first, :].conj() * moves[..., second, :]).sum(axis=-1).imag
     length = np.linalg.norm(moves, axis=-1)

@@ -12,9 +12,9 @@ from kwant.physics import PropagatingModes, StabilizedModes
 from kwant.system import InfiniteSystem, PrecalculatedLead
 from numpy.typing import NDArray
 
+from kwant_curl.model.cell_modes import modes_of_cells
 from kwant_curl.model.energies import Curved, Values, holds_at, values_by_energy
 from kwant_curl.model.mode_currents import check_currents, with_separate_currents
-from kwant_curl.model.stabilised import has_poor_inverse, stabilised_modes
 
 __all__ = ["CellEquations", "Cells", "Lead", "evaluated_lead", "same_cells"]
 
@@ -113,7 +113,8 @@ class Cells(InfiniteSystem):
         """
         there, energy = self.at(energy)
         unit = there._unit
-        propagating, stabilised = there._in_unit()._kwants_modes(energy / unit)
+        cell, hopping = (np.asarray(m / unit, complex) for m in (there._cell, there._hopping))
+        propagating, stabilised = modes_of_cells(cell, hopping, energy / unit, there._symmetry)
         propagating = copy(propagating)
         propagating.wave_functions = propagating.wave_functions / np.sqrt(unit)
         propagating.velocities = propagating.velocities * unit
@@ -123,22 +124,9 @@ class Cells(InfiniteSystem):
         check_currents(found[1])
         return found
 
-    def _kwants_modes(self, energy: float) -> Modes:
-        """Return the modes in these units, in that of Kwant's two ways which is accurate here."""
-        if has_poor_inverse(self._hopping):
-            return stabilised_modes(self._cell, self._hopping, energy, self._symmetry)
-        found: Modes = InfiniteSystem.modes(self, energy)
-        return found
-
     def selfenergy(self, energy: float = 0, args: Any = (), *, params: Any = None) -> ComplexArray:
         """Return the retarded self-energy, that of the modes."""
         return np.asarray(self.modes(energy)[1].selfenergy(), dtype=complex)
-
-    def _in_unit(self) -> "Cells":
-        """Return the same lead, of energies in a unit that is of the order of its hoppings."""
-        scaled = copy(self)
-        scaled._cell, scaled._hopping = self._cell / self._unit, self._hopping / self._unit
-        return scaled
 
     def hamiltonian(self, i: int, j: int, *args: Any, params: Any = None) -> Any:
         """Sites are not known any more; only what is made of whole cells is asked for."""

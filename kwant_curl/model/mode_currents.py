@@ -27,13 +27,25 @@ def with_separate_currents(
     Two modes of different momenta don't, and of equal ones Kwant chooses such.  Where the
     hopping has very different singular values, as with orbitals that reach far, rounding splits
     equal momenta by more than Kwant takes for equal.  What comes in by such modes, and so D, is
-    then wrong by any amount.  Only incoming modes are changed: of the outgoing ones the space
-    that they span counts, and that is right.
+    then wrong by any amount.  Of the outgoing ones the space that they span counts alone, and
+    that is right; they are separated for `check_currents`.
 
     hopping: `inter_cell_hopping` of the lead.
     """
     n = stabilised.nmodes
-    momenta, waves = propagating.momenta[:n], propagating.wave_functions[:, :n]
+    for some in (slice(0, n), slice(n, 2 * n)):
+        propagating, stabilised = _separated(propagating, stabilised, hopping, some)
+    return propagating, stabilised
+
+
+def _separated(
+    propagating: PropagatingModes,
+    stabilised: StabilizedModes,
+    hopping: NDArray[np.complex128],
+    some: slice,
+) -> tuple[PropagatingModes, StabilizedModes]:
+    """Return the modes with some that carry no current together, all of one direction."""
+    momenta, waves = propagating.momenta[some], propagating.wave_functions[:, some]
     reached = waves[: hopping.shape[1]]  # the first orbitals of a cell are those at its interface
     half = reached.conj().T @ hopping.conj().T @ (waves * np.exp(1j * momenta))
     current = 1j * (half - half.conj().T)
@@ -42,14 +54,14 @@ def with_separate_currents(
     if np.abs(mixing - np.diag(np.diag(mixing))).max(initial=0.0) < MIXED:
         return propagating, stabilised
     values, vectors = np.linalg.eigh(mixing)
-    # All of one sign: they come in.  The inverse root leaves those that are not mixed as they are.
+    # All of one sign.  The inverse root leaves those that are not mixed as they are.
     turned = vectors / np.sqrt(np.abs(values)) @ vectors.conj().T
     changed = copy(propagating)
     changed.wave_functions = propagating.wave_functions.copy()
-    changed.wave_functions[:, :n] = waves @ turned
+    changed.wave_functions[:, some] = waves @ turned
     vecs, inverse = stabilised.vecs.copy(), stabilised.vecslmbdainv.copy()
-    vecs[:, :n], inverse[:, :n] = vecs[:, :n] @ turned, inverse[:, :n] @ turned
-    return changed, StabilizedModes(vecs, inverse, n, stabilised.sqrt_hop)
+    vecs[:, some], inverse[:, some] = vecs[:, some] @ turned, inverse[:, some] @ turned
+    return changed, StabilizedModes(vecs, inverse, stabilised.nmodes, stabilised.sqrt_hop)
 
 
 def check_currents(stabilised: StabilizedModes) -> None:

@@ -1,4 +1,4 @@
-"""Modes of leads whose hopping has an inverse that is of no use."""
+"""Modes of a lead by Kwant, in that of its two ways which is accurate."""
 
 import warnings
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from kwant.physics import DiscreteSymmetry, PropagatingModes, StabilizedModes, modes
 from numpy.typing import NDArray
 
-__all__ = ["has_poor_inverse", "stabilised_modes"]
+__all__ = ["has_poor_inverse", "modes_of_cells"]
 
 ComplexArray = NDArray[np.complex128]
 
@@ -27,30 +27,42 @@ DECLARED = {
 """What Kwant calls a symmetry that is broken, and where it is declared."""
 
 
-def has_poor_inverse(hopping: ComplexArray) -> bool:
-    """Return whether a hopping between cells, (n_cell, n), is nearly singular, and square.
-
-    It is so with orbitals that reach over most of a cell, as in calculations from first
-    principles.  Kwant multiplies by its inverse all the same.  The modes |lambda| = 1 are then off
-    the circle by more than the 2e-10 that Kwant allows: open modes are missing, or are taken for
-    evanescent ones that grow, without a word.
-    """
-    if hopping.shape[0] != hopping.shape[1]:  # Kwant never inverts it
-        return False
-    sizes = np.linalg.svd(hopping, compute_uv=False)
-    return bool(NONE * sizes[0] < sizes[-1] < POOR * sizes[0])
-
-
-def stabilised_modes(
+def modes_of_cells(
     cell: ComplexArray, hopping: ComplexArray, energy: float, symmetry: Any
 ) -> tuple[PropagatingModes, StabilizedModes]:
-    """Return what `InfiniteSystem.modes` does, found in the way for hoppings without an inverse."""
+    """Return what Kwant's `InfiniteSystem.modes` does, without the hopping's inverse if it is poor.
+
+    cell: (n_cell, n_cell); hopping: (n_cell, n); symmetry: what the lead declares.
+    """
     holding = _holding(symmetry, cell, hopping, at_zero=energy == 0)
-    shifted = cell - energy * np.eye(len(cell))
     found: tuple[PropagatingModes, StabilizedModes] = modes(
-        shifted, hopping, stabilization=(True, False), discrete_symmetry=holding
+        cell - energy * np.eye(len(cell)),
+        hopping,
+        stabilization=(True, False) if has_poor_inverse(hopping, holding.projectors) else None,
+        discrete_symmetry=holding,
     )
     return found
+
+
+def has_poor_inverse(hopping: ComplexArray, projectors: Any = None) -> bool:
+    """Return whether a hopping between cells, (n_cell, n), is nearly singular, or a block of it.
+
+    It is so with orbitals that reach over most of a cell, as in calculations from first
+    principles.  Kwant multiplies by its inverse all the same, block by block of a conservation
+    law (`projectors`).  The modes |lambda| = 1 are then off the circle by more than the 2e-10 that
+    Kwant allows: open modes are missing, or are taken for evanescent ones that grow, without a
+    word.
+    """
+    n_cell, n = hopping.shape
+    if projectors is None:
+        return n == n_cell and _is_nearly_singular(hopping)  # else it has no inverse
+    square = np.hstack([hopping, np.zeros((n_cell, n_cell - n))])
+    return any(_is_nearly_singular(p.conj().T @ square @ p) for p in projectors)
+
+
+def _is_nearly_singular(matrix: ComplexArray) -> bool:
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    return bool(sizes.size and NONE * sizes[0] < sizes[-1] < POOR * sizes[0])
 
 
 def _holding(
