@@ -5,6 +5,7 @@ from pathlib import Path
 
 import kwant
 import numpy as np
+import pytest
 
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 
@@ -35,10 +36,35 @@ def test_matrices_of_wannier_functions_go_where_they_belong():
                 assert np.array_equal(found, expected[np.ix_(rows, columns)])
 
 
-def test_three_terminals_take_twenty_lines():
-    """The whole block, with its system; it asks for the answers too."""
-    section = PAGE.read_text().partition("(recipe-terminals)=")[2].partition("\n(recipe-")[0]
+@pytest.mark.parametrize(
+    ("recipe", "answers"),
+    [
+        ("terminals", ["curl", "full_threshold_bias", "full_growth", "per_picosecond"]),
+        ("modes", ["kc.study("]),
+        ("discretize", ["kc.study("]),
+    ],
+)
+def test_recipes_take_twenty_lines(recipe, answers):
+    """From nothing but imports and units to the answers; the documentation runs them."""
+    section = PAGE.read_text().partition(f"(recipe-{recipe})=")[2].partition("\n(recipe-")[0]
     (code,) = re.findall(r"```{code-cell} python\n(.*?)```", section, re.DOTALL)
     lines = [line for line in code.splitlines() if line.strip()]
+    assert "kwant.Builder(" in code
     assert len(lines) <= 20
-    assert all(name in code for name in ("curl", "full_threshold_bias", "full_growth"))
+    assert all(name in code for name in answers)
+
+
+@pytest.mark.parametrize("recipe", ["modes", "discretize"])
+def test_recipes_answer(recipe, capsys):
+    """The driven pair, the critical bias, and growth, per ps where there are units."""
+    pages = PAGE.read_text()
+    sections = ["# Recipes", "(recipe-units)=", f"(recipe-{recipe})="]
+    names = {}
+    for section in sections:
+        code = re.search(r"```{code-cell} python\n(.*?)```", pages.partition(section)[2], re.DOTALL)
+        exec(code[1], names)
+    said = capsys.readouterr().out
+    per_time = " /ps" if recipe == "modes" else ""
+    assert re.search(r"\n  pair +modes [01] and [01]", said)
+    assert re.search(r"\n  critical bias +[\d.]+", said)
+    assert re.search(rf"\n  growth +[\d.e-]+{per_time}, of the fastest", said)
